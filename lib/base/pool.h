@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parallel loops over the context's threads or the host's scheduler. */
+#ifndef SBI_BASE_POOL_H
+#define SBI_BASE_POOL_H
+
+#include "sbi/context.h"
+
+/* Runs body(arg, i) once for each i in [0, n) and waits. Returns SBI_OK or the status of the lowest failing index, with
+ * that call's message carried to this thread; after a failure indexes not yet started may be left out.
+ * A call from inside a body runs in the calling thread (no oversubscription, no deadlock).
+ *
+ * For work with scratch memory the pattern is one index a worker, and a shared counter inside:
+ *     sbi_parallel_for(ctx, workers, worker_body, arg);   // worker i owns scratch[i], takes chunks by atomic fetch-add
+ */
+typedef sbi_status (*sbi_parallel_body)(void *arg, size_t i);
+sbi_status sbi_parallel_for(sbi_context *ctx, size_t n, sbi_parallel_body body, void *arg);
+
+/* Workers worth starting: sbi_context_threads(), or 1 inside a body. */
+size_t sbi_parallel_workers(const sbi_context *ctx);
+
+#endif
