@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file tape.h
+ * A reverse-mode tape for scalar functions of parameters that sum over many events.
+ *
+ * Record an expression once, seal it, evaluate it as often as needed: value, gradient, Hessian-vector products, Hessian
+ * rows, the full Hessian. Evaluation streams over the events in chunks, so memory does not grow with their number.
+ *
+ * A node (sbi_var) is either a scalar (a parameter, a constant, a function of scalars, a reduction) or event-wise (one
+ * value for each event of one event set). Operations between an event-wise node and a scalar broadcast the scalar.
+ * Event-wise nodes of different event sets cannot be combined. A reduction turns an event-wise node into a scalar,
+ * which may feed event-wise nodes again: evaluation then runs in stages.
+ *
+ * Errors while recording are sticky: the failing call returns SBI_VAR_INVALID, calls with an invalid operand do too, and
+ * sbi_tape_seal() returns the first failure with its message. So an expression can be written without a check a line.
+ *
+ * Results have the same bits for any number of threads and any sharding.
+ * Source: Griewank and Walther, Evaluating Derivatives (SIAM 2008), chapters 3, 5 and 10 (forward over reverse).
+ */
+#ifndef SBI_TAPE_H
+#define SBI_TAPE_H
+
+#include "array.h"
+
+SBI_BEGIN_DECLS
+
+typedef struct sbi_tape sbi_tape;
+typedef struct sbi_tape_work sbi_tape_work;
+
+/** A node of a tape; meaningful only together with its tape. */
+typedef int32_t sbi_var;
+/** A set of events of a tape. */
+typedef int32_t sbi_events;
+
+#define SBI_VAR_INVALID (-1)
+
+/** Interpolation codes of HistFactory between variations `down`, nominal, `up` at alpha = -1, 0, +1. */
+#define SBI_INTERP_CODE0 0   /**< additive, piecewise linear */
+#define SBI_INTERP_CODE1 1   /**< multiplicative, piecewise exponential */
+#define SBI_INTERP_CODE2 2   /**< additive, quadratic inside, linear outside; the continuous variant */
+#define SBI_INTERP_CODE4 4   /**< multiplicative, polynomial of degree 6 inside, exponential outside (default) */
+#define SBI_INTERP_CODE4P 40 /**< additive, polynomial of degree 6 inside, linear outside ("4p") */
+
+/** What morph columns contain. */
+#define SBI_MORPH_RATIO 0 /**< up / nominal and down / nominal, positive */
+#define SBI_MORPH_LOG 1   /**< their natural logarithms */
+
+/* ---- recording ------------------------------------------------------------------------------------------------- */
+
+/** An empty tape. Since: 0.1 */
+SBI_API sbi_status sbi_tape_create(sbi_tape **out, sbi_context *ctx);
+/** Destroys a tape, after its workspaces; NULL is fine. Since: 0.1 */
+SBI_API void sbi_tape_destroy(sbi_tape *tape);
+
+/** The parameter `name`; the same node when asked again. Parameters are numbered in the order of their first mention.
+ *  Since: 0.1 */
+SBI_API sbi_var sbi_tape_param(sbi_tape *tape, const char *name);
+/** A finite constant. Since: 0.1 */
+SBI_API sbi_var sbi_tape_constant(sbi_tape *tape, double value);
+/** A set of n >= 0 events; `name` is used in messages. Since: 0.1 */
+SBI_API sbi_events sbi_tape_events(sbi_tape *tape, const char *name, int64_t n);
+/** A column over an event set: one-dimensional, f16, f32, f64 or an integer type, any stride; the memory is borrowed until
+ *  the tape is destroyed. NaN and infinity are found here: SBI_ERR_VALUE with `name` and the row. Since: 0.1 */
+SBI_API sbi_var sbi_tape_column(sbi_tape *tape, sbi_events events, const sbi_array *column, const char *name);
+
+/* Elementary operations. Derivatives that do not exist at a point (sqrt at 0, log at 0) give SBI_ERR_DOMAIN on
+ * evaluation, naming the node. All since 0.1. */
+SBI_API sbi_var sbi_tape_add(sbi_tape *tape, sbi_var a, sbi_var b);
+SBI_API sbi_var sbi_tape_sub(sbi_tape *tape, sbi_var a, sbi_var b);
+SBI_API sbi_var sbi_tape_mul(sbi_tape *tape, sbi_var a, sbi_var b);
+SBI_API sbi_var sbi_tape_div(sbi_tape *tape, sbi_var a, sbi_var b);
+SBI_API sbi_var sbi_tape_pow(sbi_tape *tape, sbi_var a, sbi_var b); /**< a > 0, or b a constant integer */
+SBI_API sbi_var sbi_tape_neg(sbi_tape *tape, sbi_var a);
+SBI_API sbi_var sbi_tape_square(sbi_tape *tape, sbi_var a);
+SBI_API sbi_var sbi_tape_exp(sbi_tape *tape, sbi_var a);
+SBI_API sbi_var sbi_tape_expm1(sbi_tape *tape, sbi_var a);
+SBI_API sbi_var sbi_tape_log(sbi_tape *tape, sbi_var a);
+SBI_API sbi_var sbi_tape_log1p(sbi_tape *tape, sbi_var a);
+SBI_API sbi_var sbi_tape_sqrt(sbi_tape *tape, sbi_var a);
+SBI_API sbi_var sbi_tape_tanh(sbi_tape *tape, sbi_var a);
+SBI_API sbi_var sbi_tape_logistic(sbi_tape *tape, sbi_var a); /**< 1 / (1 + exp(-a)) */
+SBI_API sbi_var sbi_tape_softplus(sbi_tape *tape, sbi_var a); /**< ln(1 + exp(a)) */
+
+/** Scalar interpolation of one systematic variation, for yields: f(alpha) with f(0) = 1, f(1) = up, f(-1) = down.
+ *  up, down > 0 for the multiplicative codes. Equations: docs/interpolation.md; HistFactory,
+ *  CERN-OPEN-2012-016, and pyhf's code 4. Since: 0.1 */
+SBI_API sbi_var sbi_tape_interp(sbi_tape *tape, sbi_var alpha, double up, double down, int32_t code);
+
+/** The product over k of per-event variations, one wide event-wise node: prod_k f(alpha_k; up_k,i, down_k,i).
+ *  @param alphas n_alpha scalar nodes, each a distinct one.
+ *  @param up, down n_alpha columns each over `events`; borrowed until the tape is destroyed. Positive and finite where
+ *         `storage` is SBI_MORPH_RATIO, finite where it is SBI_MORPH_LOG; the first bad entry is named.
+ *  @param code SBI_INTERP_CODE4 or SBI_INTERP_CODE1.
+ *  Since: 0.1 */
+SBI_API sbi_var sbi_tape_morph(sbi_tape *tape, sbi_events events, const sbi_var *alphas, size_t n_alpha,
+                               const sbi_array *up, const sbi_array *down, int32_t code, int32_t storage);
+
+/** Reductions over the events of x, scalars: sum_i x_i, and sum_i w_i x_i with a column w. An event with w_i = 0 does not
+ *  contribute, whatever x_i is. Since: 0.1 */
+SBI_API sbi_var sbi_tape_sum(sbi_tape *tape, sbi_var x);
+SBI_API sbi_var sbi_tape_weighted_sum(sbi_tape *tape, sbi_var weights, sbi_var x);
+
+/** The status and message of the first recording failure; SBI_OK if none. Since: 0.1 */
+SBI_API sbi_status sbi_tape_status(const sbi_tape *tape);
+
+/** Checks and compiles the tape for the scalar `output`. Afterwards nothing can be recorded; the tape is immutable and may be
+ *  evaluated by many threads, each with its own workspace. Since: 0.1 */
+SBI_API sbi_status sbi_tape_seal(sbi_tape *tape, sbi_var output);
+
+/* ---- questions ------------------------------------------------------------------------------------------------- */
+
+/** Number of parameters P. Since: 0.1 */
+SBI_API size_t sbi_tape_n_params(const sbi_tape *tape);
+/** Name of parameter `index`; NULL out of range. Owned by the tape. Since: 0.1 */
+SBI_API const char *sbi_tape_param_name(const sbi_tape *tape, size_t index);
+/** Index of a parameter, or SBI_ERR_NOT_FOUND. Since: 0.1 */
+SBI_API sbi_status sbi_tape_param_index(const sbi_tape *tape, const char *name, size_t *index);
+
+/* ---- evaluation ------------------------------------------------------------------------------------------------ */
+
+/** A workspace: scratch memory for evaluation, O(threads x chunk). One thread at a time may use it; evaluation itself uses
+ *  the context's threads. Since: 0.1 */
+SBI_API sbi_status sbi_tape_work_create(sbi_tape_work **out, const sbi_tape *tape);
+SBI_API void sbi_tape_work_destroy(sbi_tape_work *work);
+
+/** What the last evaluation of a workspace met. */
+typedef struct sbi_tape_info {
+    uint32_t struct_size;
+    int32_t reserved_;
+    int64_t bad_events;       /**< events with non-zero weight where a logarithm's argument was <= 0 */
+    int64_t first_bad_event;  /**< index of the first such event in its event set, or -1 */
+    double seconds;           /**< wall time */
+} sbi_tape_info;
+
+/** Value and, unless gradient is NULL, gradient in one pass.
+ *  @param theta [P]. @param[out] value scalar. @param[out] gradient [P] or NULL.
+ *  Where some event's logarithm has an argument <= 0 the value is +inf if that logarithm enters with negative sign as in a
+ *  negative log-likelihood, the gradient is NaN, and the status is SBI_OK: the minimiser backs off. sbi_tape_last_info()
+ *  counts such events. Errors: SBI_ERR_STATE (not sealed), SBI_ERR_DOMAIN, SBI_ERR_CANCELLED. Since: 0.1 */
+SBI_API sbi_status sbi_tape_eval(sbi_tape_work *work, const double *theta, double *value, double *gradient);
+
+/** H V for m vectors at once, without forming H: V and HV are [m, P], row-major, one vector a row. Since: 0.1 */
+SBI_API sbi_status sbi_tape_hvp(sbi_tape_work *work, const double *theta, const double *V, size_t m, double *HV);
+
+/** The exact Hessian [P, P]; value and gradient come along unless NULL. Symmetric to the bit. Since: 0.1 */
+SBI_API sbi_status sbi_tape_hessian(sbi_tape_work *work, const double *theta, double *value, double *gradient,
+                                    double *hessian);
+
+/** Rows [first, first + count) of the Hessian, [count, P]: the same bits as in sbi_tape_hessian(). Since: 0.1 */
+SBI_API sbi_status sbi_tape_hessian_rows(sbi_tape_work *work, const double *theta, size_t first, size_t count,
+                                         double *rows);
+
+/** Fills in the counters of the last evaluation; set info->struct_size first. Since: 0.1 */
+SBI_API sbi_status sbi_tape_last_info(const sbi_tape_work *work, sbi_tape_info *info);
+
+/** The tape as text, one node a line, for people who debug models; freed with sbi_tape_print_free(). Since: 0.1 */
+SBI_API sbi_status sbi_tape_print(const sbi_tape *tape, char **text);
+/** Frees text returned by the library; NULL is fine. Since: 0.1 */
+SBI_API void sbi_tape_print_free(const sbi_tape *tape, char *text);
+
+SBI_END_DECLS
+#endif
