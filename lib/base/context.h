@@ -10,6 +10,14 @@
 
 struct sbi_pool;
 
+#define SBI_PROGRESS_SLOTS 16
+
+/* When an activity last reported, for the rate limit of sbi_progress(). */
+struct sbi_progress_slot {
+    char stage[32];
+    int64_t last_ns;
+};
+
 struct sbi_context {
     sbi_context_options options;
     int32_t threads;
@@ -17,7 +25,8 @@ struct sbi_context {
     atomic_size_t memory_now;
     atomic_size_t memory_peak;
     pthread_mutex_t callback_lock; /* log and progress callbacks come one at a time */
-    struct sbi_pool *pool;         /* NULL until first use, or for ever with the host's parallel_for */
+    struct sbi_progress_slot progress[SBI_PROGRESS_SLOTS];
+    struct sbi_pool *pool; /* NULL until first use, or for ever with the host's parallel_for */
     pthread_mutex_t pool_lock;
 };
 

@@ -12,7 +12,7 @@ void sbi_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4
 
 /* The index-th 64 random bits of stream `stream` of seed `seed`. */
 uint64_t sbi_random_u64(uint64_t seed, uint64_t stream, uint64_t index);
-/* Uniform in (0, 1), 53 bits, never 0 or 1. */
+/* Uniform in (0, 1), 52 bits, never 0 or 1. */
 double sbi_random_uniform(uint64_t seed, uint64_t stream, uint64_t index);
 /* Standard normal, one a counter (Box-Muller, cosine branch). */
 double sbi_random_normal(uint64_t seed, uint64_t stream, uint64_t index);

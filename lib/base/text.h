@@ -16,7 +16,7 @@ typedef struct sbi_text {
 void sbi_text_init(sbi_text *t, sbi_context *ctx);
 void sbi_text_add(sbi_text *t, const void *data, size_t size);
 void sbi_text_addf(sbi_text *t, const char *format, ...) SBI_PRINTF(2, 3);
-/* Frees the content; the status is returned so that builders can end with: return sbi_text_... */
+/* Frees the content and starts anew. */
 void sbi_text_clear(sbi_text *t);
 
 #endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/pool.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/pool_internal.h"
+
+/* One loop in flight. Lives on the caller's stack; helpers leave it before the caller returns. */
+typedef struct loop {
+    sbi_parallel_body body;
+    void *arg;
+    size_t n;
+    atomic_size_t next;
+    atomic_int failed; /* read without the lock, to stop handing out indexes */
+    pthread_mutex_t lock;
+    size_t failed_index; /* the lowest, under the lock */
+    sbi_status status;
+    char message[SBI_ERROR_MESSAGE_SIZE];
+} loop;
+
+typedef struct sbi_pool {
+    sbi_context *ctx;
+    pthread_mutex_t lock;
+    pthread_cond_t work; /* a loop was posted, or the pool stops */
+    pthread_cond_t idle; /* a helper left the loop */
+    loop *current;
+    uint64_t generation;
+    size_t inside; /* helpers in the current loop */
+    int stop;
+    pthread_mutex_t one_caller; /* loops of several callers come one after another */
+    size_t n_threads;
+    pthread_t threads[];
+} sbi_pool;
+
+/* Set while this thread runs a body: loops inside it run inline. */
+static _Thread_local int inside_body;
+
+static void run_index(loop *l, size_t i)
+{
+    sbi_status status = l->body(l->arg, i);
+    if (status == SBI_OK) return;
+    pthread_mutex_lock(&l->lock);
+    if (l->status == SBI_OK || i < l->failed_index) {
+        l->status = status;
+        l->failed_index = i;
+        memcpy(l->message, sbi_last_error(), strlen(sbi_last_error()) + 1);
+    }
+    pthread_mutex_unlock(&l->lock);
+    atomic_store(&l->failed, 1);
+}
+
+static void run_indexes(loop *l)
+{
+    int outer = inside_body;
+    inside_body = 1;
+    while (!atomic_load_explicit(&l->failed, memory_order_relaxed)) {
+        size_t i = atomic_fetch_add(&l->next, 1);
+        if (i >= l->n) break;
+        run_index(l, i);
+    }
+    inside_body = outer;
+}
+
+static void *helper_main(void *arg)
+{
+    sbi_pool *pool = arg;
+    uint64_t seen = 0;
+    pthread_mutex_lock(&pool->lock);
+    for (;;) {
+        while (!pool->stop && (!pool->current || pool->generation == seen)) pthread_cond_wait(&pool->work, &pool->lock);
+        if (pool->stop) break;
+        seen = pool->generation;
+        loop *l = pool->current;
+        pool->inside++;
+        pthread_mutex_unlock(&pool->lock);
+        run_indexes(l);
+        pthread_mutex_lock(&pool->lock);
+        if (--pool->inside == 0) pthread_cond_broadcast(&pool->idle);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+static void stop_threads(sbi_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->stop = 1;
+    pthread_cond_broadcast(&pool->work);
+    pthread_mutex_unlock(&pool->lock);
+    for (size_t i = 0; i < pool->n_threads; i++) pthread_join(pool->threads[i], NULL);
+    pthread_mutex_destroy(&pool->one_caller);
+    pthread_cond_destroy(&pool->idle);
+    pthread_cond_destroy(&pool->work);
+    pthread_mutex_destroy(&pool->lock);
+}
+
+/* The pool, started at first use; NULL where it cannot be had (loops then run in the caller alone). */
+static sbi_pool *get_pool(sbi_context *ctx)
+{
+    pthread_mutex_lock(&ctx->pool_lock);
+    sbi_pool *pool = ctx->pool;
+    size_t wanted = (size_t)ctx->threads - 1;
+    if (!pool && (pool = sbi_alloc_zero(ctx, 1, sizeof *pool + wanted * sizeof pool->threads[0]))) {
+        pool->ctx = ctx;
+        pthread_mutex_init(&pool->lock, NULL);
+        pthread_mutex_init(&pool->one_caller, NULL);
+        pthread_cond_init(&pool->work, NULL);
+        pthread_cond_init(&pool->idle, NULL);
+        while (pool->n_threads < wanted && !pthread_create(&pool->threads[pool->n_threads], NULL, helper_main, pool))
+            pool->n_threads++;
+        ctx->pool = pool;
+    }
+    pthread_mutex_unlock(&ctx->pool_lock);
+    return pool;
+}
+
+void sbi_pool_destroy(sbi_context *ctx)
+{
+    if (!ctx->pool) return;
+    stop_threads(ctx->pool);
+    sbi_free(ctx, ctx->pool);
+    ctx->pool = NULL;
+}
+
+static void host_body(void *arg, size_t i)
+{
+    loop *l = arg;
+    if (atomic_load_explicit(&l->failed, memory_order_relaxed)) return;
+    int outer = inside_body;
+    inside_body = 1;
+    run_index(l, i);
+    inside_body = outer;
+}
+
+static void run_in_pool(sbi_pool *pool, loop *l)
+{
+    pthread_mutex_lock(&pool->one_caller);
+    pthread_mutex_lock(&pool->lock);
+    pool->current = l;
+    pool->generation++;
+    pthread_cond_broadcast(&pool->work);
+    pthread_mutex_unlock(&pool->lock);
+    run_indexes(l);
+    pthread_mutex_lock(&pool->lock);
+    pool->current = NULL; /* helpers that have not woken find nothing */
+    while (pool->inside) pthread_cond_wait(&pool->idle, &pool->lock);
+    pthread_mutex_unlock(&pool->lock);
+    pthread_mutex_unlock(&pool->one_caller);
+}
+
+sbi_status sbi_parallel_for(sbi_context *ctx, size_t n, sbi_parallel_body body, void *arg)
+{
+    if (inside_body || n <= 1 || (ctx->threads == 1 && !ctx->options.parallel_for)) {
+        for (size_t i = 0; i < n; i++) SBI_TRY(body(arg, i));
+        return SBI_OK;
+    }
+    loop l = {.body = body, .arg = arg, .n = n, .status = SBI_OK};
+    int error = pthread_mutex_init(&l.lock, NULL);
+    if (error) return sbi_fail_errno(error, "pthread_mutex_init");
+    sbi_pool *pool = ctx->options.parallel_for ? NULL : get_pool(ctx);
+    if (ctx->options.parallel_for)
+        ctx->options.parallel_for(ctx->options.parallel_for_user, n, host_body, &l);
+    else if (pool)
+        run_in_pool(pool, &l);
+    else
+        run_indexes(&l);
+    pthread_mutex_destroy(&l.lock);
+    if (l.status != SBI_OK) sbi_error_set_message(l.message);
+    return l.status;
+}
+
+size_t sbi_parallel_workers(const sbi_context *ctx)
+{
+    return inside_body ? 1 : (size_t)ctx->threads;
+}
