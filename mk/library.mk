@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+# libsbi.a, libsbi.so and the programs.
+
+ROOMS := base io device device/cpu net ratio tape tape/kernels model fit exec jobs
+SOURCES := $(foreach r,$(ROOMS),$(wildcard lib/$(r)/*.c))
+ISA_SOURCES := $(filter %.isa.c,$(SOURCES))
+PLAIN_SOURCES := $(filter-out %.isa.c,$(SOURCES))
+OBJECTS := $(PLAIN_SOURCES:%.c=$(BUILD)/obj/%.o) \
+           $(foreach i,$(ISAS),$(ISA_SOURCES:%.isa.c=$(BUILD)/obj/%.$(i).o))
+SONAME := libsbi.so.$(ABI)
+
+# Rebuild when the compiler or a flag changes.
+FLAGS_NOW := $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D); echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' > $@
+FORCE:
+.PHONY: FORCE
+
+COMPILE = @mkdir -p $(@D); echo "  cc    $(@:$(BUILD)/%=%)"; $(CC) $(CPPFLAGS_ALL) $(PKG_CFLAGS) $(CFLAGS_ALL)
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	$(COMPILE) -MMD -MP -c $< -o $@
+
+define isa_rule
+$(BUILD)/obj/%.$(1).o: %.isa.c $(BUILD)/flags
+	$$(COMPILE) $(if $(SANITIZE),,-O3) $(ISA_FLAGS_$(1)) -DSBI_ISA_SUFFIX=$(1) -MMD -MP -c $$< -o $$@
+endef
+$(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
+
+$(BUILD)/libsbi.a: $(OBJECTS)
+	@echo "  ar    $(@F)"; rm -f $@; ar rcs $@ $^
+
+$(BUILD)/libsbi.so.$(VERSION): $(OBJECTS) lib/libsbi.map
+	@echo "  link  $(@F)"; $(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libsbi.map -Wl,-z,defs \
+	    $(LDFLAGS_ALL) -o $@ $(OBJECTS) $(LIBS)
+$(BUILD)/$(SONAME): $(BUILD)/libsbi.so.$(VERSION)
+	@ln -sf $(<F) $@
+$(BUILD)/libsbi.so: $(BUILD)/$(SONAME)
+	@ln -sf $(<F) $@
+
+# One program a file in lib/programs, one a folder in examples.
+PROGRAM_SOURCES := $(wildcard lib/programs/*.c)
+PROGRAMS := $(foreach p,$(PROGRAM_SOURCES),$(BUILD)/bin/$(subst _,-,$(basename $(notdir $(p)))))
+EXAMPLE_FOLDERS := $(sort $(dir $(wildcard examples/*/*.c)))
+EXAMPLES := $(foreach d,$(EXAMPLE_FOLDERS),$(BUILD)/bin/$(notdir $(d:%/=%)))
+LINK_SBI = -L$(BUILD) -lsbi -Wl,-rpath,'$$ORIGIN/..'
+
+$(BUILD)/bin/sbi-%: $(BUILD)/obj/lib/programs/sbi_%.o $(BUILD)/libsbi.so
+	@mkdir -p $(@D); echo "  link  $(@F)"; $(CC) $(LDFLAGS_ALL) -o $@ $< $(LINK_SBI) $(LIBS)
+
+define example_rule
+$(BUILD)/bin/$(notdir $(1:%/=%)): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)*.c)) $(BUILD)/libsbi.so
+	@mkdir -p $$(@D); echo "  link  $$(@F)"; $$(CC) $$(LDFLAGS_ALL) -o $$@ $$(filter %.o,$$^) $$(LINK_SBI) $$(LIBS)
+endef
+$(foreach d,$(EXAMPLE_FOLDERS),$(eval $(call example_rule,$(d))))
+
+.PHONY: all lib programs examples
+all: lib programs examples ## Build the library, the programs and the examples
+lib: $(BUILD)/libsbi.a $(BUILD)/libsbi.so ## Build libsbi.a and libsbi.so
+programs: $(PROGRAMS) ## Build sbi-worker and sbi-campaign
+examples: $(EXAMPLES) ## Build the examples
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
