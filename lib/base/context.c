@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/attach.h"
 #include "base/error.h"
 #include "base/options.h"
 #include "base/pool_internal.h"
@@ -91,6 +92,7 @@ void sbi_context_destroy(sbi_context *ctx)
 {
     if (!ctx) return;
     sbi_pool_destroy(ctx);
+    sbi_context_detach_all(ctx);
     pthread_mutex_destroy(&ctx->pool_lock);
     pthread_mutex_destroy(&ctx->callback_lock);
     sbi_context_options o = ctx->options;

@@ -9,6 +9,7 @@
 #include "sbi/context.h"
 
 struct sbi_pool;
+struct sbi_attachment;
 
 #define SBI_PROGRESS_SLOTS 16
 
@@ -28,6 +29,7 @@ struct sbi_context {
     struct sbi_progress_slot progress[SBI_PROGRESS_SLOTS];
     struct sbi_pool *pool; /* NULL until first use, or for ever with the host's parallel_for */
     pthread_mutex_t pool_lock;
+    struct sbi_attachment *attachments; /* guarded by pool_lock too: both are touched rarely */
 };
 
 #endif

@@ -178,3 +178,15 @@ size_t sbi_parallel_workers(const sbi_context *ctx)
 {
     return inside_body ? 1 : (size_t)ctx->threads;
 }
+
+int sbi_parallel_enter(void)
+{
+    int outer = inside_body;
+    inside_body = 1;
+    return outer;
+}
+
+void sbi_parallel_leave(int outer)
+{
+    inside_body = outer;
+}
