@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file ratio.h
+ * Density ratios from ensembles, as columns; and diagnostics of ratios, learnt here or elsewhere.
+ */
+#ifndef SBI_RATIO_H
+#define SBI_RATIO_H
+
+#include "dataset.h"
+#include "network.h"
+
+SBI_BEGIN_DECLS
+
+/** What is written. */
+#define SBI_RATIO_VALUE 0 /**< r */
+#define SBI_RATIO_LOG 1   /**< ln r */
+
+typedef struct sbi_ratio_options {
+    uint32_t struct_size; /**< sizeof(sbi_ratio_options) */
+    int32_t output;       /**< SBI_RATIO_VALUE (default) or SBI_RATIO_LOG, for ratio, spread and members alike */
+    int32_t dtype;        /**< of files written: SBI_F64 (default), SBI_F32, or SBI_F16 with SBI_RATIO_LOG */
+    int32_t reserved_;
+    double correction;     /**< every member's ratio is divided by this; default 1; see sbi_ratio_normalisation() */
+    const char *spread;    /**< sbi_ratio_write(): path of a .npy [n] for the spread of the members; NULL: none */
+    const char *members;   /**< sbi_ratio_write(): path of a .npy [n, members] for every member; NULL: none */
+} sbi_ratio_options;
+
+#define SBI_RATIO_OPTIONS_INIT                                                                                         \
+    {                                                                                                                  \
+        (uint32_t)sizeof(sbi_ratio_options), SBI_RATIO_VALUE, SBI_F64, 0, 1.0, NULL, NULL                              \
+    }
+
+/** Fills in the defaults; the same values as SBI_RATIO_OPTIONS_INIT. Since: 0.1 */
+SBI_API void sbi_ratio_options_init(sbi_ratio_options *options);
+
+/** Evaluates an ensemble.
+ *  @param features [n, d], any dtype and strides. @param[out] ratio [n]. @param[out] spread [n] or NULL: the standard deviation
+ *  over members (M - 1 in the denominator; 0 for one member); divide by sqrt(M) for the error of the mean.
+ *  @param options NULL for defaults; spread and members paths are not looked at.
+ *  Memory is O(threads x chunk). Rows are cut in fixed chunks, so the bits depend on n and the position alone. Several threads
+ *  may evaluate the same ensemble. Errors: SBI_ERR_SHAPE; SBI_ERR_VALUE naming row and column; SBI_ERR_CANCELLED. Since: 0.1 */
+SBI_API sbi_status sbi_ratio_evaluate(const sbi_ensemble *ens, const sbi_array *features, double *ratio, double *spread,
+                                      const sbi_ratio_options *options);
+
+/** The same from a .npy of features into a .npy [n], which appears whole or not at all. Reports progress under the stage
+ *  "ratio". Since: 0.1 */
+SBI_API sbi_status sbi_ratio_write(const sbi_ensemble *ens, const char *features, const char *ratio,
+                                   const sbi_ratio_options *options);
+
+/** A weighted mean of ratios over denominator events, which is 1 for exact ratios. */
+typedef struct sbi_normalisation {
+    uint32_t struct_size; /**< set by the caller */
+    int32_t reserved_;
+    int64_t events;
+    double mean;  /**< sum_i w_i r_i / sum_i w_i */
+    double error; /**< its standard error: sqrt(sum_i w_i^2 (r_i - mean)^2) / |sum_i w_i| */
+    double ess;   /**< effective number of denominator events after reweighting: (sum_i w_i r_i)^2 / sum_i (w_i r_i)^2 */
+} sbi_normalisation;
+
+/** E_denominator[r] over given ratios. @param ratio [n]. @param weights [n], NULL: 1. The mean may serve as
+ *  sbi_ratio_options.correction if the events were not trained on. Set result->struct_size first. Since: 0.1 */
+SBI_API sbi_status sbi_ratio_normalisation(sbi_context *ctx, const sbi_array *ratio, const sbi_array *weights,
+                                           sbi_normalisation *result);
+
+/* ---- diagnostics ----------------------------------------------------------------------------------------------- */
+
+typedef struct sbi_diagnostics sbi_diagnostics;
+
+typedef struct sbi_diagnostics_options {
+    uint32_t struct_size; /**< sizeof(sbi_diagnostics_options) */
+    int32_t calibration_bins; /**< default 20, with about the same weight each */
+    int32_t closure_bins;     /**< default 20 for each feature, the same */
+    int32_t roc_points;       /**< default 200 */
+    int32_t held_out;         /**< 1: only events that training with the seed and fraction below kept apart; default 0: all */
+    int32_t reserved_;
+    uint64_t seed;              /**< as in sbi_train_options; default 1 */
+    double validation_fraction; /**< as in sbi_train_options; default 0.1 */
+    double correction;          /**< as in sbi_ratio_options; default 1 */
+} sbi_diagnostics_options;
+
+#define SBI_DIAGNOSTICS_OPTIONS_INIT                                                                                   \
+    {                                                                                                                  \
+        (uint32_t)sizeof(sbi_diagnostics_options), 20, 20, 200, 0, 0, 1, 0.1, 1.0                                      \
+    }
+
+/** Fills in the defaults; the same values as SBI_DIAGNOSTICS_OPTIONS_INIT. Since: 0.1 */
+SBI_API void sbi_diagnostics_options_init(sbi_diagnostics_options *options);
+
+/** The numbers. Sums are weighted, each side normalised to one; s = r / (1 + r). */
+typedef struct sbi_diagnostics_summary {
+    uint32_t struct_size; /**< set by the caller */
+    int32_t features;
+    int64_t numerator_events;   /**< used */
+    int64_t denominator_events; /**< used */
+    double loss;                /**< cross-entropy of s */
+    double auc;                 /**< area under the ROC curve, ties counting half */
+    double normalisation;       /**< E_denominator[r] */
+    double normalisation_error;
+    double inverse;             /**< E_numerator[1 / r], which is 1 as well */
+    double inverse_error;
+    double ess;          /**< effective number of reweighted denominator events */
+    double ess_fraction; /**< of that without reweighting */
+    double calibration_chi2; /**< sum over bins of the squared pulls below */
+    int32_t calibration_dof;
+    int32_t closure_dof;   /**< of each feature */
+    double closure_chi2;   /**< the largest of the features' */
+    double spread_mean;    /**< of ln r over denominator events, standard deviation over members; 0 without an ensemble */
+    double spread_max;
+} sbi_diagnostics_summary;
+
+/** Tables, f64 [rows, columns]. */
+#define SBI_TABLE_CALIBRATION 1 /**< s low, s high, mean s, observed fraction of numerator, its error, pull, weight */
+#define SBI_TABLE_ROC 2         /**< threshold of ln r, numerator fraction above it, denominator fraction above it */
+#define SBI_TABLE_CLOSURE 3     /**< of a feature: low, high, numerator, error, denominator times r, error, denominator, pull */
+#define SBI_TABLE_CLOSURE_SUMMARY 4 /**< a row a feature: chi2, degrees of freedom, chi2 before reweighting */
+
+/** Diagnoses an ensemble on a dataset, which must not be what it was trained on, or options->held_out be 1.
+ *  @param options NULL for defaults. Since: 0.1 */
+SBI_API sbi_status sbi_diagnostics_run(sbi_diagnostics **out, const sbi_ensemble *ens, sbi_dataset *data,
+                                       const sbi_diagnostics_options *options);
+
+/** Diagnoses ratios that somebody else computed. @param log_numerator, log_denominator ln r, one-dimensional, one value for every
+ *  event of that side in the order of adding. Since: 0.1 */
+SBI_API sbi_status sbi_diagnostics_compute(sbi_diagnostics **out, sbi_dataset *data, const sbi_array *log_numerator,
+                                           const sbi_array *log_denominator, const sbi_diagnostics_options *options);
+
+/** Frees; NULL is fine. Since: 0.1 */
+SBI_API void sbi_diagnostics_destroy(sbi_diagnostics *diagnostics);
+/** The numbers; set summary->struct_size first. Since: 0.1 */
+SBI_API sbi_status sbi_diagnostics_summary_get(const sbi_diagnostics *diagnostics, sbi_diagnostics_summary *summary);
+/** A view of a table, owned by the diagnostics. @param feature for SBI_TABLE_CLOSURE; else 0. Since: 0.1 */
+SBI_API sbi_status sbi_diagnostics_table(const sbi_diagnostics *diagnostics, int32_t table, size_t feature, sbi_array *view);
+/** Everything as one JSON file, for plots. Since: 0.1 */
+SBI_API sbi_status sbi_diagnostics_write(const sbi_diagnostics *diagnostics, const char *path);
+
+SBI_END_DECLS
+#endif
