@@ -141,6 +141,11 @@ uint64_t sbi_file_writer_size(const sbi_file_writer *w)
     return w->size;
 }
 
+int sbi_file_writer_descriptor(const sbi_file_writer *w)
+{
+    return w->fd;
+}
+
 /* Makes a rename or link durable. */
 static sbi_status sync_folder(sbi_context *ctx, const char *path)
 {

@@ -17,6 +17,8 @@ sbi_status sbi_file_writer_write(sbi_file_writer *w, const void *data, size_t si
 /* Overwrites bytes already written (headers, sizes). */
 sbi_status sbi_file_writer_patch(sbi_file_writer *w, uint64_t offset, const void *data, size_t size);
 uint64_t sbi_file_writer_size(const sbi_file_writer *w);
+/* The open temporary file, for mapping it. */
+int sbi_file_writer_descriptor(const sbi_file_writer *w);
 sbi_status sbi_file_writer_commit(sbi_file_writer *w);
 void sbi_file_writer_abandon(sbi_file_writer *w);
 
