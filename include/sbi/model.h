@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file model.h
+ * The statistical model: unbinned channels that mix processes, with systematic variations and constraints.
+ *
+ * For events i with weights w_i, processes p with density ratios r_p(x_i) = p_p(x_i) / p_ref(x_i), parameters theta:
+ *
+ *     nu_p(theta) = f_p(theta) nu_p0 prod_k G_pk(alpha_k)                          expected yield
+ *     s_pi(theta) = r_pi prod_k g_pk,i(alpha_k) / Z_p(alpha)                       density ratio, varied
+ *     NLL(theta)  = sum_channels [ sum_p nu_p - sum_i w_i ln sum_p nu_p s_pi ] + sum_k (alpha_k - a_k)^2 / (2 sigma_k^2)
+ *
+ * G and g interpolate between variations at alpha = -1, 0, +1 (code 4). f_p is any expression of parameters and may be
+ * negative, as interference makes it. Z_p = sum_j v_j r_pj prod_k g_pk,j / sum_j v_j r_pj over the channel's integration
+ * sample, where it has one, and 1 otherwise. Sources: arXiv 2412.01548 (unbinned, interference); CERN-OPEN-2012-016 (HistFactory).
+ *
+ * A model is loaded from a workspace file (docs/workspace.md) or built call by call, then sealed; a sealed model is immutable
+ * and may be shared between threads, each with its own sbi_model_work.
+ */
+#ifndef SBI_MODEL_H
+#define SBI_MODEL_H
+
+#include "tape.h"
+
+SBI_BEGIN_DECLS
+
+typedef struct sbi_model sbi_model;
+typedef struct sbi_model_work sbi_model_work;
+
+/** Constraint terms. */
+#define SBI_CONSTRAINT_NONE 0
+#define SBI_CONSTRAINT_GAUSSIAN 1 /**< (value - auxiliary)^2 / (2 sigma^2) */
+
+typedef struct sbi_parameter {
+    uint32_t struct_size;
+    int32_t constraint; /**< SBI_CONSTRAINT_NONE ... */
+    int32_t fixed;      /**< non-zero: fits keep it at `start` */
+    int32_t reserved_;  /**< must be zero */
+    double start;
+    double lower; /**< bounds; -INFINITY and INFINITY where there are none */
+    double upper;
+    double auxiliary; /**< the auxiliary observation that the constraint is centred on */
+    double sigma;     /**< its standard deviation, positive */
+} sbi_parameter;
+
+/** A nuisance parameter: Gaussian constraint of mean 0 and width 1, start 0, bounds -5 to 5. Since: 0.1 */
+SBI_API void sbi_parameter_init(sbi_parameter *parameter);
+
+/* ---- loading --------------------------------------------------------------------------------------------------- */
+
+/** Loads and seals the workspace at `path`; column files are relative to it, mapped, and stay mapped while the model lives.
+ *  Errors name the file, the JSON pointer and the value. Since: 0.1 */
+SBI_API sbi_status sbi_model_load(sbi_model **out, sbi_context *ctx, const char *path);
+/** The same for a workspace in memory; column files are relative to `folder`. Since: 0.1 */
+SBI_API sbi_status sbi_model_load_text(sbi_model **out, sbi_context *ctx, const char *text, size_t size,
+                                       const char *folder);
+
+/* ---- building -------------------------------------------------------------------------------------------------- */
+
+/** An empty model. Since: 0.1 */
+SBI_API sbi_status sbi_model_create(sbi_model **out, sbi_context *ctx);
+/** Destroys a model, after its workspaces; NULL is fine. Since: 0.1 */
+SBI_API void sbi_model_destroy(sbi_model *model);
+
+/** Adds a parameter; parameters are numbered in the order of these calls. Every name used later must have been added. The
+ *  name is an identifier that factor expressions can use (letters, digits, `_`, `.`, not starting with a digit), or any
+ *  other text for parameters that no expression mentions. Since: 0.1 */
+SBI_API sbi_status sbi_model_add_parameter(sbi_model *model, const char *name, const sbi_parameter *parameter);
+/** Names the parameter of interest. Since: 0.1 */
+SBI_API sbi_status sbi_model_set_poi(sbi_model *model, const char *name);
+
+/** Event weights below zero are refused unless this flag is given. */
+#define SBI_CHANNEL_ALLOW_NEGATIVE_WEIGHTS 1
+
+/** Adds an unbinned channel of n_events events.
+ *  @param weights [n_events], borrowed until the model is destroyed, or NULL for ones.
+ *  @param integration_weights [n_integration] weights v_j of the integration sample, or NULL: no normalisation Z_p.
+ *  @param flags SBI_CHANNEL_ALLOW_NEGATIVE_WEIGHTS or 0. @param[out] channel its number.  Since: 0.1 */
+SBI_API sbi_status sbi_model_add_channel(sbi_model *model, const char *name, int64_t n_events, const sbi_array *weights,
+                                         const sbi_array *integration_weights, uint32_t flags, size_t *channel);
+/** Adds a process to a channel.
+ *  @param yield nu_p0, the expected number of events at f_p = 1. @param factor the expression f_p, NULL for 1.
+ *  @param ratio [n_events] r_p, may be negative; borrowed until the model is destroyed.
+ *  @param integration_ratio [n_integration], required exactly where the channel has an integration sample.
+ *  @param[out] sample its number in the channel. Since: 0.1 */
+SBI_API sbi_status sbi_model_add_sample(sbi_model *model, size_t channel, const char *name, double yield,
+                                        const char *factor, const sbi_array *ratio, const sbi_array *integration_ratio,
+                                        size_t *sample);
+/** Adds the yield variation G_pk: `high` and `low` times the nominal yield at alpha = +1 and -1, both positive. Since: 0.1 */
+SBI_API sbi_status sbi_model_add_normsys(sbi_model *model, size_t channel, size_t sample, const char *parameter,
+                                         double high, double low);
+/** Adds the per-event variation g_pk: columns at alpha = +1 and -1 as ratios to nominal or their logarithms (`storage`:
+ *  SBI_MORPH_RATIO or SBI_MORPH_LOG); borrowed until the model is destroyed. The integration columns are required exactly where the
+ *  channel has an integration sample. Since: 0.1 */
+SBI_API sbi_status sbi_model_add_eventsys(sbi_model *model, size_t channel, size_t sample, const char *parameter,
+                                          const sbi_array *high, const sbi_array *low,
+                                          const sbi_array *integration_high, const sbi_array *integration_low,
+                                          int32_t storage);
+/** Records the likelihood on a tape and seals it. Where a per-event variation has no integration sample and moves the normalisation
+ *  so much that the likelihood is unbounded (N Var(ln g) > 1), a warning names process and parameter. Since: 0.1 */
+SBI_API sbi_status sbi_model_seal(sbi_model *model);
+
+/* ---- questions ------------------------------------------------------------------------------------------------- */
+
+SBI_API size_t sbi_model_n_parameters(const sbi_model *model);
+/** NULL out of range. Owned by the model. Since: 0.1 */
+SBI_API const char *sbi_model_parameter_name(const sbi_model *model, size_t index);
+SBI_API sbi_status sbi_model_parameter_index(const sbi_model *model, const char *name, size_t *index);
+/** Set parameter->struct_size first (sbi_parameter_init does). Since: 0.1 */
+SBI_API sbi_status sbi_model_parameter(const sbi_model *model, size_t index, sbi_parameter *parameter);
+/** Name of the parameter of interest, or NULL. Since: 0.1 */
+SBI_API const char *sbi_model_poi(const sbi_model *model);
+SBI_API size_t sbi_model_n_channels(const sbi_model *model);
+SBI_API int64_t sbi_model_n_events(const sbi_model *model, size_t channel);
+SBI_API size_t sbi_model_n_samples(const sbi_model *model, size_t channel);
+/** NULL out of range. Since: 0.1 */
+SBI_API const char *sbi_model_sample_name(const sbi_model *model, size_t channel, size_t sample);
+/** The context that the model was made from. Since: 0.1 */
+SBI_API sbi_context *sbi_model_context(const sbi_model *model);
+/** The sealed tape; its parameters are the model's, in the model's order. Borrowed. NULL before sbi_model_seal(). Since: 0.1 */
+SBI_API const sbi_tape *sbi_model_tape(const sbi_model *model);
+
+/* ---- evaluation: as sbi_tape_eval() and its neighbours, theta in the model's parameter order ------------------- */
+
+SBI_API sbi_status sbi_model_work_create(sbi_model_work **out, const sbi_model *model);
+SBI_API void sbi_model_work_destroy(sbi_model_work *work);
+SBI_API sbi_status sbi_model_nll(sbi_model_work *work, const double *theta, double *value, double *gradient);
+SBI_API sbi_status sbi_model_hvp(sbi_model_work *work, const double *theta, const double *V, size_t m, double *HV);
+SBI_API sbi_status sbi_model_hessian(sbi_model_work *work, const double *theta, double *value, double *gradient,
+                                     double *hessian);
+SBI_API sbi_status sbi_model_hessian_rows(sbi_model_work *work, const double *theta, size_t first, size_t count,
+                                          double *rows);
+/** Counters of the last evaluation; set info->struct_size first. Since: 0.1 */
+SBI_API sbi_status sbi_model_last_info(const sbi_model_work *work, sbi_tape_info *info);
+
+/** Expected yields nu_p at theta of one channel: [n_samples]. Since: 0.1 */
+SBI_API sbi_status sbi_model_yields(const sbi_model *model, size_t channel, const double *theta, double *yields);
+
+/** The Asimov data of one channel at theta, as weights of its integration sample: w_j = v_j sum_p nu_p s_pj, of which the sum is
+ *  the expected total yield when sum_j v_j r_pj = 1. Events of an Asimov channel are those of the integration sample.
+ *  @param[out] weights [n_integration]. SBI_ERR_STATE where the channel has no integration sample. Since: 0.1 */
+SBI_API sbi_status sbi_model_asimov_weights(const sbi_model *model, size_t channel, const double *theta, double *weights);
+
+SBI_END_DECLS
+#endif
