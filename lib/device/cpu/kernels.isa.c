@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Activations, sums and the single output; compiled for each instruction set. */
+#include "device/cpu/kernels_isa.h"
+
+#include "device/cpu/vector_math.h"
+#include "sbi/network.h"
+
+/* One loop for values alone and one with the derivative, for a function given as value(z) and both(z, &d). */
+#define ACTIVATION(name, VALUE, BOTH)                                                                                  \
+    static void name(float *restrict z, float *restrict d, const float *restrict b, int64_t n)                         \
+    {                                                                                                                  \
+        if (!d) {                                                                                                      \
+            for (int64_t j = 0; j < n; j++) {                                                                          \
+                const float x = z[j] + b[j];                                                                           \
+                VALUE;                                                                                                 \
+            }                                                                                                          \
+        } else {                                                                                                       \
+            for (int64_t j = 0; j < n; j++) {                                                                          \
+                const float x = z[j] + b[j];                                                                           \
+                BOTH;                                                                                                  \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+
+ACTIVATION(identity, z[j] = x, z[j] = x)
+ACTIVATION(relu, z[j] = x < 0 ? 0.0f : x, (z[j] = x < 0 ? 0.0f : x, d[j] = x > 0 ? 1.0f : 0.0f))
+ACTIVATION(leaky_relu, z[j] = x > 0 ? x : 0.01f * x, (z[j] = x > 0 ? x : 0.01f * x, d[j] = x > 0 ? 1.0f : 0.01f))
+ACTIVATION(silu, z[j] = x * vlogistic(x), {
+    const float s = vlogistic(x);
+    const float y = x * s;
+    z[j] = y;
+    d[j] = FMA(y, 1.0f - s, s);
+})
+ACTIVATION(hyperbolic, z[j] = vtanh(x), {
+    const float t = vtanh(x);
+    z[j] = t;
+    d[j] = FMA(-t, t, 1.0f);
+})
+ACTIVATION(gelu, { float density; z[j] = x * vnormal(x, &density); }, {
+    float density;
+    const float phi = vnormal(x, &density);
+    z[j] = x * phi;
+    d[j] = FMA(x, density, phi);
+})
+ACTIVATION(softplus, z[j] = vsoftplus(x), (z[j] = vsoftplus(x), d[j] = vlogistic(x)))
+
+static void activate(int32_t activation, float *z, float *d, const float *b, int64_t rows, int64_t columns, int64_t ld)
+{
+    for (int64_t i = 0; i < rows; i++, z += ld, d = d ? d + ld : NULL) {
+        switch (activation) {
+        case SBI_ACTIVATION_SILU: silu(z, d, b, columns); break;
+        case SBI_ACTIVATION_RELU: relu(z, d, b, columns); break;
+        case SBI_ACTIVATION_LEAKY_RELU: leaky_relu(z, d, b, columns); break;
+        case SBI_ACTIVATION_TANH: hyperbolic(z, d, b, columns); break;
+        case SBI_ACTIVATION_GELU: gelu(z, d, b, columns); break;
+        case SBI_ACTIVATION_SOFTPLUS: softplus(z, d, b, columns); break;
+        default: identity(z, NULL, b, columns); break;
+        }
+    }
+}
+
+static void multiply_row(float *restrict x, const float *restrict d, int64_t n)
+{
+    for (int64_t j = 0; j < n; j++) x[j] *= d[j];
+}
+
+static void multiply(float *x, const float *d, int64_t rows, int64_t columns, int64_t ld)
+{
+    for (int64_t i = 0; i < rows; i++) multiply_row(x + i * ld, d + i * ld, columns);
+}
+
+/* Columns go in strips that fit in registers, rows in order: sums do not depend on how columns are cut. */
+#define STRIP 64
+
+static void strip_sums(float *restrict out, const float *restrict x, int64_t rows, int64_t ld)
+{
+    float s[STRIP] = {0};
+    for (int64_t i = 0; i < rows; i++)
+        for (int j = 0; j < STRIP; j++) s[j] += x[i * ld + j];
+    for (int j = 0; j < STRIP; j++) out[j] += s[j];
+}
+
+static void column_sums(float *out, const float *x, int64_t rows, int64_t columns, int64_t ld, int32_t accumulate)
+{
+    if (!accumulate)
+        for (int64_t j = 0; j < columns; j++) out[j] = 0;
+    int64_t j = 0;
+    for (; j + STRIP <= columns; j += STRIP) strip_sums(out + j, x + j, rows, ld);
+    for (; j < columns; j++) {
+        float s = 0;
+        for (int64_t i = 0; i < rows; i++) s += x[i * ld + j];
+        out[j] += s;
+    }
+}
+
+#define LANES 64
+
+static void head_forward(float *z, const float *x, const float *w, float b, int64_t rows, int64_t in)
+{
+    for (int64_t i = 0; i < rows; i++, x += in) {
+        float s[LANES] = {0};
+        int64_t j = 0;
+        for (; j + LANES <= in; j += LANES)
+            for (int l = 0; l < LANES; l++) s[l] = FMA(x[j + l], w[j + l], s[l]);
+        for (int l = 0; j < in; j++, l++) s[l] = FMA(x[j], w[j], s[l]);
+        for (int half = LANES / 2; half; half /= 2)
+            for (int l = 0; l < half; l++) s[l] += s[l + half];
+        z[i] = s[0] + b;
+    }
+}
+
+static void outer_row(float *restrict dx, float dz, const float *restrict w, const float *restrict d, int64_t n)
+{
+    for (int64_t j = 0; j < n; j++) dx[j] = dz * w[j] * d[j];
+}
+
+static void head_backward(float *dx, const float *dz, const float *w, const float *d, int64_t rows, int64_t in)
+{
+    for (int64_t i = 0; i < rows; i++) outer_row(dx + i * in, dz[i], w, d + i * in, in);
+}
+
+static void strip_weights(float *restrict dw, const float *restrict dz, const float *restrict x, int64_t rows, int64_t ld)
+{
+    float s[STRIP] = {0};
+    for (int64_t i = 0; i < rows; i++)
+        for (int j = 0; j < STRIP; j++) s[j] = FMA(dz[i], x[i * ld + j], s[j]);
+    for (int j = 0; j < STRIP; j++) dw[j] += s[j];
+}
+
+static void head_weights(float *dw, const float *dz, const float *x, int64_t rows, int64_t columns, int64_t ld,
+                         int32_t accumulate)
+{
+    if (!accumulate)
+        for (int64_t j = 0; j < columns; j++) dw[j] = 0;
+    int64_t j = 0;
+    for (; j + STRIP <= columns; j += STRIP) strip_weights(dw + j, dz, x + j, rows, ld);
+    for (; j < columns; j++) {
+        float s = 0;
+        for (int64_t i = 0; i < rows; i++) s = FMA(dz[i], x[i * ld + j], s);
+        dw[j] += s;
+    }
+}
+
+static void bce(float *loss, float *dz, const float *z, const float *y, const float *w, float scale, int64_t rows)
+{
+    for (int64_t i = 0; i < rows; i++) loss[i] = w[i] * (vsoftplus(z[i]) - y[i] * z[i]);
+    if (dz)
+        for (int64_t i = 0; i < rows; i++) dz[i] = scale * w[i] * (vlogistic(z[i]) - y[i]);
+}
+
+static void sum_parts(float *restrict out, const float *restrict parts, int64_t count, int64_t stride, int64_t n)
+{
+    for (int64_t j = 0; j < n; j++) out[j] = parts[j];
+    for (int64_t i = 1; i < count; i++)
+        for (int64_t j = 0; j < n; j++) out[j] += parts[i * stride + j];
+}
+
+static double sum_squares(const float *x, int64_t n)
+{
+    double s[16] = {0};
+    int64_t j = 0;
+    for (; j + 16 <= n; j += 16)
+        for (int l = 0; l < 16; l++) s[l] += (double)x[j + l] * (double)x[j + l];
+    for (int l = 0; j < n; j++, l++) s[l] += (double)x[j] * (double)x[j];
+    for (int half = 8; half; half /= 2)
+        for (int l = 0; l < half; l++) s[l] += s[l + half];
+    return s[0];
+}
+
+const sbi_cpu_kernels SBI_ISA_NAME(sbi_cpu_kernels) = {
+    .activate = activate,
+    .multiply = multiply,
+    .column_sums = column_sums,
+    .head_forward = head_forward,
+    .head_backward = head_backward,
+    .head_weights = head_weights,
+    .bce = bce,
+    .update = SBI_ISA_NAME(sbi_cpu_update),
+    .sum_parts = sum_parts,
+    .sum_squares = sum_squares,
+};

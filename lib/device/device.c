@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "device/device.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "device/cpu/cpu.h"
+
+sbi_status sbi_device_check(const sbi_device_ops *ops)
+{
+    SBI_REQUIRE(ops, "device: the table of operations is NULL");
+    if (ops->abi != SBI_DEVICE_ABI || ops->struct_size < sizeof(sbi_device_ops)) {
+        return sbi_fail(SBI_ERR_ABI, "device: contract %u with a table of %u bytes, expected %u with %zu", (unsigned)ops->abi,
+                        (unsigned)ops->struct_size, (unsigned)SBI_DEVICE_ABI, sizeof(sbi_device_ops));
+    }
+    SBI_REQUIRE(ops->name && ops->allocate && ops->release && ops->upload && ops->download && ops->zero &&
+                    ops->synchronise && ops->gemm && ops->forward && ops->backward && ops->bce && ops->update &&
+                    ops->gather && ops->sum_parts && ops->sum_squares && ops->close,
+                "device %s: an operation is missing", ops->name ? ops->name : "without name");
+    return SBI_OK;
+}
+
+sbi_status sbi_device_open(sbi_device *out, sbi_context *ctx, const char *name)
+{
+    memset(out, 0, sizeof *out);
+    if (strcmp(name, "cpu") != 0) return sbi_fail(SBI_ERR_NOT_FOUND, "device %s: there is only \"cpu\"", name);
+    sbi_device device = {NULL, NULL, ctx};
+    SBI_TRY(sbi_device_cpu_open(&device.ops, &device.self, ctx));
+    *out = device;
+    return SBI_OK;
+}
+
+void sbi_device_close(sbi_device *device)
+{
+    if (!device || !device->ops) return;
+    device->ops->close(device->self);
+    memset(device, 0, sizeof *device);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The device contract: what training and evaluating networks need of a processor.
+ *
+ * A device is a table of functions and a `self`. Memory that an operation reads or writes was allocated by the same device
+ * (on a device with SBI_DEVICE_HOST any memory of the process will do); structs and indexes in them are host memory.
+ * Operations are in order: each sees what the one before it wrote. They may return before they have run; download() and
+ * synchronise() wait, and report what failed meanwhile. Matrices are row-major f32.
+ *
+ * Every sum is made in an order that depends on the shapes alone, so a device gives the same bits each time, for any
+ * number of threads. Other devices need only agree within rounding. tests/contract/device_conformance.c checks a device.
+ */
+#ifndef SBI_DEVICE_DEVICE_H
+#define SBI_DEVICE_DEVICE_H
+
+#include "sbi/context.h"
+
+#define SBI_DEVICE_ABI 1
+
+/* Flags of sbi_device_ops. */
+#define SBI_DEVICE_HOST 1       /* its memory is the process's: pointers may be read, written and offset by the host */
+#define SBI_DEVICE_CONCURRENT 2 /* operations on disjoint outputs may be called by several threads at once */
+
+/* Activations: the numbers of sbi/network.h, and none. */
+#define SBI_DEVICE_IDENTITY 0
+
+/* C_i = alpha op(A_i) op(B_i) + beta C_i for i in [0, count), with A_i = a + i * stride_a and so on. op(A) is m x k,
+ * op(B) is k x n. beta = 0 does not read C. */
+typedef struct sbi_device_gemm {
+    int32_t transpose_a, transpose_b;
+    int64_t m, n, k;
+    float alpha, beta;
+    const float *a, *b;
+    float *c;
+    int64_t lda, ldb, ldc;
+    int64_t count, stride_a, stride_b, stride_c;
+} sbi_device_gemm;
+
+/* Z = X W^T + b;  Y = f(Z);  D = f'(Z). */
+typedef struct sbi_device_forward {
+    int64_t rows, in, out;
+    const float *x; /* [rows, in] */
+    const float *w; /* [out, in] */
+    const float *b; /* [out] */
+    float *y;       /* [rows, out] */
+    float *d;       /* [rows, out], or NULL: not wanted. Not written for SBI_DEVICE_IDENTITY */
+    int32_t activation;
+    int32_t reserved;
+} sbi_device_forward;
+
+/* From dZ = dL/dZ of the layer above: dW = dZ^T X, db = column sums of dZ, and dX = (dZ W) * D, where D is what the forward
+ * pass of the layer below stored. */
+typedef struct sbi_device_backward {
+    int64_t rows, in, out;
+    const float *dz; /* [rows, out] */
+    const float *x;  /* [rows, in] */
+    const float *w;  /* [out, in] */
+    const float *d;  /* [rows, in] */
+    float *dx;       /* [rows, in], or NULL: not wanted, and then w and d are not read */
+    float *dw;       /* [out, in] */
+    float *db;       /* [out] */
+    int32_t accumulate; /* 1: dw and db are added to */
+    int32_t reserved;
+} sbi_device_backward;
+
+/* Weighted binary cross-entropy on logits: *loss = sum_i w_i (ln(1 + exp(z_i)) - y_i z_i), in f64, and
+ * dz_i = scale w_i (1 / (1 + exp(-z_i)) - y_i). */
+typedef struct sbi_device_bce {
+    int64_t rows;
+    const float *z, *y, *w; /* [rows] */
+    float *dz;              /* [rows], or NULL: not wanted */
+    double *loss;
+    float scale;
+    int32_t reserved;
+} sbi_device_bce;
+
+/* One step of an optimiser on n values, with g' = grad_scale g + decay p (decay p only where it is coupled):
+ *   SGD    m = beta1 m + g';                                p -= step_g m
+ *   others m = beta1 m + (1 - beta1) g'; v = beta2 v + (1 - beta2) g'^2;
+ *          p -= (step_m m + step_g g') / (sqrt(v v_scale) + epsilon)
+ * before which, where it is decoupled, p *= 1 - shrink. The caller turns rates and bias corrections into the steps, so Adam,
+ * AdamW and NAdam are one kernel. */
+typedef struct sbi_device_update {
+    int64_t n;
+    float *p;       /* [n] */
+    const float *g; /* [n] */
+    float *m, *v;   /* [n]; v NULL selects SGD */
+    float grad_scale, decay, shrink;
+    float beta1, beta2, epsilon;
+    float step_m, step_g, v_scale;
+    int32_t reserved;
+} sbi_device_update;
+
+typedef struct sbi_device_ops {
+    uint32_t struct_size, abi;
+    uint32_t flags;
+    uint32_t reserved;
+    const char *name;
+
+    /* 64-byte aligned, contents undefined; release(NULL) is fine. */
+    sbi_status (*allocate)(void *self, void **out, size_t bytes);
+    void (*release)(void *self, void *memory);
+    sbi_status (*upload)(void *self, void *device, const void *host, size_t bytes);
+    sbi_status (*download)(void *self, void *host, const void *device, size_t bytes);
+    sbi_status (*zero)(void *self, void *device, size_t bytes);
+    sbi_status (*synchronise)(void *self);
+
+    sbi_status (*gemm)(void *self, const sbi_device_gemm *op);
+    sbi_status (*forward)(void *self, const sbi_device_forward *op);
+    sbi_status (*backward)(void *self, const sbi_device_backward *op);
+    sbi_status (*bce)(void *self, const sbi_device_bce *op);
+    sbi_status (*update)(void *self, const sbi_device_update *op);
+    /* out[i, :] = table[index[i], :]; index is memory of the device. */
+    sbi_status (*gather)(void *self, float *out, const float *table, const uint32_t *index, int64_t rows, int64_t columns);
+    /* out[j] = sum_i parts[i, j]. */
+    sbi_status (*sum_parts)(void *self, float *out, const float *parts, int64_t count, int64_t n);
+    /* *out = sum_j x_j^2 in f64. */
+    sbi_status (*sum_squares)(void *self, double *out, const float *x, int64_t n);
+
+    void (*close)(void *self);
+} sbi_device_ops;
+
+typedef struct sbi_device {
+    const sbi_device_ops *ops;
+    void *self;
+    sbi_context *ctx;
+} sbi_device;
+
+/* Opens a device by name: "cpu". */
+sbi_status sbi_device_open(sbi_device *out, sbi_context *ctx, const char *name);
+/* Checks a table (ABI, size, no missing function) before it is used: SBI_ERR_ABI or SBI_ERR_ARGUMENT. */
+sbi_status sbi_device_check(const sbi_device_ops *ops);
+void sbi_device_close(sbi_device *device);
+
+#endif
