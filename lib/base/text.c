@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/memory.h"
 
 void sbi_text_init(sbi_text *t, sbi_context *ctx)
@@ -18,6 +19,10 @@ static int reserve(sbi_text *t, size_t more)
 {
     if (t->status != SBI_OK) return 0;
     if (t->capacity - t->size > more) return 1;
+    if (more > SIZE_MAX / 4 || t->size > SIZE_MAX / 4) {
+        t->status = sbi_fail(SBI_ERR_NO_MEMORY, "out of memory: a text of %zu + %zu bytes", t->size, more);
+        return 0;
+    }
     size_t capacity = t->capacity ? t->capacity : 256;
     while (capacity - t->size <= more) capacity *= 2;
     char *grown = sbi_realloc_array(t->ctx, t->data, capacity, 1);
@@ -45,7 +50,9 @@ void sbi_text_addf(sbi_text *t, const char *format, ...)
     va_copy(again, arguments);
     int length = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
-    if (length >= 0 && reserve(t, (size_t)length)) {
+    if (length < 0) {
+        if (t->status == SBI_OK) t->status = sbi_fail(SBI_ERR_INTERNAL, "a text could not be formatted: %s", format);
+    } else if (reserve(t, (size_t)length)) {
         vsnprintf(t->data + t->size, (size_t)length + 1, format, again);
         t->size += (size_t)length;
     }
