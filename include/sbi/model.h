@@ -84,6 +84,8 @@ SBI_API sbi_status sbi_model_add_channel(sbi_model *model, const char *name, int
 SBI_API sbi_status sbi_model_add_sample(sbi_model *model, size_t channel, const char *name, double yield,
                                         const char *factor, const sbi_array *ratio, const sbi_array *integration_ratio,
                                         size_t *sample);
+/** Multiplies the factor f_p by a parameter ("normfactor" of HistFactory). Since: 0.1 */
+SBI_API sbi_status sbi_model_add_normfactor(sbi_model *model, size_t channel, size_t sample, const char *parameter);
 /** Adds the yield variation G_pk: `high` and `low` times the nominal yield at alpha = +1 and -1, both positive. Since: 0.1 */
 SBI_API sbi_status sbi_model_add_normsys(sbi_model *model, size_t channel, size_t sample, const char *parameter,
                                          double high, double low);

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Building a model call by call. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/options.h"
+#include "io/column.h"
+#include "model/model.h"
+
+void *sbi_model_grow(sbi_context *ctx, void **array, size_t *count, size_t size)
+{
+    /* Capacity doubles at powers of two. */
+    if ((*count & (*count - 1)) == 0) {
+        void *grown = sbi_realloc_array(ctx, *array, *count ? 2 * *count : 1, size);
+        if (!grown) return NULL;
+        *array = grown;
+    }
+    void *element = (char *)*array + *count * size;
+    memset(element, 0, size);
+    (*count)++;
+    return element;
+}
+
+void sbi_parameter_init(sbi_parameter *parameter)
+{
+    if (!parameter) return;
+    memset(parameter, 0, sizeof *parameter);
+    parameter->struct_size = (uint32_t)sizeof *parameter;
+    parameter->constraint = SBI_CONSTRAINT_GAUSSIAN;
+    parameter->lower = -5;
+    parameter->upper = 5;
+    parameter->sigma = 1;
+}
+
+sbi_status sbi_model_create(sbi_model **out, sbi_context *ctx)
+{
+    SBI_REQUIRE(out, "sbi_model_create: out is NULL");
+    *out = NULL;
+    SBI_REQUIRE(ctx, "sbi_model_create: ctx is NULL");
+    sbi_model *m = sbi_alloc_zero(ctx, 1, sizeof *m);
+    if (!m) return SBI_ERR_NO_MEMORY;
+    m->ctx = ctx;
+    m->poi = SIZE_MAX;
+    *out = m;
+    return SBI_OK;
+}
+
+static void free_channel(sbi_context *ctx, model_channel *c)
+{
+    for (size_t i = 0; i < c->n_samples; i++) {
+        model_sample *s = &c->samples[i];
+        sbi_expression_destroy(s->factor);
+        sbi_free(ctx, s->name);
+        sbi_free(ctx, s->normfactors);
+        sbi_free(ctx, s->normsys);
+        sbi_free(ctx, s->eventsys);
+    }
+    sbi_free(ctx, c->samples);
+    sbi_free(ctx, c->name);
+}
+
+void sbi_model_destroy(sbi_model *m)
+{
+    if (!m) return;
+    sbi_context *ctx = m->ctx;
+    sbi_tape_destroy(m->tape);
+    for (size_t i = 0; i < m->n_channels; i++) free_channel(ctx, &m->channels[i]);
+    for (size_t i = 0; i < m->n_parameters; i++) sbi_free(ctx, m->parameters[i].name);
+    for (size_t i = 0; i < m->n_files; i++) sbi_npy_unmap(m->files[i]);
+    sbi_free(ctx, m->channels);
+    sbi_free(ctx, m->parameters);
+    sbi_free(ctx, m->files);
+    sbi_free(ctx, m);
+}
+
+static sbi_status check_open(const sbi_model *m, const char *function)
+{
+    SBI_REQUIRE(m, "%s: model is NULL", function);
+    return m->tape ? sbi_fail(SBI_ERR_STATE, "%s: the model is sealed", function) : SBI_OK;
+}
+
+static sbi_status check_parameter(const char *name, const sbi_parameter *p)
+{
+    if (p->constraint != SBI_CONSTRAINT_NONE && p->constraint != SBI_CONSTRAINT_GAUSSIAN)
+        return sbi_fail(SBI_ERR_ARGUMENT, "parameter %s: constraint %d is unknown", name, (int)p->constraint);
+    if (!isfinite(p->start) || isnan(p->lower) || isnan(p->upper) || !(p->lower <= p->upper))
+        return sbi_fail(SBI_ERR_VALUE, "parameter %s: start %g, lower bound %g, upper bound %g", name, p->start, p->lower,
+                        p->upper);
+    if (p->start < p->lower || p->start > p->upper)
+        return sbi_fail(SBI_ERR_VALUE, "parameter %s: start %g is outside its bounds [%g, %g]", name, p->start, p->lower,
+                        p->upper);
+    if (p->constraint == SBI_CONSTRAINT_GAUSSIAN && (!isfinite(p->auxiliary) || !(p->sigma > 0) || !isfinite(p->sigma)))
+        return sbi_fail(SBI_ERR_VALUE, "parameter %s: auxiliary %g, sigma %g", name, p->auxiliary, p->sigma);
+    SBI_REQUIRE(p->reserved_ == 0, "parameter %s: sbi_parameter.reserved_ is not zero", name);
+    return SBI_OK;
+}
+
+int64_t sbi_model_find_parameter(void *model, const char *name, size_t length)
+{
+    const sbi_model *m = model;
+    for (size_t i = 0; i < m->n_parameters; i++) {
+        if (strncmp(m->parameters[i].name, name, length) == 0 && m->parameters[i].name[length] == '\0')
+            return (int64_t)i;
+    }
+    return -1;
+}
+
+static sbi_status find_parameter(const sbi_model *m, const char *name, size_t *out)
+{
+    SBI_REQUIRE(name, "the parameter's name is NULL");
+    int64_t index = sbi_model_find_parameter((sbi_model *)(uintptr_t)m, name, strlen(name));
+    if (index < 0) return sbi_fail(SBI_ERR_NOT_FOUND, "there is no parameter \"%s\"", name);
+    *out = (size_t)index;
+    return SBI_OK;
+}
+
+sbi_status sbi_model_add_parameter(sbi_model *m, const char *name, const sbi_parameter *parameter)
+{
+    SBI_TRY(check_open(m, "sbi_model_add_parameter"));
+    SBI_REQUIRE(name && *name, "sbi_model_add_parameter: the name is missing");
+    sbi_parameter known;
+    sbi_parameter_init(&known);
+    SBI_TRY(sbi_options_read(&known, sizeof known, sizeof known, parameter, "sbi_parameter"));
+    SBI_TRY(check_parameter(name, &known));
+    if (sbi_model_find_parameter(m, name, strlen(name)) >= 0)
+        return sbi_fail(SBI_ERR_EXISTS, "parameter %s was added already", name);
+    char *copy = sbi_strdup(m->ctx, name);
+    model_parameter *p = copy ? sbi_model_grow(m->ctx, (void **)&m->parameters, &m->n_parameters, sizeof *p) : NULL;
+    if (!p) {
+        sbi_free(m->ctx, copy);
+        return SBI_ERR_NO_MEMORY;
+    }
+    p->name = copy;
+    p->spec = known;
+    return SBI_OK;
+}
+
+sbi_status sbi_model_set_poi(sbi_model *m, const char *name)
+{
+    SBI_TRY(check_open(m, "sbi_model_set_poi"));
+    return find_parameter(m, name, &m->poi);
+}
+
+/* "SR: weights" and the like, for messages; truncation is harmless. */
+#define PLACE(buffer, ...)                                                                                             \
+    char buffer[256];                                                                                                  \
+    snprintf(buffer, sizeof buffer, __VA_ARGS__)
+
+static sbi_status check_column(sbi_context *ctx, const sbi_array *a, int64_t n, const char *place)
+{
+    SBI_TRY(sbi_column_check_shape(a, 1, place));
+    if (a->shape[0] != n)
+        return sbi_fail(SBI_ERR_SHAPE, "%s: %lld events, but the channel has %lld", place, (long long)a->shape[0],
+                        (long long)n);
+    return sbi_column_check_finite(ctx, a, place);
+}
+
+static sbi_status check_weights(sbi_context *ctx, const sbi_array *a, int64_t n, uint32_t flags, const char *place)
+{
+    SBI_TRY(check_column(ctx, a, n, place));
+    if (flags & SBI_CHANNEL_ALLOW_NEGATIVE_WEIGHTS) return SBI_OK;
+    for (int64_t i = 0; i < n; i++) {
+        double w = sbi_element_f64((const unsigned char *)a->data + i * a->strides[0], a->dtype);
+        if (w < 0)
+            return sbi_fail(SBI_ERR_VALUE, "%s: row %lld: weight is %g, and negative weights are not allowed", place,
+                            (long long)i, w);
+    }
+    return SBI_OK;
+}
+
+sbi_status sbi_model_add_channel(sbi_model *m, const char *name, int64_t n_events, const sbi_array *weights,
+                                 const sbi_array *integration_weights, uint32_t flags, size_t *channel)
+{
+    SBI_TRY(check_open(m, "sbi_model_add_channel"));
+    SBI_REQUIRE(name && *name && channel, "sbi_model_add_channel: name or channel is NULL");
+    SBI_REQUIRE(n_events >= 0, "channel %s: %lld events", name, (long long)n_events);
+    SBI_REQUIRE(!(flags & ~(uint32_t)SBI_CHANNEL_ALLOW_NEGATIVE_WEIGHTS), "channel %s: unknown flags 0x%x", name,
+                (unsigned)flags);
+    for (size_t i = 0; i < m->n_channels; i++) {
+        if (strcmp(m->channels[i].name, name) == 0) return sbi_fail(SBI_ERR_EXISTS, "channel %s was added already", name);
+    }
+    int64_t n_integration = -1;
+    if (weights) {
+        PLACE(place, "channel %s: weights", name);
+        SBI_TRY(check_weights(m->ctx, weights, n_events, flags, place));
+    }
+    if (integration_weights) {
+        PLACE(place, "channel %s: integration weights", name);
+        n_integration = integration_weights->shape[0];
+        SBI_TRY(check_weights(m->ctx, integration_weights, n_integration, flags, place));
+    }
+    char *copy = sbi_strdup(m->ctx, name);
+    model_channel *c = copy ? sbi_model_grow(m->ctx, (void **)&m->channels, &m->n_channels, sizeof *c) : NULL;
+    if (!c) {
+        sbi_free(m->ctx, copy);
+        return SBI_ERR_NO_MEMORY;
+    }
+    c->name = copy;
+    c->n_events = n_events;
+    c->n_integration = n_integration;
+    c->has_weights = weights != NULL;
+    c->flags = flags;
+    if (weights) c->weights = *weights;
+    if (integration_weights) c->integration_weights = *integration_weights;
+    *channel = m->n_channels - 1;
+    return SBI_OK;
+}
+
+static sbi_status get_channel(sbi_model *m, const char *function, size_t channel, model_channel **out)
+{
+    SBI_TRY(check_open(m, function));
+    SBI_REQUIRE(channel < m->n_channels, "%s: there is no channel %zu", function, channel);
+    *out = &m->channels[channel];
+    return SBI_OK;
+}
+
+static sbi_status get_sample(sbi_model *m, const char *function, size_t channel, size_t sample, model_channel **c,
+                             model_sample **s)
+{
+    SBI_TRY(get_channel(m, function, channel, c));
+    SBI_REQUIRE(sample < (*c)->n_samples, "%s: channel %s has no sample %zu", function, (*c)->name, sample);
+    *s = &(*c)->samples[sample];
+    return SBI_OK;
+}
+
+/* Integration columns come exactly where the channel has an integration sample. */
+static sbi_status check_integration(sbi_context *ctx, const model_channel *c, const sbi_array *a, const char *place)
+{
+    if (c->n_integration < 0) {
+        SBI_REQUIRE(!a, "%s: given, but channel %s has no integration sample", place, c->name);
+        return SBI_OK;
+    }
+    SBI_REQUIRE(a, "%s: missing, but channel %s has an integration sample", place, c->name);
+    return check_column(ctx, a, c->n_integration, place);
+}
+
+sbi_status sbi_model_add_sample(sbi_model *m, size_t channel, const char *name, double yield, const char *factor,
+                                const sbi_array *ratio, const sbi_array *integration_ratio, size_t *sample)
+{
+    model_channel *c = NULL;
+    SBI_TRY(get_channel(m, "sbi_model_add_sample", channel, &c));
+    SBI_REQUIRE(name && *name && sample, "sbi_model_add_sample: name or sample is NULL");
+    if (!isfinite(yield)) return sbi_fail(SBI_ERR_VALUE, "sample %s: yield is %g", name, yield);
+    for (size_t i = 0; i < c->n_samples; i++) {
+        if (strcmp(c->samples[i].name, name) == 0)
+            return sbi_fail(SBI_ERR_EXISTS, "channel %s: sample %s was added already", c->name, name);
+    }
+    PLACE(place, "channel %s, sample %s: ratio", c->name, name);
+    SBI_TRY(check_column(m->ctx, ratio, c->n_events, place));
+    PLACE(integration_place, "channel %s, sample %s: integration ratio", c->name, name);
+    SBI_TRY(check_integration(m->ctx, c, integration_ratio, integration_place));
+
+    sbi_expression *expression = NULL;
+    if (factor) {
+        sbi_status status = sbi_expression_parse(&expression, m->ctx, factor, sbi_model_find_parameter, m);
+        if (status != SBI_OK) return sbi_fail_within(status, "channel %s, sample %s", c->name, name);
+    }
+    char *copy = sbi_strdup(m->ctx, name);
+    model_sample *s = copy ? sbi_model_grow(m->ctx, (void **)&c->samples, &c->n_samples, sizeof *s) : NULL;
+    if (!s) {
+        sbi_expression_destroy(expression);
+        sbi_free(m->ctx, copy);
+        return SBI_ERR_NO_MEMORY;
+    }
+    s->name = copy;
+    s->yield = yield;
+    s->factor = expression;
+    s->ratio = *ratio;
+    if (integration_ratio) s->integration_ratio = *integration_ratio;
+    *sample = c->n_samples - 1;
+    return SBI_OK;
+}
+
+sbi_status sbi_model_add_normfactor(sbi_model *m, size_t channel, size_t sample, const char *parameter)
+{
+    model_channel *c = NULL;
+    model_sample *s = NULL;
+    size_t index = 0;
+    SBI_TRY(get_sample(m, "sbi_model_add_normfactor", channel, sample, &c, &s));
+    SBI_TRY(find_parameter(m, parameter, &index));
+    size_t *n = sbi_model_grow(m->ctx, (void **)&s->normfactors, &s->n_normfactors, sizeof *n);
+    if (!n) return SBI_ERR_NO_MEMORY;
+    *n = index;
+    return SBI_OK;
+}
+
+sbi_status sbi_model_add_normsys(sbi_model *m, size_t channel, size_t sample, const char *parameter, double high,
+                                 double low)
+{
+    model_channel *c = NULL;
+    model_sample *s = NULL;
+    size_t index = 0;
+    SBI_TRY(get_sample(m, "sbi_model_add_normsys", channel, sample, &c, &s));
+    SBI_TRY(find_parameter(m, parameter, &index));
+    if (!(high > 0) || !(low > 0) || !isfinite(high) || !isfinite(low))
+        return sbi_fail(SBI_ERR_VALUE, "channel %s, sample %s: normsys %s: hi %g and lo %g must be positive", c->name,
+                        s->name, parameter, high, low);
+    model_normsys *n = sbi_model_grow(m->ctx, (void **)&s->normsys, &s->n_normsys, sizeof *n);
+    if (!n) return SBI_ERR_NO_MEMORY;
+    *n = (model_normsys){index, high, low};
+    return SBI_OK;
+}
+
+sbi_status sbi_model_add_eventsys(sbi_model *m, size_t channel, size_t sample, const char *parameter,
+                                  const sbi_array *high, const sbi_array *low, const sbi_array *integration_high,
+                                  const sbi_array *integration_low, int32_t storage)
+{
+    model_channel *c = NULL;
+    model_sample *s = NULL;
+    size_t index = 0;
+    SBI_TRY(get_sample(m, "sbi_model_add_eventsys", channel, sample, &c, &s));
+    SBI_TRY(find_parameter(m, parameter, &index));
+    SBI_REQUIRE(storage == SBI_MORPH_RATIO || storage == SBI_MORPH_LOG, "eventsys %s: storage %d", parameter, (int)storage);
+    for (size_t i = 0; i < s->n_eventsys; i++) {
+        if (s->eventsys[i].parameter == index)
+            return sbi_fail(SBI_ERR_EXISTS, "channel %s, sample %s: eventsys %s was added already", c->name, s->name,
+                            parameter);
+    }
+    const sbi_array *columns[4] = {high, low, integration_high, integration_low};
+    static const char *const names[4] = {"hi", "lo", "hi_integration", "lo_integration"};
+    for (int i = 0; i < 4; i++) {
+        PLACE(place, "channel %s, sample %s: eventsys %s: %s", c->name, s->name, parameter, names[i]);
+        SBI_TRY(i < 2 ? check_column(m->ctx, columns[i], c->n_events, place)
+                      : check_integration(m->ctx, c, columns[i], place));
+    }
+    model_eventsys *e = sbi_model_grow(m->ctx, (void **)&s->eventsys, &s->n_eventsys, sizeof *e);
+    if (!e) return SBI_ERR_NO_MEMORY;
+    e->parameter = index;
+    e->storage = storage;
+    e->high = *high;
+    e->low = *low;
+    if (integration_high) e->integration_high = *integration_high;
+    if (integration_low) e->integration_low = *integration_low;
+    return SBI_OK;
+}

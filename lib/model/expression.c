@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/expression.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+/* Bounds the recursion of the parser, and the size of a program. */
+#define DEEPEST 100
+#define MOST_STEPS 10000
+
+typedef sbi_var (*unary_op)(sbi_tape *, sbi_var);
+typedef sbi_var (*binary_op)(sbi_tape *, sbi_var, sbi_var);
+
+typedef enum step_kind { STEP_NUMBER, STEP_PARAMETER, STEP_UNARY, STEP_BINARY } step_kind;
+
+/* The parsed expression is a program for a stack machine. */
+typedef struct step {
+    step_kind kind;
+    double number;
+    size_t parameter;
+    unary_op unary;
+    binary_op binary;
+} step;
+
+struct sbi_expression {
+    sbi_context *ctx;
+    step *steps;
+    size_t count, capacity;
+    size_t deepest; /* of the stack */
+};
+
+typedef struct parser {
+    const char *text, *p;
+    sbi_expression *e;
+    sbi_expression_lookup lookup;
+    void *user;
+    int depth;
+    size_t stack;
+} parser;
+
+static const struct {
+    const char *name;
+    unary_op unary;
+    binary_op binary;
+} functions[] = {{"sqrt", sbi_tape_sqrt, NULL},   {"exp", sbi_tape_exp, NULL},     {"log", sbi_tape_log, NULL},
+                 {"log1p", sbi_tape_log1p, NULL}, {"expm1", sbi_tape_expm1, NULL}, {"tanh", sbi_tape_tanh, NULL},
+                 {"square", sbi_tape_square, NULL}, {"pow", NULL, sbi_tape_pow}};
+
+static sbi_status parse_sum(parser *s);
+
+static sbi_status wrong(const parser *s, const char *at, const char *what, const char *word, size_t length)
+{
+    if (length > 64) length = 64;
+    return sbi_fail(SBI_ERR_FORMAT, "factor \"%.200s\": column %zu: %s%s%.*s%s", s->text, (size_t)(at - s->text) + 1, what,
+                    length ? " \"" : "", (int)length, word, length ? "\"" : "");
+}
+
+static void skip_space(parser *s)
+{
+    while (*s->p == ' ' || *s->p == '\t' || *s->p == '\n' || *s->p == '\r') s->p++;
+}
+
+static int accept(parser *s, char c)
+{
+    skip_space(s);
+    if (*s->p != c) return 0;
+    s->p++;
+    return 1;
+}
+
+static sbi_status emit(parser *s, step st)
+{
+    sbi_expression *e = s->e;
+    if (e->count == MOST_STEPS) return wrong(s, s->p, "the expression is too long", "", 0);
+    if (e->count == e->capacity) {
+        size_t capacity = e->capacity ? 2 * e->capacity : 16;
+        step *grown = sbi_realloc_array(e->ctx, e->steps, capacity, sizeof *grown);
+        if (!grown) return SBI_ERR_NO_MEMORY;
+        e->steps = grown;
+        e->capacity = capacity;
+    }
+    e->steps[e->count++] = st;
+    if (st.kind == STEP_NUMBER || st.kind == STEP_PARAMETER) s->stack++;
+    if (st.kind == STEP_BINARY) s->stack--;
+    if (s->stack > e->deepest) e->deepest = s->stack;
+    return SBI_OK;
+}
+
+static sbi_status emit_unary(parser *s, unary_op op)
+{
+    return emit(s, (step){.kind = STEP_UNARY, .unary = op});
+}
+
+static sbi_status emit_binary(parser *s, binary_op op)
+{
+    return emit(s, (step){.kind = STEP_BINARY, .binary = op});
+}
+
+/* Digits, a point, an exponent: read without strtod, which follows the host's locale and accepts "nan" and "0x1". */
+static sbi_status parse_number(parser *s)
+{
+    const char *start = s->p;
+    double mantissa = 0;
+    int digits = 0, scale = 0, exponent = 0, sign = 1;
+    for (; isdigit((unsigned char)*s->p); s->p++, digits++) mantissa = 10 * mantissa + (*s->p - '0');
+    if (*s->p == '.') {
+        for (s->p++; isdigit((unsigned char)*s->p); s->p++, digits++, scale--) mantissa = 10 * mantissa + (*s->p - '0');
+    }
+    if (!digits) return wrong(s, start, "a number was expected", "", 0);
+    if (*s->p == 'e' || *s->p == 'E') {
+        s->p++;
+        if (*s->p == '+' || *s->p == '-') sign = *s->p++ == '-' ? -1 : 1;
+        if (!isdigit((unsigned char)*s->p)) return wrong(s, s->p, "an exponent was expected", "", 0);
+        for (; isdigit((unsigned char)*s->p); s->p++) exponent = exponent < 10000 ? 10 * exponent + (*s->p - '0') : exponent;
+    }
+    /* pow of exact powers of ten and one rounding: exact for the short decimals that people write. */
+    int power = scale + sign * exponent;
+    double value = power < 0 ? mantissa / pow(10.0, -power) : mantissa * pow(10.0, power);
+    if (!isfinite(value)) return wrong(s, start, "the number is too large:", start, (size_t)(s->p - start));
+    return emit(s, (step){.kind = STEP_NUMBER, .number = value});
+}
+
+static sbi_status parse_call(parser *s, const char *name, size_t length)
+{
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+        if (strlen(functions[i].name) != length || memcmp(functions[i].name, name, length) != 0) continue;
+        SBI_TRY(parse_sum(s));
+        if (functions[i].binary) {
+            if (!accept(s, ',')) return wrong(s, s->p, "a second argument was expected for", name, length);
+            SBI_TRY(parse_sum(s));
+        }
+        if (!accept(s, ')')) return wrong(s, s->p, "\")\" was expected", "", 0);
+        return functions[i].binary ? emit_binary(s, functions[i].binary) : emit_unary(s, functions[i].unary);
+    }
+    return wrong(s, name, "unknown function", name, length);
+}
+
+static sbi_status parse_atom(parser *s)
+{
+    skip_space(s);
+    if (accept(s, '(')) {
+        SBI_TRY(parse_sum(s));
+        return accept(s, ')') ? SBI_OK : wrong(s, s->p, "\")\" was expected", "", 0);
+    }
+    if (isdigit((unsigned char)*s->p) || *s->p == '.') return parse_number(s);
+    const char *name = s->p;
+    if (!isalpha((unsigned char)*s->p) && *s->p != '_')
+        return *s->p ? wrong(s, s->p, "unexpected", s->p, 1) : wrong(s, s->p, "the expression ends early", "", 0);
+    while (isalnum((unsigned char)*s->p) || *s->p == '_' || *s->p == '.') s->p++;
+    size_t length = (size_t)(s->p - name);
+    if (accept(s, '(')) return parse_call(s, name, length);
+    int64_t index = s->lookup(s->user, name, length);
+    if (index < 0) return wrong(s, name, "unknown parameter", name, length);
+    return emit(s, (step){.kind = STEP_PARAMETER, .parameter = (size_t)index});
+}
+
+static sbi_status parse_unary(parser *s)
+{
+    if (++s->depth > DEEPEST) return wrong(s, s->p, "nested too deeply", "", 0);
+    int negative = 0;
+    for (;;) {
+        if (accept(s, '-'))
+            negative = !negative;
+        else if (!accept(s, '+'))
+            break;
+    }
+    SBI_TRY(parse_atom(s));
+    skip_space(s);
+    if (*s->p == '^' || (s->p[0] == '*' && s->p[1] == '*')) {
+        s->p += *s->p == '^' ? 1 : 2;
+        SBI_TRY(parse_unary(s));
+        SBI_TRY(emit_binary(s, sbi_tape_pow));
+    }
+    if (negative) SBI_TRY(emit_unary(s, sbi_tape_neg));
+    s->depth--;
+    return SBI_OK;
+}
+
+static sbi_status parse_product(parser *s)
+{
+    SBI_TRY(parse_unary(s));
+    for (;;) {
+        skip_space(s);
+        binary_op op = *s->p == '*' && s->p[1] != '*' ? sbi_tape_mul : *s->p == '/' ? sbi_tape_div : NULL;
+        if (!op) return SBI_OK;
+        s->p++;
+        SBI_TRY(parse_unary(s));
+        SBI_TRY(emit_binary(s, op));
+    }
+}
+
+static sbi_status parse_sum(parser *s)
+{
+    if (++s->depth > DEEPEST) return wrong(s, s->p, "nested too deeply", "", 0);
+    SBI_TRY(parse_product(s));
+    for (;;) {
+        binary_op op = accept(s, '+') ? sbi_tape_add : accept(s, '-') ? sbi_tape_sub : NULL;
+        if (!op) break;
+        SBI_TRY(parse_product(s));
+        SBI_TRY(emit_binary(s, op));
+    }
+    s->depth--;
+    return SBI_OK;
+}
+
+sbi_status sbi_expression_parse(sbi_expression **out, sbi_context *ctx, const char *text, sbi_expression_lookup lookup,
+                                void *user)
+{
+    *out = NULL;
+    sbi_expression *e = sbi_alloc_zero(ctx, 1, sizeof *e);
+    if (!e) return SBI_ERR_NO_MEMORY;
+    e->ctx = ctx;
+    parser s = {.text = text, .p = text, .e = e, .lookup = lookup, .user = user};
+    sbi_status status = parse_sum(&s);
+    skip_space(&s);
+    if (status == SBI_OK && *s.p) status = wrong(&s, s.p, "unexpected", s.p, 1);
+    if (status != SBI_OK) {
+        sbi_expression_destroy(e);
+        return status;
+    }
+    *out = e;
+    return SBI_OK;
+}
+
+void sbi_expression_destroy(sbi_expression *e)
+{
+    if (!e) return;
+    sbi_free(e->ctx, e->steps);
+    sbi_free(e->ctx, e);
+}
+
+sbi_var sbi_expression_record(const sbi_expression *e, sbi_tape *tape, const sbi_var *params)
+{
+    sbi_var *stack = sbi_alloc_array(e->ctx, e->deepest, sizeof *stack);
+    if (!stack) return SBI_VAR_INVALID;
+    size_t n = 0;
+    for (size_t i = 0; i < e->count; i++) {
+        const step *s = &e->steps[i];
+        switch (s->kind) {
+        case STEP_NUMBER: stack[n++] = sbi_tape_constant(tape, s->number); break;
+        case STEP_PARAMETER: stack[n++] = params[s->parameter]; break;
+        case STEP_UNARY: stack[n - 1] = s->unary(tape, stack[n - 1]); break;
+        case STEP_BINARY:
+            n--;
+            stack[n - 1] = s->binary(tape, stack[n - 1], stack[n]);
+            break;
+        }
+    }
+    sbi_var result = stack[0];
+    sbi_free(e->ctx, stack);
+    return result;
+}

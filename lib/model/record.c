@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the model's description to its tape. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "io/column.h"
+#include "model/model.h"
+
+sbi_var *sbi_model_record_parameters(const sbi_model *m, sbi_tape *tape)
+{
+    sbi_var *params = sbi_alloc_array(m->ctx, m->n_parameters, sizeof *params);
+    if (!params) return NULL;
+    for (size_t i = 0; i < m->n_parameters; i++) params[i] = sbi_tape_param(tape, m->parameters[i].name);
+    return params;
+}
+
+sbi_var sbi_model_record_yield(const sbi_model *m, const model_sample *s, sbi_tape *tape, const sbi_var *params)
+{
+    (void)m;
+    sbi_var nu = sbi_tape_constant(tape, s->yield);
+    if (s->factor) nu = sbi_tape_mul(tape, nu, sbi_expression_record(s->factor, tape, params));
+    for (size_t k = 0; k < s->n_normfactors; k++) nu = sbi_tape_mul(tape, nu, params[s->normfactors[k]]);
+    for (size_t k = 0; k < s->n_normsys; k++) {
+        const model_normsys *n = &s->normsys[k];
+        sbi_var g = sbi_tape_interp(tape, params[n->parameter], n->high, n->low, SBI_INTERP_CODE4);
+        nu = sbi_tape_mul(tape, nu, g);
+    }
+    return nu;
+}
+
+/* r prod_k g_k over the events or the integration sample. Columns as ratios and columns as logarithms become one wide
+ * operation each. */
+static sbi_var record_density(const sbi_model *m, const model_sample *s, sbi_tape *tape, sbi_events events,
+                              const sbi_var *params, int integration, const char *name)
+{
+    sbi_var density = sbi_tape_column(tape, events, integration ? &s->integration_ratio : &s->ratio, name);
+    size_t n = s->n_eventsys;
+    if (!n) return density;
+    sbi_var *alphas = sbi_alloc_array(m->ctx, n, sizeof *alphas);
+    sbi_array *high = sbi_alloc_array(m->ctx, n, sizeof *high), *low = sbi_alloc_array(m->ctx, n, sizeof *low);
+    if (!alphas || !high || !low) density = SBI_VAR_INVALID;
+    for (int32_t storage = SBI_MORPH_RATIO; storage <= SBI_MORPH_LOG && density != SBI_VAR_INVALID; storage++) {
+        size_t used = 0;
+        for (size_t k = 0; k < n; k++) {
+            const model_eventsys *e = &s->eventsys[k];
+            if (e->storage != storage) continue;
+            alphas[used] = params[e->parameter];
+            high[used] = integration ? e->integration_high : e->high;
+            low[used++] = integration ? e->integration_low : e->low;
+        }
+        if (used)
+            density = sbi_tape_mul(tape, density,
+                                   sbi_tape_morph(tape, events, alphas, used, high, low, SBI_INTERP_CODE4, storage));
+    }
+    sbi_free(m->ctx, low);
+    sbi_free(m->ctx, high);
+    sbi_free(m->ctx, alphas);
+    return density;
+}
+
+/* sum_j v_j r_j in a fixed order. */
+static double weighted_total(const sbi_array *v, const sbi_array *r)
+{
+    double sum = 0;
+    for (int64_t j = 0; j < v->shape[0]; j++) {
+        sum += sbi_element_f64((const unsigned char *)v->data + j * v->strides[0], v->dtype) *
+               sbi_element_f64((const unsigned char *)r->data + j * r->strides[0], r->dtype);
+    }
+    return sum;
+}
+
+/* nu_p / Z_p: dividing the yield inside the logarithm is cheaper than dividing every event's ratio. */
+static sbi_var normalise(sbi_model *m, const model_channel *c, model_sample *s, sbi_tape *tape, sbi_events integration,
+                         sbi_var integration_weights, const sbi_var *params, sbi_var nu)
+{
+    s->integration_sum = weighted_total(&c->integration_weights, &s->integration_ratio);
+    if (!s->n_eventsys) return nu;
+    sbi_var density = record_density(m, s, tape, integration, params, 1, s->name);
+    sbi_var z = sbi_tape_weighted_sum(tape, integration_weights, density);
+    return sbi_tape_div(tape, sbi_tape_mul(tape, nu, sbi_tape_constant(tape, s->integration_sum)), z);
+}
+
+sbi_var sbi_model_record_channel(sbi_model *m, model_channel *c, sbi_tape *tape, const sbi_var *params)
+{
+    sbi_events events = sbi_tape_events(tape, c->name, c->n_events);
+    sbi_events integration = 0;
+    sbi_var integration_weights = SBI_VAR_INVALID;
+    if (c->n_integration >= 0) {
+        integration = sbi_tape_events(tape, "integration sample", c->n_integration);
+        integration_weights = sbi_tape_column(tape, integration, &c->integration_weights, "integration weights");
+    }
+    sbi_var total = sbi_tape_constant(tape, 0), lambda = SBI_VAR_INVALID;
+    for (size_t i = 0; i < c->n_samples; i++) {
+        model_sample *s = &c->samples[i];
+        sbi_var nu = sbi_model_record_yield(m, s, tape, params);
+        total = sbi_tape_add(tape, total, nu);
+        if (c->n_integration >= 0) nu = normalise(m, c, s, tape, integration, integration_weights, params, nu);
+        sbi_var term = sbi_tape_mul(tape, nu, record_density(m, s, tape, events, params, 0, s->name));
+        lambda = i ? sbi_tape_add(tape, lambda, term) : term;
+    }
+    sbi_var logs = sbi_tape_log(tape, lambda);
+    sbi_var sum = c->has_weights
+                      ? sbi_tape_weighted_sum(tape, sbi_tape_column(tape, events, &c->weights, "weights"), logs)
+                      : sbi_tape_sum(tape, logs);
+    return sbi_tape_sub(tape, total, sum);
+}
+
+static sbi_var record_constraint(sbi_tape *tape, sbi_var parameter, const sbi_parameter *p)
+{
+    sbi_var shift = sbi_tape_sub(tape, parameter, sbi_tape_constant(tape, p->auxiliary));
+    return sbi_tape_mul(tape, sbi_tape_constant(tape, 0.5 / (p->sigma * p->sigma)), sbi_tape_square(tape, shift));
+}
+
+static sbi_status record_model(sbi_model *m, sbi_tape *tape, const sbi_var *params)
+{
+    sbi_var nll = sbi_tape_constant(tape, 0);
+    for (size_t i = 0; i < m->n_channels; i++) {
+        model_channel *c = &m->channels[i];
+        if (!c->n_samples) return sbi_fail(SBI_ERR_STATE, "channel %s has no samples", c->name);
+        for (size_t j = 0; c->n_integration >= 0 && j < c->n_samples; j++) {
+            const model_sample *s = &c->samples[j];
+            if (weighted_total(&c->integration_weights, &s->integration_ratio) == 0)
+                return sbi_fail(SBI_ERR_VALUE, "channel %s, sample %s: its integral over the integration sample is zero",
+                                c->name, s->name);
+        }
+        nll = sbi_tape_add(tape, nll, sbi_model_record_channel(m, c, tape, params));
+        if (sbi_tape_status(tape) != SBI_OK) break;
+    }
+    for (size_t i = 0; i < m->n_parameters; i++) {
+        if (m->parameters[i].spec.constraint == SBI_CONSTRAINT_GAUSSIAN)
+            nll = sbi_tape_add(tape, nll, record_constraint(tape, params[i], &m->parameters[i].spec));
+    }
+    return sbi_tape_seal(tape, nll);
+}
+
+sbi_status sbi_model_seal(sbi_model *m)
+{
+    SBI_REQUIRE(m, "sbi_model_seal: model is NULL");
+    if (m->tape) return sbi_fail(SBI_ERR_STATE, "sbi_model_seal: the model is sealed already");
+    SBI_REQUIRE(m->n_parameters, "sbi_model_seal: the model has no parameters");
+    sbi_tape *tape;
+    SBI_TRY(sbi_tape_create(&tape, m->ctx));
+    sbi_var *params = sbi_model_record_parameters(m, tape);
+    sbi_status status = params ? record_model(m, tape, params) : SBI_ERR_NO_MEMORY;
+    sbi_free(m->ctx, params);
+    if (status == SBI_OK) status = sbi_model_check_normalisation(m);
+    if (status != SBI_OK) {
+        sbi_tape_destroy(tape);
+        return status;
+    }
+    m->tape = tape;
+    return SBI_OK;
+}
