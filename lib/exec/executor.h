@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What exec/ offers to the other rooms beyond the public headers. */
+#ifndef SBI_EXEC_EXECUTOR_H
+#define SBI_EXEC_EXECUTOR_H
+
+#include "sbi/executor.h"
+
+/* Whether `key` is 1 to SBI_TASK_KEY_MAX characters of [a-z0-9-]. */
+int sbi_task_key_valid(const char *key);
+
+/* Whether a state is final for its attempt. */
+int sbi_task_state_final(int32_t state);
+
+/* Opens an executor that was registered on the context; `built_in` names those that the caller knows besides, for the
+ * message of SBI_ERR_NOT_FOUND. */
+sbi_status sbi_executor_open_registered(sbi_executor **out, sbi_context *ctx, const char *name, const char *config,
+                                        const char *built_in);
+
+/* Writes into a sink, with the sink checked. */
+sbi_status sbi_sink_write(sbi_sink *sink, const void *data, size_t size);
+
+#endif
