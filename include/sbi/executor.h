@@ -105,7 +105,8 @@ typedef struct sbi_executor_ops {
     /** Takes n tasks. Idempotent: a task whose key is known is started again only if its last attempt ended and
      *  task.attempt is higher than that one's; otherwise nothing runs twice. Either way its state is (again) reported
      *  by a later poll, which is how a client that was restarted adopts what runs. A task that can never run is accepted
-     *  and reported as REJECTED. On failure any subset may have been taken. */
+     *  and reported as REJECTED. On failure any subset may have been taken, but
+     *  none by an executor that is in_process. */
     sbi_status (*submit)(void *self, const sbi_task *tasks, size_t n);
 
     /** Reports changes: writes up to `capacity` reports, their number to *n. Waits up to timeout_ms for the first; after

@@ -288,21 +288,33 @@ static void enqueue(local *l, record *r)
     l->todo.last = r;
 }
 
-static sbi_status take(local *l, const sbi_task *task)
+/* Whether a task starts a new attempt. */
+static int is_news(const record *r, const sbi_task *task)
+{
+    return !r->state || (sbi_task_state_final(r->state) && task->attempt > r->attempt);
+}
+
+/* Everything that can fail, changing nothing that can be seen. */
+static sbi_status prepare(local *l, const sbi_task *task)
 {
     size_t index = sbi_table_find(&l->table, task->key);
     record *r = index == SBI_TABLE_NONE ? NULL : l->records[index];
-    if (r && r->state && (!sbi_task_state_final(r->state) || task->attempt <= r->attempt)) {
-        mark_changed(l, r);
-        return SBI_OK;
-    }
     if (!r) SBI_TRY(new_record(l, task->key, &r));
+    if (!is_news(r, task)) return SBI_OK;
     void *spec = sbi_alloc(l->ctx, task->spec_size);
     if (!spec) return SBI_ERR_NO_MEMORY;
     if (task->spec_size) memcpy(spec, task->spec, task->spec_size);
     sbi_free(l->ctx, r->spec);
     r->spec = spec;
     r->spec_size = task->spec_size;
+    return SBI_OK;
+}
+
+static void take(local *l, const sbi_task *task)
+{
+    record *r = l->records[sbi_table_find(&l->table, task->key)];
+    mark_changed(l, r);
+    if (!is_news(r, task)) return;
     r->attachment = task->attachment;
     r->attempt = task->attempt;
     r->state = SBI_TASK_PENDING;
@@ -314,8 +326,6 @@ static sbi_status take(local *l, const sbi_task *task)
     atomic_store(&r->cancel, 0);
     enqueue(l, r);
     l->live++;
-    mark_changed(l, r);
-    return SBI_OK;
 }
 
 /* Threads start when there is something to do, no more than there are tasks. */
@@ -336,10 +346,10 @@ static sbi_status local_submit(void *self, const sbi_task *tasks, size_t n)
     local *l = self;
     sbi_status status = SBI_OK;
     pthread_mutex_lock(&l->lock);
-    for (size_t i = 0; i < n && status == SBI_OK; i++) status = take(l, &tasks[i]);
-    if (l->live) {
-        sbi_status started = start_threads(l);
-        if (status == SBI_OK) status = started;
+    for (size_t i = 0; i < n && status == SBI_OK; i++) status = prepare(l, &tasks[i]);
+    if (status == SBI_OK) {
+        for (size_t i = 0; i < n; i++) take(l, &tasks[i]);
+        status = start_threads(l);
     }
     pthread_cond_broadcast(&l->work);
     pthread_mutex_unlock(&l->lock);

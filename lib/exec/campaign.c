@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/options.h"
+#include "exec/campaign_internal.h"
+#include "exec/executor.h"
+
+int64_t sbi_campaign_now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+double sbi_campaign_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- opening and closing --------------------------------------------------------------------------------------- */
+
+void sbi_campaign_options_init(sbi_campaign_options *options)
+{
+    if (!options) return;
+    const sbi_campaign_options defaults = SBI_CAMPAIGN_OPTIONS_INIT;
+    *options = defaults;
+}
+
+static sbi_status check_seconds(const char *name, double value)
+{
+    SBI_REQUIRE(value >= 0 && value <= 1e9, "sbi_campaign_options.%s is %g, expected 0 to 1e9", name, value);
+    return SBI_OK;
+}
+
+static sbi_status check_options(const sbi_campaign_options *o)
+{
+    SBI_REQUIRE(o->read_only == 0 || o->read_only == 1, "sbi_campaign_options.read_only is %d, expected 0 or 1",
+                (int)o->read_only);
+    SBI_REQUIRE(o->max_attempts >= 1, "sbi_campaign_options.max_attempts is %d, expected 1 or more", (int)o->max_attempts);
+    SBI_REQUIRE(o->max_preemptions >= 0, "sbi_campaign_options.max_preemptions is %d, expected 0 or more",
+                (int)o->max_preemptions);
+    SBI_REQUIRE(o->max_failures >= 0, "sbi_campaign_options.max_failures is %d, expected 0 or more", (int)o->max_failures);
+    SBI_REQUIRE(o->reserved_ == 0, "sbi_campaign_options.reserved_ is %d, expected 0", (int)o->reserved_);
+    SBI_REQUIRE(o->batch >= 1 && o->batch <= 1000000, "sbi_campaign_options.batch is %llu, expected 1 to 1000000",
+                (unsigned long long)o->batch);
+    SBI_TRY(check_seconds("backoff_seconds", o->backoff_seconds));
+    SBI_TRY(check_seconds("backoff_max_seconds", o->backoff_max_seconds));
+    SBI_TRY(check_seconds("silence_seconds", o->silence_seconds));
+    return check_seconds("outage_seconds", o->outage_seconds);
+}
+
+static sbi_status take_lock(sbi_campaign *c)
+{
+    char *path = sbi_path_join(c->ctx, c->folder, "lock");
+    if (!path) return SBI_ERR_NO_MEMORY;
+    sbi_status status = SBI_OK;
+    c->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (c->lock < 0)
+        status = sbi_fail_errno(errno, "%s", path);
+    else if (flock(c->lock, LOCK_EX | LOCK_NB))
+        status = errno == EWOULDBLOCK ? sbi_fail(SBI_ERR_STATE, "%s: another client is at work in this campaign", path)
+                                      : sbi_fail_errno(errno, "%s", path);
+    sbi_free(c->ctx, path);
+    return status;
+}
+
+/* Makes the entries of the folder durable. */
+static sbi_status sync_folder(const sbi_campaign *c)
+{
+    int fd = open(c->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    sbi_status status = SBI_OK;
+    if (fd < 0 || (fsync(fd) && errno != EINVAL)) status = sbi_fail_errno(errno, "%s", c->folder);
+    if (fd >= 0) close(fd);
+    return status;
+}
+
+static sbi_status open_folder(sbi_campaign *c, const char *folder)
+{
+    int read_only = c->options.read_only;
+    c->folder = sbi_strdup(c->ctx, folder);
+    c->results = sbi_path_join(c->ctx, folder, "results");
+    if (!c->folder || !c->results) return SBI_ERR_NO_MEMORY;
+    if (!read_only) {
+        SBI_TRY(sbi_path_make_folder(c->ctx, c->results));
+        SBI_TRY(take_lock(c));
+    }
+    char *path = sbi_path_join(c->ctx, folder, "journal");
+    if (!path) return SBI_ERR_NO_MEMORY;
+    sbi_status status = SBI_OK;
+    if (read_only && !sbi_path_exists(path))
+        status = sbi_fail(SBI_ERR_NOT_FOUND, "%s: no such file; is this the folder of a campaign?", path);
+    if (status == SBI_OK) status = sbi_journal_open(&c->journal, c->ctx, path, read_only, sbi_campaign_replay, c);
+    if (status == SBI_OK && !read_only) status = sync_folder(c);
+    sbi_free(c->ctx, path);
+    return status;
+}
+
+sbi_status sbi_campaign_open(sbi_campaign **out, sbi_context *ctx, const char *folder, const sbi_campaign_options *options)
+{
+    SBI_REQUIRE(out, "sbi_campaign_open: out is NULL");
+    *out = NULL;
+    SBI_REQUIRE(ctx, "sbi_campaign_open: ctx is NULL");
+    SBI_REQUIRE(!folder || *folder, "sbi_campaign_open: folder is empty");
+    sbi_campaign_options known = SBI_CAMPAIGN_OPTIONS_INIT;
+    SBI_TRY(sbi_options_read(&known, sizeof known, sizeof known, options, "sbi_campaign_options"));
+    SBI_TRY(check_options(&known));
+    SBI_REQUIRE(folder || !known.read_only, "sbi_campaign_open: read_only needs a folder");
+    sbi_campaign *c = sbi_alloc_zero(ctx, 1, sizeof *c);
+    if (!c) return SBI_ERR_NO_MEMORY;
+    c->ctx = ctx;
+    c->options = known;
+    c->lock = -1;
+    c->journal.fd = -1;
+    c->journal.ctx = ctx;
+    sbi_text_init(&c->journal.buffer, ctx);
+    sbi_text_init(&c->journal.line, ctx);
+    sbi_table_init(&c->table, ctx);
+    sbi_status status = folder ? open_folder(c, folder) : SBI_OK;
+    if (status != SBI_OK) {
+        sbi_campaign_close(c);
+        return status;
+    }
+    *out = c;
+    return SBI_OK;
+}
+
+static void task_free(sbi_context *ctx, sbi_campaign_task *t)
+{
+    if (!t) return;
+    sbi_text_clear(&t->result);
+    sbi_free(ctx, t->spec);
+    sbi_free(ctx, t->after);
+    sbi_free(ctx, t);
+}
+
+void sbi_campaign_close(sbi_campaign *c)
+{
+    if (!c) return;
+    sbi_journal_close(&c->journal);
+    if (c->lock >= 0) close(c->lock);
+    for (size_t i = 0; i < c->n_tasks; i++) task_free(c->ctx, c->tasks[i]);
+    sbi_free(c->ctx, c->tasks);
+    sbi_free(c->ctx, c->events);
+    sbi_table_free(&c->table);
+    sbi_free(c->ctx, c->results);
+    sbi_free(c->ctx, c->folder);
+    sbi_free(c->ctx, c);
+}
+
+/* ---- adding ---------------------------------------------------------------------------------------------------- */
+
+static sbi_campaign_task *task_new(sbi_campaign *c, const char *key, const void *spec, size_t spec_size, const size_t *after,
+                                   size_t n_after)
+{
+    sbi_campaign_task *t = sbi_alloc_zero(c->ctx, 1, sizeof *t);
+    if (!t) return NULL;
+    sbi_text_init(&t->result, c->ctx);
+    snprintf(t->key, sizeof t->key, "%s", key);
+    t->spec = sbi_alloc(c->ctx, spec_size + 1);
+    t->after = sbi_alloc_array(c->ctx, n_after, sizeof *t->after);
+    if (!t->spec || !t->after) {
+        task_free(c->ctx, t);
+        return NULL;
+    }
+    if (spec_size) memcpy(t->spec, spec, spec_size);
+    ((char *)t->spec)[spec_size] = '\0';
+    if (n_after) memcpy(t->after, after, n_after * sizeof *after);
+    t->spec_size = spec_size;
+    t->n_after = n_after;
+    return t;
+}
+
+sbi_status sbi_campaign_insert(sbi_campaign *c, const char *key, const void *spec, size_t spec_size, double cpus,
+                               uint64_t memory, const size_t *after, size_t n_after, sbi_campaign_task **out)
+{
+    if (c->n_tasks == c->task_capacity) {
+        size_t capacity = c->task_capacity ? 2 * c->task_capacity : 64;
+        sbi_campaign_task **grown = sbi_realloc_array(c->ctx, c->tasks, capacity, sizeof *grown);
+        if (!grown) return SBI_ERR_NO_MEMORY;
+        c->tasks = grown;
+        c->task_capacity = capacity;
+    }
+    sbi_campaign_task *t = task_new(c, key, spec, spec_size, after, n_after);
+    if (!t) return SBI_ERR_NO_MEMORY;
+    t->cpus = cpus;
+    t->memory = memory;
+    t->phase = SBI_PHASE_WAITING;
+    t->state = SBI_TASK_PENDING;
+    sbi_status status = sbi_table_insert(&c->table, t->key, c->n_tasks);
+    if (status != SBI_OK) {
+        task_free(c->ctx, t);
+        return status;
+    }
+    c->tasks[c->n_tasks++] = t;
+    *out = t;
+    return SBI_OK;
+}
+
+static sbi_status find_all(const sbi_campaign *c, const char *key, const char *const *after, size_t n_after, size_t *indexes)
+{
+    for (size_t i = 0; i < n_after; i++) {
+        SBI_REQUIRE(after[i], "task %s: after[%zu] is NULL", key, i);
+        indexes[i] = sbi_table_find(&c->table, after[i]);
+        if (indexes[i] == SBI_TABLE_NONE)
+            return sbi_fail(SBI_ERR_NOT_FOUND, "task %s: after[%zu] = %.80s is not a task of this campaign", key, i, after[i]);
+    }
+    return SBI_OK;
+}
+
+static sbi_status check_task(const sbi_campaign *c, const sbi_task *task, const char *const *after, size_t n_after)
+{
+    SBI_REQUIRE(c, "sbi_campaign_add: campaign is NULL");
+    SBI_REQUIRE(task, "sbi_campaign_add: task is NULL");
+    if (c->options.read_only) return sbi_fail(SBI_ERR_STATE, "%s: the campaign is open read-only", c->folder);
+    if (task->struct_size != sizeof *task)
+        return sbi_fail(SBI_ERR_ABI, "sbi_task: struct_size is %u, expected %zu", (unsigned)task->struct_size, sizeof *task);
+    SBI_REQUIRE(task->spec || !task->spec_size, "sbi_campaign_add: spec is NULL but spec_size is %zu", task->spec_size);
+    SBI_REQUIRE(!task->key || sbi_task_key_valid(task->key),
+                "sbi_campaign_add: the key \"%.80s\" is not 1 to 64 characters of [a-z0-9-]", task->key);
+    SBI_REQUIRE(task->cpus >= 0 && task->cpus <= 1e6, "sbi_campaign_add: cpus is %g", task->cpus);
+    SBI_REQUIRE(after || !n_after, "sbi_campaign_add: after is NULL");
+    return SBI_OK;
+}
+
+sbi_status sbi_campaign_add(sbi_campaign *c, const sbi_task *task, const char *const *after, size_t n_after, size_t *index)
+{
+    SBI_TRY(check_task(c, task, after, n_after));
+    char name[SBI_SHA256_HEX_SIZE];
+    sbi_sha256_text(task->spec, task->spec_size, name);
+    const char *key = task->key ? task->key : name;
+    size_t found = sbi_table_find(&c->table, key);
+    if (found != SBI_TABLE_NONE) {
+        sbi_campaign_task *old = c->tasks[found];
+        if (old->spec_size != task->spec_size || (old->spec_size && memcmp(old->spec, task->spec, old->spec_size) != 0))
+            return sbi_fail(SBI_ERR_EXISTS, "task %s is in the campaign already, with another spec", key);
+        old->attachment = task->attachment;
+        if (index) *index = found;
+        return SBI_OK;
+    }
+    size_t *indexes = sbi_alloc_array(c->ctx, n_after, sizeof *indexes);
+    if (!indexes) return SBI_ERR_NO_MEMORY;
+    sbi_campaign_task *t = NULL;
+    sbi_status status = find_all(c, key, after, n_after, indexes);
+    if (status == SBI_OK)
+        status = sbi_campaign_insert(c, key, task->spec, task->spec_size, task->cpus, task->memory, indexes, n_after, &t);
+    sbi_free(c->ctx, indexes);
+    if (status != SBI_OK) return status;
+    t->attachment = task->attachment;
+    t->added = sbi_campaign_now_ms();
+    if (index) *index = c->n_tasks - 1;
+    return SBI_OK;
+}
+
+/* ---- questions ------------------------------------------------------------------------------------------------- */
+
+size_t sbi_campaign_count(const sbi_campaign *c)
+{
+    return c ? c->n_tasks : 0;
+}
+
+sbi_status sbi_campaign_index(const sbi_campaign *c, const char *key, size_t *index)
+{
+    SBI_REQUIRE(c && key && index, "sbi_campaign_index: an argument is NULL");
+    size_t found = sbi_table_find(&c->table, key);
+    if (found == SBI_TABLE_NONE) return sbi_fail(SBI_ERR_NOT_FOUND, "task %.80s is not in the campaign", key);
+    *index = found;
+    return SBI_OK;
+}
+
+sbi_status sbi_campaign_spec(const sbi_campaign *c, size_t index, const void **spec, size_t *size)
+{
+    SBI_REQUIRE(c && spec && size, "sbi_campaign_spec: an argument is NULL");
+    SBI_REQUIRE(index < c->n_tasks, "sbi_campaign_spec: index is %zu, there are %zu tasks", index, c->n_tasks);
+    *spec = c->tasks[index]->spec;
+    *size = c->tasks[index]->spec_size;
+    return SBI_OK;
+}
+
+static void fill_report(const sbi_campaign_task *t, sbi_campaign_report *r)
+{
+    r->state = t->state;
+    r->attempts = t->attempt;
+    r->preemptions = t->preemptions;
+    r->given_up = t->phase == SBI_PHASE_GIVEN_UP;
+    r->status = t->status;
+    r->progress = t->phase == SBI_PHASE_DONE ? 1 : t->progress;
+    r->seconds = t->seconds + t->running;
+    r->peak_memory = t->peak;
+    r->result_size = t->phase == SBI_PHASE_DONE ? t->size : 0;
+    r->added = t->added;
+    r->began = t->began;
+    r->ended = t->ended;
+    snprintf(r->key, sizeof r->key, "%s", t->key);
+    if (t->phase == SBI_PHASE_DONE) snprintf(r->sha256, sizeof r->sha256, "%s", t->sha256);
+    snprintf(r->host, sizeof r->host, "%s", t->host);
+    snprintf(r->message, sizeof r->message, "%s", t->message);
+}
+
+sbi_status sbi_campaign_report_get(const sbi_campaign *c, size_t index, sbi_campaign_report *report)
+{
+    SBI_REQUIRE(c && report, "sbi_campaign_report_get: an argument is NULL");
+    SBI_REQUIRE(index < c->n_tasks, "sbi_campaign_report_get: index is %zu, there are %zu tasks", index, c->n_tasks);
+    if (report->struct_size < sizeof *report)
+        return sbi_fail(SBI_ERR_ABI, "sbi_campaign_report: struct_size is %u, expected %zu", (unsigned)report->struct_size,
+                        sizeof *report);
+    uint32_t size = report->struct_size;
+    memset(report, 0, sizeof *report);
+    report->struct_size = size;
+    fill_report(c->tasks[index], report);
+    return SBI_OK;
+}
+
+size_t sbi_campaign_event_count(const sbi_campaign *c)
+{
+    return c ? c->n_events : 0;
+}
+
+sbi_status sbi_campaign_event_get(const sbi_campaign *c, size_t index, sbi_campaign_event *event)
+{
+    SBI_REQUIRE(c && event, "sbi_campaign_event_get: an argument is NULL");
+    SBI_REQUIRE(index < c->n_events, "sbi_campaign_event_get: index is %zu, there are %zu events", index, c->n_events);
+    if (event->struct_size < sizeof *event)
+        return sbi_fail(SBI_ERR_ABI, "sbi_campaign_event: struct_size is %u, expected %zu", (unsigned)event->struct_size,
+                        sizeof *event);
+    uint32_t size = event->struct_size;
+    *event = c->events[index];
+    event->struct_size = size;
+    return SBI_OK;
+}

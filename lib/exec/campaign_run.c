@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loop that brings a campaign to its end. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "exec/campaign_internal.h"
+#include "exec/executor.h"
+
+#define POLL_MS 100      /* how long a poll may wait: half of the promised cancel latency */
+#define REPORTS 64       /* a poll's room */
+#define DRAIN_SECONDS 10 /* for tasks elsewhere to end after a cancel; tasks in this process are always waited for */
+
+typedef struct run {
+    sbi_campaign *c;
+    sbi_executor *exec;
+    sbi_executor_caps caps;
+    size_t slots;    /* most tasks with the executor */
+    size_t *waiting; /* indexes of WAITING and SUBMITTED tasks, oldest first */
+    size_t n_waiting;
+    size_t *fetching; /* indexes of FETCH tasks */
+    size_t n_fetching;
+    size_t live; /* LIVE tasks */
+    size_t done, given_up;
+    size_t first_given_up;
+    double outage; /* since when the executor has been out of reach; 0: it is not */
+    int32_t outages;
+    sbi_task *batch;
+    size_t *batch_index;
+    size_t batch_size, batch_limit;
+    sbi_task_report *reports;
+    double shown; /* when progress was last reported */
+} run;
+
+static void sleep_ms(int ms)
+{
+    struct timespec t = {ms / 1000, (ms % 1000) * 1000000L};
+    nanosleep(&t, NULL);
+}
+
+/* ---- the executor out of reach --------------------------------------------------------------------------------- */
+
+/* A call that failed in passing is made again later, until the executor has been silent for too long. */
+static sbi_status after_call(run *r, sbi_status status)
+{
+    if (status == SBI_OK) {
+        r->outage = 0;
+        r->outages = 0;
+        return SBI_OK;
+    }
+    if (status != SBI_ERR_TRANSIENT) return status;
+    double now = sbi_campaign_now();
+    if (r->outage == 0) r->outage = now;
+    if (now - r->outage > r->c->options.outage_seconds)
+        return sbi_fail_within(status, "executor \"%s\" out of reach for %.0f s", r->caps.name, now - r->outage);
+    sbi_log(r->c->ctx, SBI_LOG_WARNING, "executor \"%s\": %s", r->caps.name, sbi_last_error());
+    double wait = sbi_retry_wait(&r->c->options, r->caps.name, ++r->outages);
+    for (double end = now + wait; sbi_campaign_now() < end && !sbi_cancelled(r->c->ctx);) {
+        double left = end - sbi_campaign_now();
+        sleep_ms(left > 0.05 ? 50 : 1 + (int)(1000 * left));
+    }
+    return SBI_OK;
+}
+
+/* ---- submitting ------------------------------------------------------------------------------------------------ */
+
+static int dependencies_done(const sbi_campaign *c, const sbi_campaign_task *t)
+{
+    for (size_t i = 0; i < t->n_after; i++) {
+        if (c->tasks[t->after[i]]->phase != SBI_PHASE_DONE) return 0;
+    }
+    return 1;
+}
+
+static int stopping(const run *r)
+{
+    return r->given_up > (size_t)r->c->options.max_failures;
+}
+
+static void put_in_batch(run *r, size_t index)
+{
+    const sbi_campaign_task *t = r->c->tasks[index];
+    sbi_task task = SBI_TASK_INIT;
+    task.attempt = t->attempt;
+    task.key = t->key;
+    task.spec = t->spec;
+    task.spec_size = t->spec_size;
+    task.attachment = t->attachment;
+    task.cpus = t->cpus;
+    task.memory = t->memory;
+    r->batch_index[r->batch_size] = index;
+    r->batch[r->batch_size++] = task;
+}
+
+/* Takes what may be submitted now out of the waiting list, journalled. What is submitted already, says the journal, goes
+ * first and without being counted again. *next: seconds until the next task's time comes. */
+static sbi_status gather(run *r, double now, double *next, int *runnable)
+{
+    sbi_campaign *c = r->c;
+    size_t kept = 0, i = 0;
+    sbi_status status = SBI_OK;
+    r->batch_size = 0;
+    *runnable = 0;
+    for (; i < r->n_waiting; i++) {
+        size_t index = r->waiting[i];
+        sbi_campaign_task *t = c->tasks[index];
+        int again = t->phase == SBI_PHASE_SUBMITTED;
+        int able = again || (!stopping(r) && dependencies_done(c, t));
+        int room = r->live + r->batch_size < r->slots && r->batch_size < r->batch_limit;
+        if (able) *runnable = 1;
+        if (able && t->due > now && t->due - now < *next) *next = t->due - now;
+        if (!able || !room || t->due > now) {
+            r->waiting[kept++] = index;
+            if (!room) break;
+            continue;
+        }
+        if (!again) status = sbi_campaign_record_submit(c, index);
+        if (status != SBI_OK) {
+            r->waiting[kept++] = index;
+            break;
+        }
+        put_in_batch(r, index);
+    }
+    if (i < r->n_waiting) {
+        size_t rest = r->n_waiting - i - 1;
+        memmove(r->waiting + kept, r->waiting + i + 1, rest * sizeof *r->waiting);
+        kept += rest;
+    }
+    r->n_waiting = kept;
+    return status;
+}
+
+/* Nothing is submitted that the disk does not know of. */
+static sbi_status submit(run *r, double *next, int *runnable)
+{
+    double now = sbi_campaign_now();
+    sbi_status status = gather(r, now, next, runnable);
+    if (status == SBI_OK) status = sbi_journal_flush(&r->c->journal, r->batch_size > 0);
+    if (r->batch_size == 0) return status;
+    int there = 0;
+    if (status == SBI_OK) {
+        status = sbi_executor_submit(r->exec, r->batch, r->batch_size);
+        there = status == SBI_OK;
+        status = after_call(r, status);
+    }
+    for (size_t i = 0; i < r->batch_size; i++) {
+        sbi_campaign_task *t = r->c->tasks[r->batch_index[i]];
+        if (there) {
+            t->phase = SBI_PHASE_LIVE;
+            t->heard = now;
+            r->live++;
+        } else {
+            r->waiting[r->n_waiting++] = r->batch_index[i];
+        }
+    }
+    return status;
+}
+
+/* ---- reports --------------------------------------------------------------------------------------------------- */
+
+static sbi_status give_up(run *r, size_t index)
+{
+    sbi_campaign_task *t = r->c->tasks[index];
+    SBI_TRY(sbi_campaign_record_giveup(r->c, index));
+    if (r->given_up++ == 0) r->first_given_up = index;
+    sbi_log(r->c->ctx, SBI_LOG_ERROR, "task %s: given up after %d attempts: %s: %s", t->key, (int)t->attempt,
+            sbi_task_state_name(t->state), t->message);
+    return SBI_OK;
+}
+
+/* An attempt ended without a result; its task is not LIVE any more. */
+static sbi_status attempt_failed(run *r, size_t index, const sbi_task_report *report)
+{
+    sbi_campaign_task *t = r->c->tasks[index];
+    sbi_retry_verdict v = sbi_retry_decide(&r->c->options, report, t->failures, t->preemptions, t->memory);
+    SBI_TRY(sbi_campaign_record_state(r->c, index, report));
+    if (report->state == SBI_TASK_CANCELLED && sbi_cancelled(r->c->ctx)) {
+        /* By our own caller: the loop is about to see it too. */
+        t->state = SBI_TASK_PENDING;
+        r->waiting[r->n_waiting++] = index;
+        return SBI_OK;
+    }
+    if (!v.again) return give_up(r, index);
+    if (!v.preempted) t->failures++;
+    t->memory = v.memory;
+    t->due = sbi_campaign_now() + v.wait;
+    r->waiting[r->n_waiting++] = index;
+    sbi_log(r->c->ctx, SBI_LOG_WARNING, "task %s: attempt %d: %s%s%s; again in %.1f s", t->key, (int)report->attempt,
+            sbi_task_state_name(report->state), report->message[0] ? ": " : "", report->message, v.wait);
+    return SBI_OK;
+}
+
+/* Whose news this is, or SBI_TABLE_NONE if it is nobody's or old. A result is welcome from any attempt, since it is the
+ * same; failures of earlier attempts were dealt with. */
+static size_t addressee(const run *r, const sbi_task_report *report)
+{
+    size_t index = sbi_table_find(&r->c->table, report->key);
+    if (index == SBI_TABLE_NONE) return index;
+    const sbi_campaign_task *t = r->c->tasks[index];
+    if (t->phase != SBI_PHASE_LIVE) return SBI_TABLE_NONE;
+    int old = report->attempt < t->attempt;
+    if (report->state == SBI_TASK_DONE) old = report->attempt <= t->spoilt;
+    if (!sbi_task_state_final(report->state)) old = 0;
+    return old ? SBI_TABLE_NONE : index;
+}
+
+/* From here on the executor has nothing to do with the task, whatever goes wrong here: it counts as submitted and not
+ * heard of, until a record says more. */
+static void leave_live(run *r, size_t index)
+{
+    r->c->tasks[index]->phase = SBI_PHASE_SUBMITTED;
+    r->live--;
+}
+
+static sbi_status take_report(run *r, const sbi_task_report *report)
+{
+    size_t index = addressee(r, report);
+    if (index == SBI_TABLE_NONE) return SBI_OK;
+    sbi_campaign_task *t = r->c->tasks[index];
+    t->heard = sbi_campaign_now();
+    if (!sbi_task_state_final(report->state)) {
+        t->progress = report->progress;
+        t->running = report->seconds;
+        snprintf(t->doing, sizeof t->doing, "%.*s", (int)sizeof t->doing - 1, report->message);
+        int begins = report->state == SBI_TASK_RUNNING && t->state != SBI_TASK_RUNNING && report->attempt == t->attempt;
+        return begins ? sbi_campaign_record_state(r->c, index, report) : SBI_OK;
+    }
+    leave_live(r, index);
+    if (report->state != SBI_TASK_DONE) return attempt_failed(r, index, report);
+    SBI_TRY(sbi_campaign_record_state(r->c, index, report));
+    t->phase = SBI_PHASE_FETCH;
+    t->due = 0;
+    r->fetching[r->n_fetching++] = index;
+    return SBI_OK;
+}
+
+static sbi_status poll(run *r, int timeout_ms)
+{
+    size_t n = 0;
+    SBI_TRY(after_call(r, sbi_executor_poll(r->exec, r->reports, REPORTS, &n, timeout_ms)));
+    sbi_status status = SBI_OK;
+    for (size_t i = 0; i < n; i++) {
+        size_t index = addressee(r, &r->reports[i]);
+        if (status == SBI_OK)
+            status = take_report(r, &r->reports[i]);
+        else if (index != SBI_TABLE_NONE && sbi_task_state_final(r->reports[i].state))
+            leave_live(r, index); /* it will not be told twice, and stop_tasks() must not wait for it */
+    }
+    return status;
+}
+
+/* Tasks that nobody has spoken of for too long have vanished. */
+static sbi_status find_silent(run *r)
+{
+    double limit = r->c->options.silence_seconds, now = sbi_campaign_now();
+    if (limit <= 0 || r->live == 0 || r->caps.in_process) return SBI_OK;
+    for (size_t i = 0; i < r->c->n_tasks; i++) {
+        const sbi_campaign_task *t = r->c->tasks[i];
+        if (t->phase != SBI_PHASE_LIVE || now - t->heard < limit) continue;
+        sbi_task_report report = {.struct_size = (uint32_t)sizeof report, .state = SBI_TASK_LOST, .attempt = t->attempt};
+        report.status = SBI_ERR_TASK_LOST;
+        snprintf(report.key, sizeof report.key, "%s", t->key);
+        snprintf(report.message, sizeof report.message, "not heard of for %.0f s", now - t->heard);
+        leave_live(r, i);
+        SBI_TRY(attempt_failed(r, i, &report));
+    }
+    return SBI_OK;
+}
+
+/* ---- results --------------------------------------------------------------------------------------------------- */
+
+/* The executor said DONE but the result does not come: a few more tries, then the task runs again. */
+static sbi_status fetch_failed(run *r, size_t index, sbi_status why)
+{
+    sbi_campaign_task *t = r->c->tasks[index];
+    int gone = why == SBI_ERR_NOT_FOUND || why == SBI_ERR_CHECKSUM || why == SBI_ERR_TASK_LOST;
+    if (!gone && ++t->fetches < r->c->options.max_attempts) {
+        t->due = sbi_campaign_now() + sbi_retry_wait(&r->c->options, t->key, t->fetches);
+        r->fetching[r->n_fetching++] = index;
+        return SBI_OK;
+    }
+    t->spoilt = t->attempt;
+    sbi_task_report report = {.struct_size = (uint32_t)sizeof report, .state = SBI_TASK_LOST, .attempt = t->attempt};
+    report.status = why;
+    snprintf(report.key, sizeof report.key, "%s", t->key);
+    snprintf(report.message, sizeof report.message, "its result: %.200s", sbi_last_error());
+    return attempt_failed(r, index, &report);
+}
+
+static sbi_status fetch_one(run *r, size_t index)
+{
+    sbi_campaign_task *t = r->c->tasks[index];
+    char sha256[SBI_SHA256_HEX_SIZE];
+    uint64_t size = 0;
+    int local = 0;
+    sbi_status status = sbi_campaign_store_fetch(r->c, index, r->exec, &size, sha256, &local);
+    if (status == SBI_OK) {
+        SBI_TRY(sbi_campaign_record_done(r->c, index, size, sha256));
+        /* The executor may forget it only once the journal is safe. */
+        SBI_TRY(sbi_journal_flush(&r->c->journal, 1));
+        const char *key = t->key;
+        r->done++;
+        (void)sbi_executor_release(r->exec, &key, 1); /* a courtesy */
+        return SBI_OK;
+    }
+    if (!local && status != SBI_ERR_NO_MEMORY) return fetch_failed(r, index, status);
+    r->fetching[r->n_fetching++] = index; /* for the next run: its result is still there */
+    return sbi_fail_within(status, "task %s", t->key);
+}
+
+static sbi_status fetch(run *r, double *next)
+{
+    size_t n = r->n_fetching;
+    double now = sbi_campaign_now();
+    sbi_status status = SBI_OK;
+    /* What has to be fetched again is appended behind those looked at in this round. */
+    for (size_t i = 0; i < n; i++) {
+        size_t index = r->fetching[0];
+        memmove(r->fetching, r->fetching + 1, --r->n_fetching * sizeof *r->fetching);
+        double wait = r->c->tasks[index]->due - now;
+        if (status != SBI_OK || wait > 0 || sbi_cancelled(r->c->ctx)) {
+            r->fetching[r->n_fetching++] = index;
+            if (wait > 0 && wait < *next) *next = wait;
+        } else {
+            status = fetch_one(r, index);
+        }
+    }
+    return status;
+}
+
+/* ---- the loop -------------------------------------------------------------------------------------------------- */
+
+static void report_progress(run *r)
+{
+    sbi_campaign *c = r->c;
+    double done = (double)r->done;
+    const char *doing = "";
+    double now = sbi_campaign_now();
+    if (r->done < c->n_tasks && now - r->shown < 1e-3 * POLL_MS) return;
+    r->shown = now;
+    for (size_t i = 0; i < c->n_tasks && r->live; i++) {
+        const sbi_campaign_task *t = c->tasks[i];
+        if (t->phase != SBI_PHASE_LIVE) continue;
+        done += 0.999 * t->progress; /* whole only with its result */
+        if (t->doing[0]) doing = t->doing;
+    }
+    sbi_progress(c->ctx, "campaign", done, (double)c->n_tasks, "%zu of %zu done, %zu running%s%s", r->done, c->n_tasks,
+                 r->live, doing[0] ? "; " : "", doing);
+}
+
+static sbi_status step(run *r, int *finished)
+{
+    double next = 1e-3 * POLL_MS;
+    int runnable = 0;
+    SBI_TRY(submit(r, &next, &runnable));
+    SBI_TRY(fetch(r, &next));
+    report_progress(r);
+    *finished = !r->live && !r->n_fetching && !runnable;
+    if (*finished) return SBI_OK;
+    int ms = next > 1e-3 * POLL_MS ? POLL_MS : 1 + (int)(1000 * next);
+    if (r->live) {
+        SBI_TRY(poll(r, r->n_fetching ? 1 : ms));
+        return find_silent(r);
+    }
+    /* Everybody waits for a later attempt or another fetch. */
+    if (r->outage == 0) sleep_ms(ms);
+    return SBI_OK;
+}
+
+static sbi_status loop(run *r)
+{
+    for (int finished = 0; !finished;) {
+        SBI_TRY(sbi_check_cancel(r->c->ctx, "campaign"));
+        SBI_TRY(step(r, &finished));
+    }
+    return SBI_OK;
+}
+
+/* After a failure or a cancel: tasks that live only as long as the client are stopped, and those in this process waited
+ * for, since they use the caller's memory. Best effort: the reason why we are here is what counts. */
+static void stop_tasks(run *r)
+{
+    if (r->caps.survives || !r->live) return;
+    const char **keys = sbi_alloc_array(r->c->ctx, r->live, sizeof *keys);
+    size_t n = 0;
+    for (size_t i = 0; keys && i < r->c->n_tasks && n < r->live; i++) {
+        if (r->c->tasks[i]->phase == SBI_PHASE_LIVE) keys[n++] = r->c->tasks[i]->key;
+    }
+    if (keys && r->caps.has_cancel) (void)sbi_executor_cancel(r->exec, keys, n);
+    sbi_free(r->c->ctx, keys);
+    double end = sbi_campaign_now() + DRAIN_SECONDS;
+    while (r->live && (r->caps.in_process || sbi_campaign_now() < end)) {
+        size_t got = 0;
+        sbi_status status = sbi_executor_poll(r->exec, r->reports, REPORTS, &got, POLL_MS);
+        if (status != SBI_OK && status != SBI_ERR_TRANSIENT) return;
+        for (size_t i = 0; i < got; i++) {
+            size_t index = addressee(r, &r->reports[i]);
+            if (index == SBI_TABLE_NONE || !sbi_task_state_final(r->reports[i].state)) continue;
+            leave_live(r, index); /* DONE stays so: the next run asks for it again */
+            if (r->reports[i].state == SBI_TASK_DONE) continue;
+            (void)sbi_campaign_record_state(r->c, index, &r->reports[i]);
+            r->c->tasks[index]->state = SBI_TASK_PENDING;
+        }
+    }
+}
+
+static sbi_status verdict(const run *r)
+{
+    if (!r->given_up) return SBI_OK;
+    const sbi_campaign_task *t = r->c->tasks[r->first_given_up];
+    return sbi_fail(SBI_ERR_TASK_FAILED, "%zu of %zu tasks given up, the first %s: %s%s%s", r->given_up, r->c->n_tasks,
+                    t->key, sbi_task_state_name(t->state), t->message[0] ? ": " : "", t->message);
+}
+
+/* ---- setting up ------------------------------------------------------------------------------------------------ */
+
+static sbi_status prepare(run *r)
+{
+    sbi_campaign *c = r->c;
+    size_t n = c->n_tasks ? c->n_tasks : 1;
+    size_t batch = c->options.batch < n ? (size_t)c->options.batch : n;
+    r->caps.struct_size = (uint32_t)sizeof r->caps;
+    SBI_TRY(sbi_executor_capabilities(r->exec, &r->caps));
+    uint64_t slots = c->options.live ? c->options.live : r->caps.live;
+    r->slots = slots && slots < n ? (size_t)slots : n;
+    if (r->caps.batch && r->caps.batch < batch) batch = (size_t)r->caps.batch;
+    r->batch_limit = batch;
+    r->waiting = sbi_alloc_array(c->ctx, n, sizeof *r->waiting);
+    r->fetching = sbi_alloc_array(c->ctx, n, sizeof *r->fetching);
+    r->batch = sbi_alloc_array(c->ctx, batch, sizeof *r->batch);
+    r->batch_index = sbi_alloc_array(c->ctx, batch, sizeof *r->batch_index);
+    r->reports = sbi_alloc_array(c->ctx, REPORTS, sizeof *r->reports);
+    return r->waiting && r->fetching && r->batch && r->batch_index && r->reports ? SBI_OK : SBI_ERR_NO_MEMORY;
+}
+
+static void finish(run *r)
+{
+    sbi_context *ctx = r->c->ctx;
+    sbi_free(ctx, r->waiting);
+    sbi_free(ctx, r->fetching);
+    sbi_free(ctx, r->batch);
+    sbi_free(ctx, r->batch_index);
+    sbi_free(ctx, r->reports);
+}
+
+static sbi_status start(run *r)
+{
+    sbi_campaign *c = r->c;
+    SBI_TRY(sbi_campaign_record_begin(c, r->caps.name));
+    SBI_TRY(sbi_campaign_store_reconcile(c));
+    for (int phase = SBI_PHASE_SUBMITTED; phase >= SBI_PHASE_WAITING; phase--) {
+        for (size_t i = 0; i < c->n_tasks; i++) {
+            if (c->tasks[i]->phase == phase) r->waiting[r->n_waiting++] = i;
+        }
+    }
+    for (size_t i = 0; i < c->n_tasks; i++) r->done += c->tasks[i]->phase == SBI_PHASE_DONE;
+    return sbi_journal_flush(&c->journal, 1);
+}
+
+sbi_status sbi_campaign_run(sbi_campaign *c, sbi_executor *exec)
+{
+    SBI_REQUIRE(c, "sbi_campaign_run: campaign is NULL");
+    SBI_REQUIRE(exec, "sbi_campaign_run: exec is NULL");
+    if (c->options.read_only) return sbi_fail(SBI_ERR_STATE, "%s: the campaign is open read-only", c->folder);
+    run r = {.c = c, .exec = exec};
+    sbi_status status = prepare(&r);
+    if (status == SBI_OK) status = start(&r);
+    if (status == SBI_OK) status = loop(&r);
+    if (status != SBI_OK) {
+        char message[SBI_ERROR_MESSAGE_SIZE];
+        snprintf(message, sizeof message, "%s", sbi_last_error());
+        stop_tasks(&r);
+        (void)sbi_journal_flush(&c->journal, 1);
+        sbi_error_set_message(message);
+    } else {
+        status = sbi_journal_flush(&c->journal, 1);
+        if (status == SBI_OK) status = verdict(&r);
+    }
+    finish(&r);
+    return status;
+}
