@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "contract/executor_conformance.h"
+#include "exec/local.h"
+
+static sbi_status open_local(void *user, sbi_context *ctx, sbi_executor **out)
+{
+    return sbi_local_open(out, ctx, *(const int32_t *)user, conformance_run, NULL);
+}
+
+int main(void)
+{
+    static int32_t one = 1, four = 4;
+    const executor_factory single = {"executor local, one thread", open_local, &one, NULL};
+    const executor_factory several = {"executor local, four threads", open_local, &four, NULL};
+    int failed = 0;
+    for (int i = 0; i < 2; i++) {
+        SRunner *runner = srunner_create(executor_conformance_suite(i ? &several : &single));
+        srunner_run_all(runner, CK_ENV);
+        failed += srunner_ntests_failed(runner);
+        srunner_free(runner);
+    }
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
