@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file sbi.h
+ * All of libsbi. Each header can also be included alone. */
+#ifndef SBI_SBI_H
+#define SBI_SBI_H
+
+#include "array.h"
+#include "campaign.h"
+#include "context.h"
+#include "dataset.h"
+#include "executor.h"
+#include "fit.h"
+#include "model.h"
+#include "network.h"
+#include "ratio.h"
+#include "status.h"
+#include "tape.h"
+#include "train.h"
+#include "version.h"
+
+#endif

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Every public header by itself and the umbrella, as C11 and C++11, with gcc and clang; no implicit padding in structs.
+set -euo pipefail
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+n=0
+for header in include/sbi/*.h; do
+    printf '#include "sbi/%s"\n#include "sbi/%s"\n' "$(basename "$header")" "$(basename "$header")" > "$scratch/alone.c"
+    cp "$scratch/alone.c" "$scratch/alone.cpp"
+    for cc in gcc clang; do
+        $cc -std=c11 -pedantic -Wall -Wextra -Wpadded -Werror -Iinclude -fsyntax-only "$scratch/alone.c"
+        $cc -x c++ -std=c++11 -pedantic -Wall -Wextra -Wpadded -Werror -Iinclude -fsyntax-only "$scratch/alone.cpp"
+        n=$((n + 2))
+    done
+done
+echo "headers: $n compilations alone, without a warning"
