@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/context.h"
 
-#include <sched.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +9,7 @@
 #include "base/error.h"
 #include "base/options.h"
 #include "base/pool_internal.h"
+#include "base/processors.h"
 
 /* struct_size of the first release: everything through `reserved_`. */
 #define SMALLEST_OPTIONS (4 * sizeof(uint32_t))
@@ -21,34 +21,6 @@ void sbi_context_options_init(sbi_context_options *options)
     *options = defaults;
 }
 
-/* Processors that the cgroup's CPU quota allows (version 2, then 1), rounded up; 0 if there is no quota. */
-static int32_t cgroup_processors(void)
-{
-    double quota = -1, period = 0;
-    FILE *f = fopen("/sys/fs/cgroup/cpu.max", "re");
-    if (f) {
-        if (fscanf(f, "%lf %lf", &quota, &period) != 2) quota = -1; /* "max 100000" */
-        fclose(f);
-    } else {
-        FILE *q = fopen("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "re");
-        FILE *p = fopen("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "re");
-        if (q && p && (fscanf(q, "%lf", &quota) != 1 || fscanf(p, "%lf", &period) != 1)) quota = -1;
-        if (q) fclose(q);
-        if (p) fclose(p);
-    }
-    if (quota <= 0 || period <= 0) return 0;
-    double processors = quota / period;
-    return processors < 1 ? 1 : processors > 4096 ? 4096 : (int32_t)(processors + 0.999);
-}
-
-static int32_t available_processors(void)
-{
-    cpu_set_t set;
-    int32_t n = sched_getaffinity(0, sizeof set, &set) == 0 ? (int32_t)CPU_COUNT(&set) : 1;
-    int32_t quota = cgroup_processors();
-    return quota > 0 && quota < n ? quota : n;
-}
-
 static sbi_status check_options(const sbi_context_options *o)
 {
     SBI_REQUIRE(o->threads >= 0 && o->threads <= 4096, "sbi_context_options.threads is %d, expected 0 to 4096",
@@ -56,6 +28,18 @@ static sbi_status check_options(const sbi_context_options *o)
     SBI_REQUIRE(!o->allocate == !o->release, "sbi_context_options: give both allocate and release, or neither");
     SBI_REQUIRE(o->reserved_ == 0, "sbi_context_options.reserved_ is %d, expected 0", (int)o->reserved_);
     return SBI_OK;
+}
+
+/* Recursive, so that a callback may call functions that log or report progress themselves. */
+static int make_callback_lock(sbi_context *ctx)
+{
+    pthread_mutexattr_t recursive;
+    int error = pthread_mutexattr_init(&recursive);
+    if (error) return error;
+    pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+    error = pthread_mutex_init(&ctx->callback_lock, &recursive);
+    pthread_mutexattr_destroy(&recursive);
+    return error;
 }
 
 sbi_status sbi_context_create(sbi_context **out, const sbi_context_options *options)
@@ -71,8 +55,8 @@ sbi_status sbi_context_create(sbi_context **out, const sbi_context_options *opti
     if (!ctx) return sbi_fail(SBI_ERR_NO_MEMORY, "sbi_context_create: out of memory");
     memset(ctx, 0, sizeof *ctx);
     ctx->options = known;
-    ctx->threads = known.threads ? known.threads : available_processors();
-    int error = pthread_mutex_init(&ctx->callback_lock, NULL);
+    ctx->threads = known.threads ? known.threads : sbi_processors();
+    int error = make_callback_lock(ctx);
     if (!error) {
         error = pthread_mutex_init(&ctx->pool_lock, NULL);
         if (error) pthread_mutex_destroy(&ctx->callback_lock);

@@ -6,16 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static _Thread_local char last_error[SBI_ERROR_MESSAGE_SIZE];
+SBI_THREAD_LOCAL char last_error[SBI_ERROR_MESSAGE_SIZE];
 
 const char *sbi_last_error(void)
 {
     return last_error;
-}
-
-void sbi_error_set_message(const char *message)
-{
-    snprintf(last_error, sizeof last_error, "%s", message ? message : "");
 }
 
 /* Messages are one line: a name that contains a newline must not break that. */
@@ -26,6 +21,14 @@ static void keep_one_line(void)
     }
 }
 
+void sbi_error_set_message(const char *message)
+{
+    size_t length = message ? strnlen(message, sizeof last_error - 1) : 0;
+    memmove(last_error, message ? message : "", length); /* it may be the old message itself */
+    last_error[length] = '\0';
+    keep_one_line();
+}
+
 /* Formats into a buffer of its own first, since an argument may point into the old message. */
 static void set_message(const char *format, va_list arguments)
 {
@@ -33,6 +36,17 @@ static void set_message(const char *format, va_list arguments)
     vsnprintf(fresh, sizeof fresh, format, arguments);
     memcpy(last_error, fresh, sizeof last_error);
     keep_one_line();
+}
+
+/* Adds ": text", cut where the room ends. */
+static void append(const char *text)
+{
+    size_t used = strlen(last_error), left = sizeof last_error - 1 - used, length = strlen(text);
+    if (left < 2) return;
+    memcpy(last_error + used, ": ", 2);
+    if (length > left - 2) length = left - 2;
+    memcpy(last_error + used + 2, text, length);
+    last_error[used + 2 + length] = '\0';
 }
 
 sbi_status sbi_fail(sbi_status status, const char *format, ...)
@@ -69,8 +83,7 @@ sbi_status sbi_fail_errno(int errno_value, const char *format, ...)
     char reason[128];
     /* The GNU variant, which may return a static text instead of filling in `reason`. */
     const char *text = strerror_r(errno_value, reason, sizeof reason);
-    size_t used = strlen(last_error);
-    snprintf(last_error + used, sizeof last_error - used, ": %s", text);
+    append(text);
     return status_of_errno(errno_value);
 }
 
@@ -82,8 +95,7 @@ sbi_status sbi_fail_within(sbi_status status, const char *format, ...)
     va_start(arguments, format);
     set_message(format, arguments);
     va_end(arguments);
-    size_t used = strlen(last_error);
-    snprintf(last_error + used, sizeof last_error - used, ": %s", old);
+    append(old);
     return status;
 }
 

@@ -5,7 +5,12 @@
 
 #include "sbi/status.h"
 
-#define SBI_ERROR_MESSAGE_SIZE 1024
+#define SBI_ERROR_MESSAGE_SIZE 768
+
+/* Thread-local storage that exists from a thread's start, so that touching it never allocates (the C library ends the
+ * process where that fails). It comes out of a reserve of about 1.6 KiB that all libraries loaded at run time share:
+ * keep it small. */
+#define SBI_THREAD_LOCAL static _Thread_local __attribute__((tls_model("initial-exec")))
 
 /* Sets this thread's message and returns `status`, so that callers write: return sbi_fail(SBI_ERR_SHAPE, "...", ...);
  * The message is one line: what, where, the value. */

@@ -10,9 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/context.h"
 #include "base/error.h"
 #include "base/memory.h"
 
+/* Reading opens with O_NONBLOCK, which means nothing for regular files and keeps a pipe from blocking us. */
 static sbi_status read_all(int fd, const char *path, char *data, size_t size)
 {
     size_t done = 0;
@@ -33,7 +35,7 @@ sbi_status sbi_file_read(sbi_context *ctx, const char *path, size_t limit, void 
 {
     *data = NULL;
     *size = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return sbi_fail_errno(errno, "%s", path);
     struct stat s;
     sbi_status status = SBI_OK;
@@ -64,13 +66,16 @@ struct sbi_file_writer {
     sbi_context *ctx;
     char *path;
     char *temporary;
+    char *folder; /* made at the start, so that a commit needs no memory */
     int fd;
     uint64_t size;
+    sbi_status failed; /* the first failing write: such a file must not be committed */
 };
 
 static void writer_free(sbi_file_writer *w)
 {
     if (w->fd >= 0) close(w->fd);
+    sbi_free(w->ctx, w->folder);
     sbi_free(w->ctx, w->temporary);
     sbi_free(w->ctx, w->path);
     sbi_free(w->ctx, w);
@@ -83,24 +88,34 @@ void sbi_file_writer_abandon(sbi_file_writer *w)
     writer_free(w);
 }
 
+/* Opens a name that nobody has. A process that was killed may have left its temporary file, and in containers the next
+ * one has the same number: try some more. */
+static sbi_status open_temporary(sbi_file_writer *w)
+{
+    int error = EEXIST;
+    for (int attempt = 0; attempt < 1000 && error == EEXIST; attempt++) {
+        unsigned number = atomic_fetch_add(&w->ctx->temporary_names, 1);
+        sbi_free(w->ctx, w->temporary);
+        w->temporary = sbi_strf(w->ctx, "%s.%ld.%u.tmp", w->path, (long)getpid(), number);
+        if (!w->temporary) return SBI_ERR_NO_MEMORY;
+        w->fd = open(w->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (w->fd >= 0) return SBI_OK;
+        error = errno;
+    }
+    return sbi_fail_errno(error, "%s: cannot be written", w->path);
+}
+
 sbi_status sbi_file_writer_open(sbi_file_writer **out, sbi_context *ctx, const char *path)
 {
-    /* Distinguishes writers of one process; O_EXCL settles what is left. */
-    static atomic_uint counter;
     *out = NULL;
     sbi_file_writer *w = sbi_alloc_zero(ctx, 1, sizeof *w);
     if (!w) return SBI_ERR_NO_MEMORY;
     w->ctx = ctx;
     w->fd = -1;
     w->path = sbi_strdup(ctx, path);
-    w->temporary = sbi_strf(ctx, "%s.%ld.%u.tmp", path, (long)getpid(), atomic_fetch_add(&counter, 1));
-    if (!w->path || !w->temporary) {
-        writer_free(w);
-        return SBI_ERR_NO_MEMORY;
-    }
-    w->fd = open(w->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (w->fd < 0) {
-        sbi_status status = sbi_fail_errno(errno, "%s: cannot be written", path);
+    w->folder = sbi_path_folder(ctx, path);
+    sbi_status status = w->path && w->folder ? open_temporary(w) : SBI_ERR_NO_MEMORY;
+    if (status != SBI_OK) {
         writer_free(w);
         return status;
     }
@@ -114,7 +129,7 @@ static sbi_status write_at(sbi_file_writer *w, uint64_t offset, const void *data
     while (size) {
         ssize_t n = pwrite(w->fd, p, size, (off_t)offset);
         if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return sbi_fail_errno(n < 0 ? errno : EIO, "%s", w->path);
+        if (n <= 0) return w->failed = sbi_fail_errno(n < 0 ? errno : EIO, "%s", w->path);
         p += n;
         offset += (uint64_t)n;
         size -= (size_t)n;
@@ -147,16 +162,14 @@ int sbi_file_writer_descriptor(const sbi_file_writer *w)
 }
 
 /* Makes a rename or link durable. */
-static sbi_status sync_folder(sbi_context *ctx, const char *path)
+static sbi_status sync_folder(const sbi_file_writer *w)
 {
-    char *folder = sbi_path_folder(ctx, path);
-    if (!folder) return SBI_ERR_NO_MEMORY;
-    sbi_status status = SBI_OK;
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(w->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* One may be allowed to write into a folder but not to read it: then there is no way to sync it. */
+    if (fd < 0) return errno == EACCES ? SBI_OK : sbi_fail_errno(errno, "%s", w->folder);
     /* Some file systems refuse fsync on folders with EINVAL; they then need none. */
-    if (fd < 0 || (fsync(fd) && errno != EINVAL)) status = sbi_fail_errno(errno, "%s", folder);
-    if (fd >= 0) close(fd);
-    sbi_free(ctx, folder);
+    sbi_status status = fsync(fd) && errno != EINVAL ? sbi_fail_errno(errno, "%s", w->folder) : SBI_OK;
+    close(fd);
     return status;
 }
 
@@ -164,19 +177,40 @@ static sbi_status close_synced(sbi_file_writer *w)
 {
     sbi_status status = SBI_OK;
     if (fsync(w->fd)) status = sbi_fail_errno(errno, "%s", w->path);
-    /* Network file systems report a full disk only here. */
-    if (close(w->fd) && status == SBI_OK) status = sbi_fail_errno(errno, "%s", w->path);
+    /* Network file systems report a full disk only here. After EINTR the descriptor is closed all the same. */
+    if (close(w->fd) && errno != EINTR && status == SBI_OK) status = sbi_fail_errno(errno, "%s", w->path);
     w->fd = -1;
     return status;
 }
 
+/* Gives the temporary file its name unless that exists. */
+static int link_new(const sbi_file_writer *w)
+{
+    struct stat s;
+    if (link(w->temporary, w->path) == 0) return 0;
+    int error = errno;
+    /* NFS may lose the answer of a link that was made: two names then tell. */
+    if (stat(w->temporary, &s) == 0 && s.st_nlink == 2) return 0;
+    if (error == EPERM || error == EOPNOTSUPP || error == ENOSYS) {
+        /* A file system without links. */
+        return renameat2(AT_FDCWD, w->temporary, AT_FDCWD, w->path, RENAME_NOREPLACE) ? errno : 0;
+    }
+    return error;
+}
+
 static sbi_status commit(sbi_file_writer *w, int replace)
 {
-    sbi_status status = close_synced(w);
-    if (status == SBI_OK && (replace ? rename(w->temporary, w->path) : link(w->temporary, w->path)))
-        status = sbi_fail_errno(errno, "%s", w->path);
+    sbi_status status = w->failed;
+    if (status != SBI_OK)
+        sbi_fail(status, "%s: not committed, since writing it failed", w->path);
+    else
+        status = close_synced(w);
+    if (status == SBI_OK) {
+        int error = replace ? (rename(w->temporary, w->path) ? errno : 0) : link_new(w);
+        if (error) status = sbi_fail_errno(error, "%s", w->path);
+    }
     if (status != SBI_OK || !replace) unlink(w->temporary);
-    if (status == SBI_OK) status = sync_folder(w->ctx, w->path);
+    if (status == SBI_OK) status = sync_folder(w);
     writer_free(w);
     return status;
 }
@@ -211,7 +245,7 @@ sbi_status sbi_file_create(sbi_context *ctx, const char *path, const void *data,
 sbi_status sbi_file_map(sbi_mapping *out, const char *path)
 {
     memset(out, 0, sizeof *out);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return sbi_fail_errno(errno, "%s", path);
     struct stat s;
     sbi_status status = SBI_OK;

@@ -13,7 +13,7 @@ sbi_status sbi_options_read(void *known, size_t known_size, size_t smallest, con
     if (!user) return SBI_OK;
     uint32_t size;
     memcpy(&size, user, sizeof size);
-    if (size < smallest || size > LARGEST_STRUCT) {
+    if (size < smallest || size > LARGEST_STRUCT || size % sizeof(uint32_t)) {
         return sbi_fail(SBI_ERR_ABI, "%s: struct_size is %u, expected %zu to %u; was the struct initialised?", name,
                         (unsigned)size, smallest, LARGEST_STRUCT);
     }

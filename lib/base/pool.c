@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/pool.h"
 
+#include <fenv.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/context.h"
 #include "base/error.h"
@@ -16,15 +19,15 @@ typedef struct loop {
     void *arg;
     size_t n;
     atomic_size_t next;
-    atomic_int failed; /* read without the lock, to stop handing out indexes */
+    atomic_size_t failed_index; /* the lowest so far, n if none; written under the lock, read without */
+    fenv_t rounding;            /* the caller's floating-point environment: bodies compute the same in any thread */
     pthread_mutex_t lock;
-    size_t failed_index; /* the lowest, under the lock */
     sbi_status status;
     char message[SBI_ERROR_MESSAGE_SIZE];
 } loop;
 
 typedef struct sbi_pool {
-    sbi_context *ctx;
+    pid_t process; /* after a fork the child has no helpers */
     pthread_mutex_t lock;
     pthread_cond_t work; /* a loop was posted, or the pool stops */
     pthread_cond_t idle; /* a helper left the loop */
@@ -38,29 +41,31 @@ typedef struct sbi_pool {
 } sbi_pool;
 
 /* Set while this thread runs a body: loops inside it run inline. */
-static _Thread_local int inside_body;
+SBI_THREAD_LOCAL int inside_body;
 
+/* An index is left out only if a lower one failed. So the lowest failing index of all always runs, and the status and
+ * message do not depend on threads or order. */
 static void run_index(loop *l, size_t i)
 {
+    if (i > atomic_load_explicit(&l->failed_index, memory_order_relaxed)) return;
     sbi_status status = l->body(l->arg, i);
     if (status == SBI_OK) return;
     pthread_mutex_lock(&l->lock);
-    if (l->status == SBI_OK || i < l->failed_index) {
+    if (i < atomic_load_explicit(&l->failed_index, memory_order_relaxed)) {
         l->status = status;
-        l->failed_index = i;
+        atomic_store_explicit(&l->failed_index, i, memory_order_relaxed);
         memcpy(l->message, sbi_last_error(), strlen(sbi_last_error()) + 1);
     }
     pthread_mutex_unlock(&l->lock);
-    atomic_store(&l->failed, 1);
 }
 
 static void run_indexes(loop *l)
 {
     int outer = inside_body;
     inside_body = 1;
-    while (!atomic_load_explicit(&l->failed, memory_order_relaxed)) {
+    for (;;) {
         size_t i = atomic_fetch_add(&l->next, 1);
-        if (i >= l->n) break;
+        if (i >= l->n || i > atomic_load_explicit(&l->failed_index, memory_order_relaxed)) break;
         run_index(l, i);
     }
     inside_body = outer;
@@ -78,6 +83,7 @@ static void *helper_main(void *arg)
         loop *l = pool->current;
         pool->inside++;
         pthread_mutex_unlock(&pool->lock);
+        fesetenv(&l->rounding);
         run_indexes(l);
         pthread_mutex_lock(&pool->lock);
         if (--pool->inside == 0) pthread_cond_broadcast(&pool->idle);
@@ -99,6 +105,17 @@ static void stop_threads(sbi_pool *pool)
     pthread_mutex_destroy(&pool->lock);
 }
 
+/* Signals are for the host's threads. */
+static void start_threads(sbi_pool *pool, size_t wanted)
+{
+    sigset_t all, outer;
+    sigfillset(&all);
+    if (pthread_sigmask(SIG_SETMASK, &all, &outer)) return;
+    while (pool->n_threads < wanted && !pthread_create(&pool->threads[pool->n_threads], NULL, helper_main, pool))
+        pool->n_threads++;
+    pthread_sigmask(SIG_SETMASK, &outer, NULL);
+}
+
 /* The pool, started at first use; NULL where it cannot be had (loops then run in the caller alone). */
 static sbi_pool *get_pool(sbi_context *ctx)
 {
@@ -106,23 +123,22 @@ static sbi_pool *get_pool(sbi_context *ctx)
     sbi_pool *pool = ctx->pool;
     size_t wanted = (size_t)ctx->threads - 1;
     if (!pool && (pool = sbi_alloc_zero(ctx, 1, sizeof *pool + wanted * sizeof pool->threads[0]))) {
-        pool->ctx = ctx;
+        pool->process = getpid();
         pthread_mutex_init(&pool->lock, NULL);
         pthread_mutex_init(&pool->one_caller, NULL);
         pthread_cond_init(&pool->work, NULL);
         pthread_cond_init(&pool->idle, NULL);
-        while (pool->n_threads < wanted && !pthread_create(&pool->threads[pool->n_threads], NULL, helper_main, pool))
-            pool->n_threads++;
+        start_threads(pool, wanted);
         ctx->pool = pool;
     }
     pthread_mutex_unlock(&ctx->pool_lock);
-    return pool;
+    return pool && pool->process == getpid() ? pool : NULL;
 }
 
 void sbi_pool_destroy(sbi_context *ctx)
 {
     if (!ctx->pool) return;
-    stop_threads(ctx->pool);
+    if (ctx->pool->process == getpid()) stop_threads(ctx->pool);
     sbi_free(ctx, ctx->pool);
     ctx->pool = NULL;
 }
@@ -130,7 +146,6 @@ void sbi_pool_destroy(sbi_context *ctx)
 static void host_body(void *arg, size_t i)
 {
     loop *l = arg;
-    if (atomic_load_explicit(&l->failed, memory_order_relaxed)) return;
     int outer = inside_body;
     inside_body = 1;
     run_index(l, i);
@@ -160,6 +175,8 @@ sbi_status sbi_parallel_for(sbi_context *ctx, size_t n, sbi_parallel_body body, 
         return SBI_OK;
     }
     loop l = {.body = body, .arg = arg, .n = n, .status = SBI_OK};
+    atomic_init(&l.failed_index, n);
+    fegetenv(&l.rounding);
     int error = pthread_mutex_init(&l.lock, NULL);
     if (error) return sbi_fail_errno(error, "pthread_mutex_init");
     sbi_pool *pool = ctx->options.parallel_for ? NULL : get_pool(ctx);

@@ -6,7 +6,7 @@
 #include "sbi/context.h"
 
 /* Runs body(arg, i) once for each i in [0, n) and waits. Returns SBI_OK or the status of the lowest failing index, with
- * that call's message carried to this thread; after a failure indexes not yet started may be left out.
+ * that call's message carried to this thread; indexes above a failing one may be left out, lower ones never are.
  * A call from inside a body runs in the calling thread (no oversubscription, no deadlock).
  *
  * For work with scratch memory the pattern is one index a worker, and a shared counter inside:

@@ -9,6 +9,8 @@
 #define WEYL_0 0x9E3779B9u
 #define WEYL_1 0xBB67AE85u
 #define ROUNDS 10
+/* Where doubles no longer tell neighbouring counts apart. */
+#define LARGEST_MEAN 0x1p50
 
 void sbi_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
 {
@@ -79,9 +81,10 @@ static int64_t poisson_small(uint64_t seed, uint64_t stream, double mean)
 {
     double u = sbi_random_uniform(seed, stream, 0), p = exp(-mean), sum = p;
     int64_t k = 0;
-    while (u > sum && k < 1000) {
+    while (u > sum) {
         k++;
         p *= mean / (double)k;
+        if (sum + p == sum && (double)k > mean) break; /* rounding keeps the sum just below u */
         sum += p;
     }
     return k;
@@ -108,7 +111,8 @@ static int64_t poisson_large(uint64_t seed, uint64_t stream, double mean)
 
 int64_t sbi_random_poisson(uint64_t seed, uint64_t stream, uint64_t index, double mean)
 {
-    if (!(mean > 0)) return 0;
+    if (mean == 0) return 0;
+    if (!(mean > 0 && mean <= LARGEST_MEAN)) return -1;
     uint64_t own_stream = sbi_random_u64(seed, stream, index);
     return mean < 30 ? poisson_small(seed, own_stream, mean) : poisson_large(seed, own_stream, mean);
 }

@@ -14,9 +14,11 @@ void sbi_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4
 uint64_t sbi_random_u64(uint64_t seed, uint64_t stream, uint64_t index);
 /* Uniform in (0, 1), 52 bits, never 0 or 1. */
 double sbi_random_uniform(uint64_t seed, uint64_t stream, uint64_t index);
-/* Standard normal, one a counter (Box-Muller, cosine branch). */
+/* Standard normal, one a counter (Box-Muller, cosine branch). Log and cosine are the C library's: the same bits on
+ * machines with the same C library and processor kind, equal to some units in the last place elsewhere. */
 double sbi_random_normal(uint64_t seed, uint64_t stream, uint64_t index);
-/* Poisson with the given mean, by inversion below mean 30, else by PTRS (Hoermann 1993) on a substream. */
+/* Poisson with the given mean, by inversion below mean 30, else by PTRS (Hoermann 1993) on a substream.
+ * -1 for a mean that is negative, NaN or above 2^50. */
 int64_t sbi_random_poisson(uint64_t seed, uint64_t stream, uint64_t index, double mean);
 /* A random permutation of [0, n) (Fisher-Yates), the same on every machine. */
 void sbi_random_permutation(uint64_t seed, uint64_t stream, uint32_t *out, uint32_t n);

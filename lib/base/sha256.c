@@ -116,7 +116,7 @@ void sbi_sha256_text(const void *data, size_t size, char hex[SBI_SHA256_HEX_SIZE
 
 sbi_status sbi_sha256_file(const char *path, char hex[SBI_SHA256_HEX_SIZE])
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return sbi_fail_errno(errno, "%s", path);
     sbi_sha256 h;
     sbi_sha256_init(&h);
@@ -134,8 +134,10 @@ sbi_status sbi_sha256_file(const char *path, char hex[SBI_SHA256_HEX_SIZE])
         }
     }
     close(fd);
+    hex[0] = '\0';
+    SBI_TRY(status);
     unsigned char digest[32];
     sbi_sha256_final(&h, digest);
     sbi_sha256_hex(digest, hex);
-    return status;
+    return SBI_OK;
 }

@@ -2,12 +2,12 @@
 /* Allocation through the context: hooks, alignment, accounting, strings and growing text. */
 #include <check.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/text.h"
 #include "support/failing_allocator.h"
+#include "support/run_suite.h"
 
 START_TEST(blocks_are_aligned_and_counted)
 {
@@ -187,9 +187,5 @@ int main(void)
     tcase_add_test(tc, text_grows);
     tcase_add_test(tc, every_allocation_may_fail);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return run_suite(suite);
 }

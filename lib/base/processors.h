@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How many processors this process may use. */
+#ifndef SBI_BASE_PROCESSORS_H
+#define SBI_BASE_PROCESSORS_H
+
+#include <stdint.h>
+
+/* The size of the affinity mask, limited by the CPU quota of the cgroup and its parents; at least 1. */
+int32_t sbi_processors(void);
+
+/* The part that reads text, apart so that it can be tested. A version 2 line is "QUOTA PERIOD" or "max PERIOD".
+ * Processors that it allows, rounded up; 0 if it sets no limit or does not parse. */
+int32_t sbi_processors_of_quota(const char *line);
+
+#endif
