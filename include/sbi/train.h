@@ -61,8 +61,8 @@ typedef struct sbi_train_options {
     double epsilon;          /**< default 1e-8 */
     double weight_decay;     /**< default 0; not applied to biases */
     double clip_norm;        /**< largest norm of the gradient of a batch; 0 (default): not clipped */
-    double validation_fraction; /**< of the events, kept apart by sbi_dataset_split(); default 0.1; 0: none, and then the
-                                     training loss decides which epoch is best */
+    double validation_fraction; /**< of the events, kept apart by sbi_dataset_split(); default 0.1; 0: none, and then the last
+                                     epoch counts as the best */
     double min_improvement;     /**< of the loss, to count as better for `patience` and PLATEAU; default 0 */
     double checkpoint_seconds;  /**< between checkpoints; default 30; a cancelled run writes one too */
     const char *campaign;       /**< folder for checkpoints and the journal; NULL (default): nothing is kept, no resuming */

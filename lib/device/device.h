@@ -111,7 +111,7 @@ typedef struct sbi_device_ops {
     sbi_status (*update)(void *self, const sbi_device_update *op);
     /* out[i, :] = table[index[i], :]; index is memory of the device. */
     sbi_status (*gather)(void *self, float *out, const float *table, const uint32_t *index, int64_t rows, int64_t columns);
-    /* out[j] = sum_i parts[i, j]. */
+    /* out[j] = sum_i parts[i, j]; out may be the first part. */
     sbi_status (*sum_parts)(void *self, float *out, const float *parts, int64_t count, int64_t n);
     /* *out = sum_j x_j^2 in f64. */
     sbi_status (*sum_squares)(void *self, double *out, const float *x, int64_t n);

@@ -2,6 +2,8 @@
 /* Activations, sums and the single output; compiled for each instruction set. */
 #include "device/cpu/kernels_isa.h"
 
+#include <string.h>
+
 #include "device/cpu/vector_math.h"
 #include "sbi/network.h"
 
@@ -148,11 +150,15 @@ static void bce(float *loss, float *dz, const float *z, const float *y, const fl
         for (int64_t i = 0; i < rows; i++) dz[i] = scale * w[i] * (vlogistic(z[i]) - y[i]);
 }
 
-static void sum_parts(float *restrict out, const float *restrict parts, int64_t count, int64_t stride, int64_t n)
+static void add_row(float *restrict out, const float *restrict x, int64_t n)
 {
-    for (int64_t j = 0; j < n; j++) out[j] = parts[j];
-    for (int64_t i = 1; i < count; i++)
-        for (int64_t j = 0; j < n; j++) out[j] += parts[i * stride + j];
+    for (int64_t j = 0; j < n; j++) out[j] += x[j];
+}
+
+static void sum_parts(float *out, const float *parts, int64_t count, int64_t stride, int64_t n)
+{
+    if (out != parts) memcpy(out, parts, (size_t)n * sizeof *out);
+    for (int64_t i = 1; i < count; i++) add_row(out, parts + i * stride, n);
 }
 
 static double sum_squares(const float *x, int64_t n)

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which events a member is trained on, with which weights, in which order. */
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "net/trainer.h"
+
+#define READ 4096
+
+/* Weights of one side: w[i] in f64, 0 where the bootstrap left an event out; marks events kept apart. Adds up both kinds. */
+static void read_side(const sbi_trainer *t, int32_t side, double *w, unsigned char *apart, double sum[2])
+{
+    const sbi_train_options *o = t->options;
+    const int64_t n = t->data->events[side];
+    const uint64_t bootstrap = sbi_random_derive(t->seed, "bootstrap", (uint64_t)side);
+    sum[0] = sum[1] = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (i % READ == 0) sbi_dataset_read_weights(t->data, side, i, n - i < READ ? n - i : READ, w + i);
+        apart[i] = (unsigned char)sbi_dataset_is_held_out(side, i, o->seed, o->validation_fraction);
+        if (o->bootstrap && !apart[i]) w[i] *= (double)sbi_random_poisson(bootstrap, 0, (uint64_t)i, 1.0);
+        sum[apart[i]] += w[i];
+    }
+}
+
+static sbi_status check_sums(const sbi_trainer *t, int32_t side, const double sum[2])
+{
+    const char *name = side == SBI_NUMERATOR ? "numerator" : "denominator";
+    if (!(sum[0] > 0))
+        return sbi_fail(SBI_ERR_VALUE, "training: the weights of the %s's training events sum to %g", name, sum[0]);
+    if (t->options->validation_fraction > 0 && !(sum[1] > 0))
+        return sbi_fail(SBI_ERR_VALUE, "training: the weights of the %s's validation events sum to %g", name, sum[1]);
+    return SBI_OK;
+}
+
+/* Weights are scaled so that both sides have the same sum and the mean over events is 1, apart for training and validation.
+ * Events of weight zero take no part. */
+static sbi_status fill(sbi_trainer *t, double *w, unsigned char *apart, float *y, float *scaled)
+{
+    const int64_t n0 = t->data->events[0], n = n0 + t->data->events[1];
+    double sum[2][2];
+    for (int32_t side = 0; side < 2; side++) {
+        const int64_t first = side ? n0 : 0;
+        read_side(t, side, w + first, apart + first, sum[side]);
+        SBI_TRY(check_sums(t, side, sum[side]));
+    }
+    t->n_train = t->n_valid = 0;
+    for (int64_t i = 0; i < n; i++) {
+        y[i] = i < n0 ? 0.0f : 1.0f;
+        if (w[i] == 0) continue;
+        if (apart[i]) {
+            t->valid[t->n_valid++] = (uint32_t)i;
+        } else {
+            t->train[t->n_train++] = (uint32_t)i;
+        }
+    }
+    const double count[2] = {(double)t->n_train, (double)t->n_valid};
+    for (int64_t i = 0; i < n; i++) scaled[i] = (float)(w[i] * count[apart[i]] / (2 * sum[i >= n0][apart[i]]));
+    return SBI_OK;
+}
+
+static sbi_status upload(sbi_trainer *t, float **table, const float *values, int64_t n)
+{
+    const sbi_device *dev = &t->device;
+    void *memory = NULL;
+    SBI_TRY(dev->ops->allocate(dev->self, &memory, sizeof(float) * (size_t)n));
+    *table = memory;
+    return dev->ops->upload(dev->self, memory, values, sizeof(float) * (size_t)n);
+}
+
+sbi_status sbi_trainer_prepare_events(sbi_trainer *t)
+{
+    sbi_context *ctx = t->ctx;
+    const int64_t n = t->data->events[0] + t->data->events[1], d = t->data->d;
+    double *w = sbi_alloc_array(ctx, (size_t)n, sizeof *w);
+    float *scaled = sbi_alloc_array(ctx, (size_t)n, sizeof *scaled);
+    float *y = sbi_alloc_array(ctx, (size_t)n, sizeof *y);
+    unsigned char *apart = sbi_alloc_array(ctx, (size_t)n, 1);
+    t->train = sbi_alloc_array(ctx, (size_t)n, sizeof *t->train);
+    t->valid = sbi_alloc_array(ctx, (size_t)n, sizeof *t->valid);
+    t->order = sbi_alloc_array(ctx, (size_t)n, sizeof *t->order);
+    sbi_status status = w && scaled && y && apart && t->train && t->valid && t->order ? SBI_OK : SBI_ERR_NO_MEMORY;
+    if (status == SBI_OK) status = fill(t, w, apart, y, scaled);
+    if (status == SBI_OK) status = upload(t, &t->y, y, n);
+    if (status == SBI_OK) status = upload(t, &t->w, scaled, n);
+    if (status == SBI_OK) {
+        /* Where the device shares our memory the packed events are used where they are. */
+        if (t->device.ops->flags & SBI_DEVICE_HOST) {
+            t->x = t->pack->x;
+        } else {
+            status = upload(t, &t->x, t->pack->x, n * d);
+        }
+    }
+    sbi_free(ctx, w);
+    sbi_free(ctx, scaled);
+    sbi_free(ctx, y);
+    sbi_free(ctx, apart);
+    t->n_batches = (t->n_train + t->options->batch - 1) / t->options->batch;
+    return status;
+}
+
+sbi_status sbi_trainer_shuffle(sbi_trainer *t)
+{
+    const uint64_t seed = sbi_random_derive(t->seed, "order", 0);
+    sbi_random_permutation(seed, (uint64_t)t->state.epoch, t->order, (uint32_t)t->n_train);
+    for (int64_t i = 0; i < t->n_train; i++) t->order[i] = t->train[t->order[i]];
+    return SBI_OK;
+}

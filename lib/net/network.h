@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a network and an ensemble hold. */
+#ifndef SBI_NET_NETWORK_H
+#define SBI_NET_NETWORK_H
+
+#include <stdatomic.h>
+
+#include "device/device.h"
+#include "sbi/network.h"
+
+#define SBI_MLP_MAX_LAYERS 64
+
+/* The shape of a multilayer perceptron, and where its parameters stand in one flat array: all weight matrices, then all
+ * biases, each on a multiple of 16 floats; the gaps are zero and stay zero. */
+typedef struct sbi_mlp {
+    int32_t layers; /* weight matrices */
+    int32_t activation;
+    int64_t size[SBI_MLP_MAX_LAYERS + 1]; /* of layer l's input; the last is 1 */
+    int64_t w[SBI_MLP_MAX_LAYERS];        /* offsets */
+    int64_t b[SBI_MLP_MAX_LAYERS];
+    int64_t n_weights; /* length of the weights, gaps included */
+    int64_t n;         /* length of everything */
+    int64_t parameters;
+    int64_t widest; /* of the inputs of all layers */
+} sbi_mlp;
+
+/* Sets offsets and lengths from layers, activation and size. SBI_ERR_ARGUMENT if something is out of range. */
+sbi_status sbi_mlp_finish(sbi_mlp *mlp);
+
+#define SBI_HISTORY_COLUMNS 5
+
+struct sbi_network {
+    sbi_context *ctx;
+    atomic_int references;
+    int32_t member;
+    sbi_mlp mlp;
+    float *params; /* [mlp.n] */
+    double *shift, *scale;
+    char **names;
+    double *history; /* [epochs, SBI_HISTORY_COLUMNS] */
+    int32_t epochs, best_epoch;
+    uint64_t seed;
+    double loss, validation_loss, seconds;
+    char *training; /* JSON text of how it was trained, or NULL */
+};
+
+/* A network with parameters zero, shift 0, scale 1 and names x0, x1, .... */
+sbi_status sbi_network_new(sbi_network **out, sbi_context *ctx, const sbi_mlp *mlp);
+sbi_network *sbi_network_retain(sbi_network *net);
+/* Replaces the name of a feature. */
+sbi_status sbi_network_set_name(sbi_network *net, int64_t index, const char *name);
+
+const char *sbi_activation_name(int32_t activation); /* NULL if unknown */
+int32_t sbi_activation_find(const char *name);       /* 0 if unknown */
+
+struct sbi_ensemble {
+    sbi_context *ctx;
+    sbi_network **networks;
+    size_t n;
+    int32_t combination;
+    int32_t reserved;
+};
+
+/* ---- evaluation of a chunk of rows, in the calling thread or in parallel as the device does it ---- */
+
+#define SBI_EVALUATE_ROWS 1024
+
+/* Scratch memory for networks of up to `widest` inputs a layer; floats. */
+size_t sbi_network_scratch_size(const sbi_mlp *mlp);
+/* ln r of `rows` <= SBI_EVALUATE_ROWS rows x [rows, d], f64, not standardised. */
+sbi_status sbi_network_logits(const sbi_network *net, const sbi_device *device, const double *x, int64_t rows,
+                              float *scratch, float *logit);
+
+#endif

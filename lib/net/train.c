@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loop over epochs and batches. */
+#include "net/train.h"
+
+#include <errno.h>
+#include <float.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "net/trainer.h"
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* What runs beside the arithmetic: time, checkpoints, whoever watches. */
+typedef struct company {
+    const char *checkpoint;
+    const sbi_train_watch *watch;
+    double began, saved, told;
+    int64_t events; /* since this run began */
+    int64_t reserved;
+} company;
+
+/* ---- making and freeing ---- */
+
+static void free_trainer(sbi_trainer *t)
+{
+    const sbi_device *dev = &t->device;
+    if (dev->ops) {
+        sbi_trainer_free_lanes(t);
+        dev->ops->release(dev->self, t->params);
+        dev->ops->release(dev->self, t->best);
+        dev->ops->release(dev->self, t->m);
+        dev->ops->release(dev->self, t->v);
+        dev->ops->release(dev->self, t->y);
+        dev->ops->release(dev->self, t->w);
+        if (t->pack && t->x != t->pack->x) dev->ops->release(dev->self, t->x);
+    }
+    sbi_device_close(&t->device);
+    sbi_free(t->ctx, t->train);
+    sbi_free(t->ctx, t->valid);
+    sbi_free(t->ctx, t->order);
+    sbi_free(t->ctx, t->history);
+    sbi_free(t->ctx, t);
+}
+
+static sbi_status make_array(sbi_trainer *t, float **array)
+{
+    const sbi_device *dev = &t->device;
+    void *memory = NULL;
+    SBI_TRY(dev->ops->allocate(dev->self, &memory, sizeof(float) * (size_t)t->mlp.n));
+    *array = memory;
+    return dev->ops->zero(dev->self, memory, sizeof(float) * (size_t)t->mlp.n);
+}
+
+/* Uniform with variance gain / inputs: 2 for activations that cut half of their input (He et al., arXiv 1502.01852), 1 for tanh,
+ * and a hundredth of that for the output, so that the first logits are near 0. Biases start at 0. */
+static sbi_status initialise(sbi_trainer *t)
+{
+    const sbi_mlp *mlp = &t->mlp;
+    float *host = sbi_alloc_zero(t->ctx, (size_t)mlp->n, sizeof *host);
+    if (!host) return SBI_ERR_NO_MEMORY;
+    for (int32_t l = 0; l < mlp->layers; l++) {
+        const uint64_t seed = sbi_random_derive(t->seed, "initial weights", (uint64_t)l);
+        const double gain = l == mlp->layers - 1 ? 0.01 : mlp->activation == SBI_ACTIVATION_TANH ? 1 : 2;
+        const double bound = sqrt(3 * gain / (double)mlp->size[l]);
+        const int64_t n = mlp->size[l] * mlp->size[l + 1];
+        for (int64_t k = 0; k < n; k++)
+            host[mlp->w[l] + k] = (float)(bound * (2 * sbi_random_uniform(seed, 0, (uint64_t)k) - 1));
+    }
+    sbi_status status = t->device.ops->upload(t->device.self, t->params, host, sizeof *host * (size_t)mlp->n);
+    sbi_free(t->ctx, host);
+    return status;
+}
+
+static sbi_status set_shape(sbi_trainer *t)
+{
+    const sbi_train_options *o = t->options;
+    t->mlp.layers = o->depth + 1;
+    t->mlp.activation = o->activation;
+    t->mlp.size[0] = t->data->d;
+    for (int32_t l = 1; l < t->mlp.layers; l++) t->mlp.size[l] = o->width;
+    t->mlp.size[t->mlp.layers] = 1;
+    return sbi_mlp_finish(&t->mlp);
+}
+
+static sbi_status prepare(sbi_trainer *t)
+{
+    const sbi_train_options *o = t->options;
+    t->seed = sbi_random_derive(o->seed, "member", (uint64_t)t->member);
+    SBI_TRY(sbi_dataset_pack_get(t->data, o->standardise, &t->pack));
+    SBI_TRY(sbi_dataset_checksum(t->data, t->checksum));
+    SBI_TRY(set_shape(t));
+    SBI_TRY(sbi_device_open(&t->device, t->ctx, "cpu"));
+    SBI_TRY(sbi_trainer_prepare_events(t));
+    SBI_TRY(make_array(t, &t->params));
+    SBI_TRY(make_array(t, &t->best));
+    SBI_TRY(make_array(t, &t->m));
+    if (o->optimiser != SBI_OPTIMISER_SGD) SBI_TRY(make_array(t, &t->v));
+    SBI_TRY(sbi_trainer_make_lanes(t));
+    t->history = sbi_alloc_array(t->ctx, (size_t)o->epochs, SBI_HISTORY_COLUMNS * sizeof *t->history);
+    if (!t->history) return SBI_ERR_NO_MEMORY;
+    t->state.mu_product = t->state.plateau_factor = 1;
+    t->state.best_loss = t->state.plateau_best = INFINITY;
+    t->state.best_train_loss = NAN;
+    return initialise(t);
+}
+
+/* ---- the loop ---- */
+
+static sbi_status diverged(const sbi_trainer *t, const char *what, double value)
+{
+    return sbi_fail(SBI_ERR_DIVERGED, "training member %d: epoch %d, batch %" PRId64 ": %s is %g", (int)t->member,
+                    (int)t->state.epoch + 1, t->state.batch + 1, what, value);
+}
+
+/* Tells whoever watches; SBI_ERR_CANCELLED if they want to stop. */
+static sbi_status tell(sbi_trainer *t, company *c, int last)
+{
+    const sbi_train_state *s = &t->state;
+    const double time = now();
+    if (!last && time - c->told < 0.1) return SBI_OK;
+    c->told = time;
+    const double total = (double)t->options->epochs * (double)t->n_batches;
+    const double done = last ? total : (double)s->epoch * (double)t->n_batches + (double)s->batch;
+    const double rate = time > c->began ? (double)c->events / (time - c->began) : 0;
+    const double *row = s->epoch ? t->history + (int64_t)(s->epoch - 1) * SBI_HISTORY_COLUMNS : NULL;
+    char detail[160];
+    snprintf(detail, sizeof detail, "member %d, epoch %d of %d, loss %.5f, validation %.5f, %.0f events/s", (int)t->member,
+             (int)s->epoch + (s->epoch < t->options->epochs && !last), (int)t->options->epochs, row ? row[1] : NAN,
+             row ? row[2] : NAN, rate);
+    if (!c->watch) {
+        sbi_progress(t->ctx, "train", done, total, "%s", detail);
+        return SBI_OK;
+    }
+    if (c->watch->tell(c->watch->user, done / total, detail) && !last)
+        return sbi_fail(SBI_ERR_CANCELLED, "training member %d was cancelled", (int)t->member);
+    return SBI_OK;
+}
+
+static sbi_status run_batch(sbi_trainer *t, company *c)
+{
+    sbi_train_state *s = &t->state;
+    const int64_t first = s->batch * t->options->batch;
+    const int64_t rows = t->n_train - first < t->options->batch ? t->n_train - first : t->options->batch;
+    double loss, norm;
+    SBI_TRY(sbi_trainer_gradient(t, t->order + first, rows, &loss));
+    if (!isfinite(loss)) return diverged(t, "the loss", loss);
+    SBI_TRY(sbi_trainer_update(t, sbi_schedule_rate(t->options, s, t->n_batches), &norm));
+    if (!isfinite(norm)) return diverged(t, "the norm of the gradient", norm);
+    s->loss_sum += loss;
+    s->norm_max = fmax(s->norm_max, norm);
+    s->batch++;
+    c->events += rows;
+    return SBI_OK;
+}
+
+/* A checkpoint when it is time for one. */
+static sbi_status keep(sbi_trainer *t, company *c)
+{
+    if (!c->checkpoint || now() - c->saved < t->options->checkpoint_seconds) return SBI_OK;
+    SBI_TRY(sbi_checkpoint_save(t, c->checkpoint));
+    c->saved = now();
+    return SBI_OK;
+}
+
+static sbi_status validate(sbi_trainer *t, double *loss)
+{
+    *loss = NAN;
+    if (t->n_valid == 0) return SBI_OK;
+    const int64_t most = t->n_lanes * t->lane_rows;
+    double sum = 0;
+    for (int64_t first = 0; first < t->n_valid; first += most) {
+        const int64_t rows = t->n_valid - first < most ? t->n_valid - first : most;
+        double part;
+        SBI_TRY(sbi_trainer_loss(t, t->valid + first, rows, &part));
+        sum += part;
+    }
+    *loss = sum / (double)t->n_valid;
+    return SBI_OK;
+}
+
+static sbi_status keep_best(sbi_trainer *t, double train_loss)
+{
+    const sbi_device *dev = &t->device;
+    t->state.best_epoch = t->state.epoch;
+    t->state.best_train_loss = train_loss;
+    if (dev->ops->flags & SBI_DEVICE_HOST)
+        return dev->ops->upload(dev->self, t->best, t->params, sizeof(float) * (size_t)t->mlp.n);
+    float *host = sbi_alloc_array(t->ctx, (size_t)t->mlp.n, sizeof *host);
+    if (!host) return SBI_ERR_NO_MEMORY;
+    sbi_status status = dev->ops->download(dev->self, host, t->params, sizeof *host * (size_t)t->mlp.n);
+    if (status == SBI_OK) status = dev->ops->upload(dev->self, t->best, host, sizeof *host * (size_t)t->mlp.n);
+    sbi_free(t->ctx, host);
+    return status;
+}
+
+/* The rate falls when `loss` has not become better for some epochs. */
+static void watch_plateau(sbi_trainer *t, double loss)
+{
+    sbi_train_state *s = &t->state;
+    if (loss < s->plateau_best - t->options->min_improvement) {
+        s->plateau_best = loss;
+        s->flat_epochs = 0;
+    } else if (++s->flat_epochs >= t->options->schedule_epochs) {
+        s->plateau_factor *= t->options->schedule_factor;
+        s->flat_epochs = 0;
+    }
+}
+
+/* After the last batch: validation, history, best weights. The state is left untouched if this is cancelled. */
+static sbi_status end_epoch(sbi_trainer *t)
+{
+    sbi_train_state *s = &t->state;
+    const sbi_train_options *o = t->options;
+    const double loss = s->loss_sum / (double)t->n_train;
+    double validation;
+    SBI_TRY(validate(t, &validation));
+    const int validated = t->n_valid > 0;
+    if (validated && !isfinite(validation)) return diverged(t, "the validation loss", validation);
+    double *row = t->history + (int64_t)s->epoch * SBI_HISTORY_COLUMNS;
+    sbi_train_state last = *s;
+    last.batch = t->n_batches - 1;
+    row[0] = s->epoch + 1;
+    row[1] = loss;
+    row[2] = validation;
+    row[3] = sbi_schedule_rate(o, &last, t->n_batches);
+    row[4] = s->norm_max;
+    s->epoch++;
+    s->batch = 0;
+    s->loss_sum = s->norm_max = 0;
+    if (o->schedule == SBI_SCHEDULE_PLATEAU) watch_plateau(t, validated ? validation : loss);
+    s->bad_epochs++;
+    if (validated && validation < s->best_loss - o->min_improvement) s->bad_epochs = 0;
+    if (validated && !(validation < s->best_loss)) return SBI_OK;
+    s->best_loss = validated ? validation : loss;
+    return keep_best(t, loss);
+}
+
+static sbi_status run_epochs(sbi_trainer *t, company *c)
+{
+    sbi_train_state *s = &t->state;
+    while (s->epoch < t->options->epochs && !(t->options->patience && s->bad_epochs >= t->options->patience)) {
+        SBI_TRY(sbi_trainer_shuffle(t));
+        while (s->batch < t->n_batches) {
+            SBI_TRY(run_batch(t, c));
+            if (s->batch == t->n_batches) break;
+            SBI_TRY(keep(t, c));
+            SBI_TRY(tell(t, c, 0));
+        }
+        SBI_TRY(end_epoch(t));
+        SBI_TRY(keep(t, c));
+        SBI_TRY(tell(t, c, 0));
+    }
+    return tell(t, c, 1);
+}
+
+/* ---- the result ---- */
+
+static sbi_status describe_training(const sbi_trainer *t, sbi_network *net)
+{
+    json_t *training = sbi_train_options_to_json(t->options);
+    if (!training || json_object_set_new(training, "dataset", json_string(t->checksum))) {
+        json_decref(training);
+        return sbi_fail(SBI_ERR_NO_MEMORY, "training: out of memory");
+    }
+    sbi_text text;
+    sbi_text_init(&text, t->ctx);
+    sbi_status status = sbi_json_canonical(&text, training);
+    json_decref(training);
+    if (status == SBI_OK && !(net->training = sbi_strndup(t->ctx, text.data, text.size))) status = SBI_ERR_NO_MEMORY;
+    sbi_text_clear(&text);
+    return status;
+}
+
+static sbi_status fill_network(sbi_trainer *t, sbi_network *net)
+{
+    const sbi_device *dev = &t->device;
+    const sbi_train_state *s = &t->state;
+    const size_t d = (size_t)t->mlp.size[0], n_history = (size_t)s->epoch * SBI_HISTORY_COLUMNS;
+    SBI_TRY(dev->ops->download(dev->self, net->params, t->best, sizeof(float) * (size_t)t->mlp.n));
+    memcpy(net->shift, t->pack->shift, d * sizeof *net->shift);
+    memcpy(net->scale, t->pack->scale, d * sizeof *net->scale);
+    for (size_t j = 0; j < d; j++) SBI_TRY(sbi_network_set_name(net, (int64_t)j, sbi_dataset_feature_name(t->data, j)));
+    if (!(net->history = sbi_alloc_array(t->ctx, n_history, sizeof *net->history))) return SBI_ERR_NO_MEMORY;
+    memcpy(net->history, t->history, n_history * sizeof *net->history);
+    net->epochs = s->epoch;
+    net->best_epoch = s->best_epoch;
+    net->member = t->member;
+    net->seed = t->options->seed;
+    net->loss = s->best_train_loss;
+    net->validation_loss = t->n_valid ? s->best_loss : NAN;
+    return describe_training(t, net);
+}
+
+static sbi_status train(sbi_trainer *t, company *c, sbi_network **net)
+{
+    SBI_TRY(prepare(t));
+    if (c->checkpoint) {
+        sbi_status status = sbi_checkpoint_load(t, c->checkpoint);
+        if (status != SBI_OK && status != SBI_ERR_NOT_FOUND) return status;
+        if (status == SBI_OK)
+            sbi_log(t->ctx, SBI_LOG_INFO, "training member %d resumes at epoch %d, batch %" PRId64, (int)t->member,
+                    (int)t->state.epoch + 1, t->state.batch + 1);
+    }
+    c->began = c->saved = now();
+    sbi_status status = run_epochs(t, c);
+    if (status == SBI_ERR_CANCELLED && c->checkpoint) SBI_TRY(sbi_checkpoint_save(t, c->checkpoint));
+    SBI_TRY(status);
+    SBI_TRY(sbi_network_new(net, t->ctx, &t->mlp));
+    SBI_TRY(fill_network(t, *net));
+    (*net)->seconds = now() - c->began;
+    return SBI_OK;
+}
+
+sbi_status sbi_member_train(sbi_network **out, sbi_context *ctx, sbi_dataset *data, const sbi_train_options *options,
+                            int32_t member, const char *checkpoint, const sbi_train_watch *watch)
+{
+    *out = NULL;
+    sbi_dataset_freeze(data);
+    SBI_TRY(sbi_dataset_check_sides(data));
+    sbi_trainer *t = sbi_alloc_zero(ctx, 1, sizeof *t);
+    if (!t) return SBI_ERR_NO_MEMORY;
+    t->ctx = ctx;
+    t->data = data;
+    t->options = options;
+    t->member = member;
+    company c = {.checkpoint = checkpoint, .watch = watch};
+    sbi_network *net = NULL;
+    sbi_status status = train(t, &c, &net);
+    free_trainer(t);
+    if (status == SBI_OK && checkpoint && unlink(checkpoint) && errno != ENOENT)
+        status = sbi_fail_errno(errno, "%s", checkpoint);
+    if (status == SBI_OK) {
+        *out = net;
+    } else {
+        sbi_network_destroy(net);
+    }
+    return status;
+}
+
+sbi_status sbi_network_train(sbi_network **out, sbi_dataset *data, const sbi_train_options *options)
+{
+    SBI_REQUIRE(out, "sbi_network_train: out is NULL");
+    *out = NULL;
+    SBI_REQUIRE(data, "sbi_network_train: data is NULL");
+    sbi_train_options known;
+    SBI_TRY(sbi_train_options_read(&known, options));
+    char *checkpoint = NULL;
+    if (known.campaign) {
+        SBI_TRY(sbi_path_make_folder(data->ctx, known.campaign));
+        if (!(checkpoint = sbi_path_join(data->ctx, known.campaign, "member-0000.checkpoint.npz"))) return SBI_ERR_NO_MEMORY;
+    }
+    sbi_status status = sbi_member_train(out, data->ctx, data, &known, 0, checkpoint, NULL);
+    sbi_free(data->ctx, checkpoint);
+    return status;
+}

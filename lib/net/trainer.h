@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A training in progress. Only the files of training look inside. */
+#ifndef SBI_NET_TRAINER_H
+#define SBI_NET_TRAINER_H
+
+#include "net/train.h"
+
+/* Where training stands, between two batches: with the arrays, all that a checkpoint holds. */
+typedef struct sbi_train_state {
+    int32_t epoch;       /* from 0; epochs that are complete */
+    int32_t best_epoch;  /* from 1; 0: none yet */
+    int32_t bad_epochs;  /* since the validation loss was last better */
+    int32_t flat_epochs; /* the same for the plateau schedule, counted anew after each drop of the rate */
+    int64_t batch;       /* of this epoch, done */
+    int64_t step;        /* optimiser steps done */
+    double mu_product;   /* NAdam */
+    double plateau_factor, plateau_best;
+    double best_loss;       /* what `patience` looks at */
+    double best_train_loss; /* of the best epoch */
+    double loss_sum;        /* of this epoch so far */
+    double norm_max;        /* of this epoch so far */
+} sbi_train_state;
+
+/* Memory in which some rows of a batch go forward and back. */
+typedef struct sbi_lane {
+    float *memory;
+    float *x, *y, *w;             /* gathered rows, labels, weights */
+    float *h[SBI_MLP_MAX_LAYERS]; /* outputs of the layers, the last the logits */
+    float *d[SBI_MLP_MAX_LAYERS]; /* derivatives of their activations */
+    float *dz[2];
+    float *grads; /* [mlp.n] */
+} sbi_lane;
+
+#define SBI_MAX_LANES 16
+
+typedef struct sbi_trainer {
+    sbi_context *ctx;
+    sbi_dataset *data;
+    const sbi_train_options *options;
+    int32_t member;
+    uint64_t seed; /* of the member */
+    sbi_device device;
+    sbi_mlp mlp;
+    const sbi_dataset_pack *pack;
+    char checksum[72]; /* of the dataset */
+
+    float *x, *y, *w; /* tables of all events on the device */
+    uint32_t *train, *valid;
+    int64_t n_train, n_valid, n_batches;
+    uint32_t *order; /* of the events of this epoch */
+
+    float *params, *m, *v, *best; /* [mlp.n] */
+    float *grads;                 /* [lanes, mlp.n] */
+    double *losses;               /* [lanes] */
+    sbi_lane lanes[SBI_MAX_LANES];
+    int64_t n_lanes, lane_rows;
+
+    sbi_train_state state;
+    double *history; /* [options->epochs, SBI_HISTORY_COLUMNS] */
+} sbi_trainer;
+
+/* events.c: which events are trained on, with which weights; the order of an epoch. */
+sbi_status sbi_trainer_prepare_events(sbi_trainer *t);
+sbi_status sbi_trainer_shuffle(sbi_trainer *t);
+
+/* step.c */
+sbi_status sbi_trainer_make_lanes(sbi_trainer *t);
+void sbi_trainer_free_lanes(sbi_trainer *t);
+/* Forward and back over `rows` events; leaves the gradient of the mean loss in t->grads and gives the sum of the losses. */
+sbi_status sbi_trainer_gradient(sbi_trainer *t, const uint32_t *events, int64_t rows, double *loss);
+/* Forward only. */
+sbi_status sbi_trainer_loss(sbi_trainer *t, const uint32_t *events, int64_t rows, double *loss);
+
+/* optimiser.c */
+sbi_status sbi_trainer_update(sbi_trainer *t, double rate, double *norm);
+double sbi_schedule_rate(const sbi_train_options *o, const sbi_train_state *s, int64_t n_batches);
+
+/* checkpoint.c */
+sbi_status sbi_checkpoint_save(sbi_trainer *t, const char *path);
+/* SBI_ERR_NOT_FOUND if there is no file. */
+sbi_status sbi_checkpoint_load(sbi_trainer *t, const char *path);
+
+#endif
