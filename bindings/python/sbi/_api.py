@@ -1,49 +1,708 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The C interface of libsbi in ctypes: structs, callback types and the signature of every function.
+# Made by generate_api.py from include/sbi/*.h; do not edit.
+"""The C interface of libsbi: constants, structs, callback types and the signature of every function."""
 
-The tables in the modules _structs_* and below are written by hand and held against the headers by
-tests/test_signatures.py: a function or member that differs from include/sbi/ fails the test.
-"""
-
-from __future__ import annotations
-
-import ctypes
-from ctypes import POINTER, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint32, c_void_p
+from ctypes import CFUNCTYPE, POINTER, Structure, c_char, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint8, c_uint32
+from ctypes import c_uint64, c_void_p
 
 from ._library import lib
 
+F16 = 1
+F32 = 2
+F64 = 3
+I8 = 4
+I16 = 5
+I32 = 6
+I64 = 7
+U8 = 8
+U16 = 9
+U32 = 10
+U64 = 11
 ARRAY_MAX_DIMS = 8
+LOG_ERROR = 1
+LOG_WARNING = 2
+LOG_INFO = 3
+LOG_DEBUG = 4
+DENOMINATOR = 0
+NUMERATOR = 1
+WEIGHTS_REFUSE_NEGATIVE = 0
+WEIGHTS_ALLOW_NEGATIVE = 1
+EXECUTOR_ABI = 1
+TASK_KEY_MAX = 64
+TASK_PENDING = 1
+TASK_RUNNING = 2
+TASK_DONE = 10
+TASK_FAILED = 11
+TASK_LOST = 12
+TASK_TRANSIENT = 13
+TASK_PREEMPTED = 14
+TASK_OUT_OF_MEMORY = 15
+TASK_REJECTED = 16
+TASK_CANCELLED = 17
+FIT_NEWTON = 0
+FIT_QUASI_NEWTON = 1
+FIT_NO_HESSIAN = 1
+FIT_NO_POLISH = 2
+FIT_SIDE_FOUND = 1
+FIT_SIDE_LIMIT = 2
+FIT_SIDE_NEW_MINIMUM = 3
+FIT_SIDE_NO_CROSSING = 4
+STATISTIC_T = 1
+STATISTIC_TTILDE = 2
+STATISTIC_Q0 = 3
+STATISTIC_Q = 4
+STATISTIC_QTILDE = 5
+CONSTRAINT_NONE = 0
+CONSTRAINT_GAUSSIAN = 1
+CHANNEL_ALLOW_NEGATIVE_WEIGHTS = 1
+ACTIVATION_SILU = 1
+ACTIVATION_RELU = 2
+ACTIVATION_LEAKY_RELU = 3
+ACTIVATION_TANH = 4
+ACTIVATION_GELU = 5
+ACTIVATION_SOFTPLUS = 6
+COMBINE_MEAN_RATIO = 0
+COMBINE_MEAN_LOG = 1
+COMBINE_MEDIAN = 2
+RATIO_VALUE = 0
+RATIO_LOG = 1
+TABLE_CALIBRATION = 1
+TABLE_ROC = 2
+TABLE_CLOSURE = 3
+TABLE_CLOSURE_SUMMARY = 4
+VAR_INVALID = -1
+INTERP_CODE0 = 0
+INTERP_CODE1 = 1
+INTERP_CODE2 = 2
+INTERP_CODE4 = 4
+INTERP_CODE4P = 40
+MORPH_RATIO = 0
+MORPH_LOG = 1
+OPTIMISER_NADAM = 1
+OPTIMISER_ADAM = 2
+OPTIMISER_ADAMW = 3
+OPTIMISER_SGD = 4
+SCHEDULE_CONSTANT = 1
+SCHEDULE_STEP = 2
+SCHEDULE_COSINE = 3
+SCHEDULE_GEOMETRIC = 4
+SCHEDULE_PLATEAU = 5
+STANDARDISE_NONE = 0
+STANDARDISE_MEAN_STD = 1
+STANDARDISE_MIN_MAX = 2
+ABI_VERSION = 0
+FIT_CONVERGED = 1
+FIT_AT_LIMIT = 2
+FIT_ALL_FIXED = 3
+FIT_MAX_EVALUATIONS = 10
+FIT_INDEFINITE_HESSIAN = 11
+FIT_NO_PROGRESS = 12
+FIT_UNBOUNDED = 13
+OK = 0
+ERR_ARGUMENT = -1
+ERR_NO_MEMORY = -2
+ERR_IO = -3
+ERR_NOT_FOUND = -4
+ERR_FORMAT = -5
+ERR_SHAPE = -6
+ERR_VALUE = -7
+ERR_DOMAIN = -8
+ERR_VERSION = -9
+ERR_STATE = -10
+ERR_CANCELLED = -11
+ERR_UNSUPPORTED = -12
+ERR_CHECKSUM = -13
+ERR_EXISTS = -14
+ERR_NO_SPACE = -15
+ERR_PERMISSION = -16
+ERR_SINGULAR = -17
+ERR_DIVERGED = -18
+ERR_TASK_FAILED = -19
+ERR_TASK_LOST = -20
+ERR_TRANSIENT = -21
+ERR_PREEMPTED = -22
+ERR_CALLBACK = -23
+ERR_ABI = -24
+ERR_INTERNAL = -25
+STATUS_NAMES = {0: "SBI_OK", -1: "SBI_ERR_ARGUMENT", -2: "SBI_ERR_NO_MEMORY", -3: "SBI_ERR_IO", -4: "SBI_ERR_NOT_FOUND", -5: "SBI_ERR_FORMAT", -6: "SBI_ERR_SHAPE", -7: "SBI_ERR_VALUE", -8: "SBI_ERR_DOMAIN", -9: "SBI_ERR_VERSION", -10: "SBI_ERR_STATE", -11: "SBI_ERR_CANCELLED", -12: "SBI_ERR_UNSUPPORTED", -13: "SBI_ERR_CHECKSUM", -14: "SBI_ERR_EXISTS", -15: "SBI_ERR_NO_SPACE", -16: "SBI_ERR_PERMISSION", -17: "SBI_ERR_SINGULAR", -18: "SBI_ERR_DIVERGED", -19: "SBI_ERR_TASK_FAILED", -20: "SBI_ERR_TASK_LOST", -21: "SBI_ERR_TRANSIENT", -22: "SBI_ERR_PREEMPTED", -23: "SBI_ERR_CALLBACK", -24: "SBI_ERR_ABI", -25: "SBI_ERR_INTERNAL"}
 
-LOG_FN = ctypes.CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
-PROGRESS_FN = ctypes.CFUNCTYPE(None, c_void_p, c_char_p, c_double, c_double, c_char_p)
-CANCEL_FN = ctypes.CFUNCTYPE(c_int32, c_void_p)
+LogFn = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
+ProgressFn = CFUNCTYPE(None, c_void_p, c_char_p, c_double, c_double, c_char_p)
+CancelFn = CFUNCTYPE(c_int32, c_void_p)
+ParallelForFn = CFUNCTYPE(None, c_void_p, c_size_t, c_void_p, c_void_p)
+AllocateFn = CFUNCTYPE(c_void_p, c_void_p, c_size_t, c_size_t)
+ReleaseFn = CFUNCTYPE(None, c_void_p, c_void_p, c_size_t)
 
 
-class Array(ctypes.Structure):
+class Array(Structure):
     _fields_ = [
         ("data", c_void_p),
         ("dtype", c_int32),
         ("ndim", c_int32),
-        ("shape", c_int64 * ARRAY_MAX_DIMS),
-        ("strides", c_int64 * ARRAY_MAX_DIMS),
+        ("shape", c_int64 * 8),
+        ("strides", c_int64 * 8),
     ]
 
 
-class ContextOptions(ctypes.Structure):
+class CampaignOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("read_only", c_int32),
+        ("max_attempts", c_int32),
+        ("max_preemptions", c_int32),
+        ("max_failures", c_int32),
+        ("reserved_", c_int32),
+        ("backoff_seconds", c_double),
+        ("backoff_max_seconds", c_double),
+        ("silence_seconds", c_double),
+        ("outage_seconds", c_double),
+        ("batch", c_uint64),
+        ("live", c_uint64),
+        ("memory_cap", c_uint64),
+    ]
+
+
+class CampaignReport(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("state", c_int32),
+        ("attempts", c_int32),
+        ("preemptions", c_int32),
+        ("given_up", c_int32),
+        ("status", c_int32),
+        ("progress", c_double),
+        ("seconds", c_double),
+        ("peak_memory", c_uint64),
+        ("result_size", c_uint64),
+        ("added", c_int64),
+        ("began", c_int64),
+        ("ended", c_int64),
+        ("key", c_char * 72),
+        ("sha256", c_char * 72),
+        ("host", c_char * 64),
+        ("message", c_char * 256),
+    ]
+
+
+class CampaignEvent(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("state", c_int32),
+        ("time", c_int64),
+        ("task", c_uint64),
+        ("attempt", c_int32),
+        ("reserved_", c_int32),
+        ("seconds", c_double),
+        ("peak_memory", c_uint64),
+    ]
+
+
+class ContextOptions(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
         ("threads", c_int32),
         ("log_level", c_int32),
         ("reserved_", c_int32),
-        ("log", LOG_FN),
+        ("log", LogFn),
         ("log_user", c_void_p),
-        ("progress", PROGRESS_FN),
+        ("progress", ProgressFn),
         ("progress_user", c_void_p),
-        ("cancel", CANCEL_FN),
+        ("cancel", CancelFn),
         ("cancel_user", c_void_p),
-        ("parallel_for", c_void_p),
+        ("parallel_for", ParallelForFn),
         ("parallel_for_user", c_void_p),
-        ("allocate", c_void_p),
-        ("release", c_void_p),
+        ("allocate", AllocateFn),
+        ("release", ReleaseFn),
         ("allocator_user", c_void_p),
     ]
+
+
+class Task(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("attempt", c_int32),
+        ("key", c_char_p),
+        ("spec", c_void_p),
+        ("spec_size", c_size_t),
+        ("attachment", c_void_p),
+        ("cpus", c_double),
+        ("memory", c_uint64),
+        ("reserved_", c_uint64 * 2),
+    ]
+
+
+class TaskReport(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("state", c_int32),
+        ("attempt", c_int32),
+        ("status", c_int32),
+        ("progress", c_double),
+        ("seconds", c_double),
+        ("peak_memory", c_uint64),
+        ("reserved_", c_uint64 * 2),
+        ("key", c_char * 72),
+        ("host", c_char * 64),
+        ("message", c_char * 256),
+    ]
+
+
+class Sink(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved_", c_int32),
+        ("write", CFUNCTYPE(c_int32, c_void_p, c_void_p, c_size_t)),
+        ("user", c_void_p),
+    ]
+
+
+class ExecutorCaps(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("in_process", c_int32),
+        ("survives", c_int32),
+        ("has_log", c_int32),
+        ("has_cancel", c_int32),
+        ("reserved_", c_int32),
+        ("batch", c_uint64),
+        ("live", c_uint64),
+        ("name", c_char * 32),
+    ]
+
+
+class ExecutorOps(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("abi", c_uint32),
+        ("submit", CFUNCTYPE(c_int32, c_void_p, POINTER(Task), c_size_t)),
+        ("poll", CFUNCTYPE(c_int32, c_void_p, POINTER(TaskReport), c_size_t, POINTER(c_size_t), c_int32)),
+        ("fetch", CFUNCTYPE(c_int32, c_void_p, c_char_p, POINTER(Sink))),
+        ("log", CFUNCTYPE(c_int32, c_void_p, c_char_p, POINTER(Sink))),
+        ("cancel", CFUNCTYPE(c_int32, c_void_p, POINTER(c_char_p), c_size_t)),
+        ("capabilities", CFUNCTYPE(c_int32, c_void_p, POINTER(ExecutorCaps))),
+        ("close", CFUNCTYPE(None, c_void_p)),
+        ("release", CFUNCTYPE(c_int32, c_void_p, POINTER(c_char_p), c_size_t)),
+    ]
+
+
+class Objective(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved_", c_int32),
+        ("n_params", c_size_t),
+        ("names", POINTER(c_char_p)),
+        ("start", POINTER(c_double)),
+        ("lower", POINTER(c_double)),
+        ("upper", POINTER(c_double)),
+        ("fixed", POINTER(c_int32)),
+        ("raint_center", POINTER(c_double)),
+        ("raint_sigma", POINTER(c_double)),
+        ("value", CFUNCTYPE(c_int32, c_void_p, POINTER(c_double), POINTER(c_double))),
+        ("gradient", CFUNCTYPE(c_int32, c_void_p, POINTER(c_double), POINTER(c_double), POINTER(c_double))),
+        ("hessian", CFUNCTYPE(c_int32, c_void_p, POINTER(c_double), POINTER(c_double), POINTER(c_double), POINTER(c_double))),
+        ("hvp", CFUNCTYPE(c_int32, c_void_p, POINTER(c_double), POINTER(c_double), c_size_t, POINTER(c_double))),
+        ("user", c_void_p),
+    ]
+
+
+class FitOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("method", c_int32),
+        ("flags", c_uint32),
+        ("n_starts", c_int32),
+        ("tolerance", c_double),
+        ("error_level", c_double),
+        ("max_evaluations", c_int64),
+        ("seed", c_uint64),
+        ("n_start", c_size_t),
+        ("start_names", POINTER(c_char_p)),
+        ("start_values", POINTER(c_double)),
+        ("n_fixed", c_size_t),
+        ("fixed_names", POINTER(c_char_p)),
+        ("fixed_values", POINTER(c_double)),
+        ("n_free", c_size_t),
+        ("free_names", POINTER(c_char_p)),
+        ("n_bounds", c_size_t),
+        ("bound_names", POINTER(c_char_p)),
+        ("bound_lower", POINTER(c_double)),
+        ("bound_upper", POINTER(c_double)),
+    ]
+
+
+class FitInfo(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reason", c_int32),
+        ("n_params", c_int32),
+        ("n_free", c_int32),
+        ("n_at_limit", c_int32),
+        ("has_covariance", c_int32),
+        ("nll", c_double),
+        ("t", c_double),
+        ("edm", c_double),
+        ("gradient_norm", c_double),
+        ("smallest_eigenvalue", c_double),
+        ("condition", c_double),
+        ("seconds", c_double),
+        ("iterations", c_int64),
+        ("value_evaluations", c_int64),
+        ("gradient_evaluations", c_int64),
+        ("hessian_evaluations", c_int64),
+        ("infinite_evaluations", c_int64),
+    ]
+
+
+class FitInterval(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("side", c_int32 * 2),
+        ("reserved_", c_int32),
+        ("value", c_double),
+        ("error", c_double * 2),
+        ("rise", c_double * 2),
+        ("new_value", c_double * 2),
+        ("new_nll", c_double * 2),
+        ("evaluations", c_int64 * 2),
+    ]
+
+
+class Parameter(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("raint", c_int32),
+        ("fixed", c_int32),
+        ("reserved_", c_int32),
+        ("start", c_double),
+        ("lower", c_double),
+        ("upper", c_double),
+        ("auxiliary", c_double),
+        ("sigma", c_double),
+    ]
+
+
+class NetworkInfo(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("features", c_int32),
+        ("layers", c_int32),
+        ("width", c_int32),
+        ("activation", c_int32),
+        ("member", c_int32),
+        ("epochs", c_int32),
+        ("best_epoch", c_int32),
+        ("parameters", c_int64),
+        ("seed", c_uint64),
+        ("loss", c_double),
+        ("validation_loss", c_double),
+        ("seconds", c_double),
+    ]
+
+
+class RatioOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("output", c_int32),
+        ("dtype", c_int32),
+        ("reserved_", c_int32),
+        ("correction", c_double),
+        ("spread", c_char_p),
+        ("members", c_char_p),
+    ]
+
+
+class Normalisation(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved_", c_int32),
+        ("events", c_int64),
+        ("mean", c_double),
+        ("error", c_double),
+        ("ess", c_double),
+    ]
+
+
+class DiagnosticsOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("calibration_bins", c_int32),
+        ("closure_bins", c_int32),
+        ("roc_points", c_int32),
+        ("held_out", c_int32),
+        ("reserved_", c_int32),
+        ("seed", c_uint64),
+        ("validation_fraction", c_double),
+        ("correction", c_double),
+    ]
+
+
+class DiagnosticsSummary(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("features", c_int32),
+        ("numerator_events", c_int64),
+        ("denominator_events", c_int64),
+        ("loss", c_double),
+        ("auc", c_double),
+        ("normalisation", c_double),
+        ("normalisation_error", c_double),
+        ("inverse", c_double),
+        ("inverse_error", c_double),
+        ("ess", c_double),
+        ("ess_fraction", c_double),
+        ("calibration_chi2", c_double),
+        ("calibration_dof", c_int32),
+        ("closure_dof", c_int32),
+        ("closure_chi2", c_double),
+        ("spread_mean", c_double),
+        ("spread_max", c_double),
+    ]
+
+
+class TapeInfo(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved_", c_int32),
+        ("bad_events", c_int64),
+        ("first_bad_event", c_int64),
+        ("seconds", c_double),
+    ]
+
+
+class TrainOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("depth", c_int32),
+        ("width", c_int32),
+        ("activation", c_int32),
+        ("epochs", c_int32),
+        ("members", c_int32),
+        ("optimiser", c_int32),
+        ("schedule", c_int32),
+        ("schedule_epochs", c_int32),
+        ("patience", c_int32),
+        ("standardise", c_int32),
+        ("bootstrap", c_int32),
+        ("batch", c_int64),
+        ("seed", c_uint64),
+        ("learning_rate", c_double),
+        ("warmup_epochs", c_double),
+        ("schedule_factor", c_double),
+        ("final_rate", c_double),
+        ("beta1", c_double),
+        ("beta2", c_double),
+        ("epsilon", c_double),
+        ("weight_decay", c_double),
+        ("clip_norm", c_double),
+        ("validation_fraction", c_double),
+        ("min_improvement", c_double),
+        ("checkpoint_seconds", c_double),
+        ("campaign", c_char_p),
+    ]
+
+
+ExecutorOpenFn = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_char_p, POINTER(c_void_p), POINTER(c_void_p))
+
+
+def _declare(name, result, *arguments):
+    function = getattr(lib, name)
+    function.restype = result
+    function.argtypes = arguments
+
+
+_declare("sbi_dtype_size", c_size_t, c_int32)
+_declare("sbi_array_1d", Array, c_void_p, c_int32, c_int64)
+_declare("sbi_array_2d", Array, c_void_p, c_int32, c_int64, c_int64)
+_declare("sbi_npy_map", c_int32, POINTER(c_void_p), c_void_p, c_char_p)
+_declare("sbi_npy_unmap", None, c_void_p)
+_declare("sbi_npy_array", c_int32, c_void_p, POINTER(Array))
+_declare("sbi_npy_write", c_int32, c_void_p, c_char_p, POINTER(Array))
+_declare("sbi_campaign_options_init", None, POINTER(CampaignOptions))
+_declare("sbi_campaign_open", c_int32, POINTER(c_void_p), c_void_p, c_char_p, POINTER(CampaignOptions))
+_declare("sbi_campaign_close", None, c_void_p)
+_declare("sbi_campaign_add", c_int32, c_void_p, POINTER(Task), POINTER(c_char_p), c_size_t, POINTER(c_size_t))
+_declare("sbi_campaign_run", c_int32, c_void_p, c_void_p)
+_declare("sbi_campaign_result", c_int32, c_void_p, c_char_p, POINTER(Sink))
+_declare("sbi_campaign_result_size", c_int32, c_void_p, c_char_p, POINTER(c_uint64))
+_declare("sbi_campaign_count", c_size_t, c_void_p)
+_declare("sbi_campaign_report_get", c_int32, c_void_p, c_size_t, POINTER(CampaignReport))
+_declare("sbi_campaign_index", c_int32, c_void_p, c_char_p, POINTER(c_size_t))
+_declare("sbi_campaign_spec", c_int32, c_void_p, c_size_t, POINTER(c_void_p), POINTER(c_size_t))
+_declare("sbi_campaign_event_count", c_size_t, c_void_p)
+_declare("sbi_campaign_event_get", c_int32, c_void_p, c_size_t, POINTER(CampaignEvent))
+_declare("sbi_context_options_init", None, POINTER(ContextOptions))
+_declare("sbi_context_create", c_int32, POINTER(c_void_p), POINTER(ContextOptions))
+_declare("sbi_context_destroy", None, c_void_p)
+_declare("sbi_context_cancel", None, c_void_p, c_int32)
+_declare("sbi_context_threads", c_int32, c_void_p)
+_declare("sbi_dataset_create", c_int32, POINTER(c_void_p), c_void_p)
+_declare("sbi_dataset_destroy", None, c_void_p)
+_declare("sbi_dataset_set_weight_policy", c_int32, c_void_p, c_int32)
+_declare("sbi_dataset_add_npy", c_int32, c_void_p, c_int32, c_char_p, c_char_p)
+_declare("sbi_dataset_add_array", c_int32, c_void_p, c_int32, POINTER(Array), POINTER(Array))
+_declare("sbi_dataset_set_feature_names", c_int32, c_void_p, POINTER(c_char_p), c_size_t)
+_declare("sbi_dataset_feature_name", c_char_p, c_void_p, c_size_t)
+_declare("sbi_dataset_features", c_size_t, c_void_p)
+_declare("sbi_dataset_events", c_int64, c_void_p, c_int32)
+_declare("sbi_dataset_weight", c_double, c_void_p, c_int32)
+_declare("sbi_dataset_checksum", c_int32, c_void_p, c_char_p)
+_declare("sbi_dataset_split", c_int32, c_void_p, c_int32, c_uint64, c_double, POINTER(c_uint8))
+_declare("sbi_task_state_name", c_char_p, c_int32)
+_declare("sbi_executor_open", c_int32, POINTER(c_void_p), c_void_p, c_char_p, c_char_p)
+_declare("sbi_executor_create", c_int32, POINTER(c_void_p), c_void_p, POINTER(ExecutorOps), c_void_p)
+_declare("sbi_executor_register", c_int32, c_void_p, c_char_p, ExecutorOpenFn, c_void_p)
+_declare("sbi_executor_close", None, c_void_p)
+_declare("sbi_executor_submit", c_int32, c_void_p, POINTER(Task), c_size_t)
+_declare("sbi_executor_poll", c_int32, c_void_p, POINTER(TaskReport), c_size_t, POINTER(c_size_t), c_int32)
+_declare("sbi_executor_fetch", c_int32, c_void_p, c_char_p, POINTER(Sink))
+_declare("sbi_executor_log", c_int32, c_void_p, c_char_p, POINTER(Sink))
+_declare("sbi_executor_cancel", c_int32, c_void_p, POINTER(c_char_p), c_size_t)
+_declare("sbi_executor_release", c_int32, c_void_p, POINTER(c_char_p), c_size_t)
+_declare("sbi_executor_capabilities", c_int32, c_void_p, POINTER(ExecutorCaps))
+_declare("sbi_objective_init", None, POINTER(Objective))
+_declare("sbi_fit_options_init", None, POINTER(FitOptions))
+_declare("sbi_fit_run", c_int32, POINTER(c_void_p), c_void_p, POINTER(FitOptions))
+_declare("sbi_fit_run_objective", c_int32, POINTER(c_void_p), c_void_p, POINTER(Objective), POINTER(FitOptions))
+_declare("sbi_fit_destroy", None, c_void_p)
+_declare("sbi_fit_reason", c_int32, c_void_p)
+_declare("sbi_fit_reason_text", c_char_p, c_int32)
+_declare("sbi_fit_message", c_char_p, c_void_p)
+_declare("sbi_fit_get_info", c_int32, c_void_p, POINTER(FitInfo))
+_declare("sbi_fit_n_params", c_size_t, c_void_p)
+_declare("sbi_fit_param_name", c_char_p, c_void_p, c_size_t)
+_declare("sbi_fit_param_index", c_int32, c_void_p, c_char_p, POINTER(c_size_t))
+_declare("sbi_fit_nll", c_int32, c_void_p, POINTER(c_double))
+_declare("sbi_fit_value", c_int32, c_void_p, c_char_p, POINTER(c_double))
+_declare("sbi_fit_error", c_int32, c_void_p, c_char_p, POINTER(c_double))
+_declare("sbi_fit_values", c_int32, c_void_p, POINTER(c_double))
+_declare("sbi_fit_errors", c_int32, c_void_p, POINTER(c_double))
+_declare("sbi_fit_param_states", c_int32, c_void_p, POINTER(c_int32))
+_declare("sbi_fit_bounds", c_int32, c_void_p, POINTER(c_double), POINTER(c_double))
+_declare("sbi_fit_covariance", c_int32, c_void_p, POINTER(c_double))
+_declare("sbi_fit_correlation", c_int32, c_void_p, POINTER(c_double))
+_declare("sbi_fit_global_correlations", c_int32, c_void_p, POINTER(c_double))
+_declare("sbi_fit_gradient", c_int32, c_void_p, POINTER(c_double))
+_declare("sbi_fit_get_hessian", c_int32, c_void_p, POINTER(c_double))
+_declare("sbi_fit_set_hessian", c_int32, c_void_p, POINTER(c_double))
+_declare("sbi_fit_least_curvature", c_int32, c_void_p, POINTER(c_double), POINTER(c_double))
+_declare("sbi_fit_hessian", c_int32, c_void_p, c_void_p, POINTER(c_double))
+_declare("sbi_fit_model", c_void_p, c_void_p)
+_declare("sbi_fit_minos", c_int32, c_void_p, c_char_p, POINTER(c_double))
+_declare("sbi_fit_interval_at", c_int32, c_void_p, c_char_p, c_double, POINTER(FitInterval))
+_declare("sbi_fit_profile", c_int32, c_void_p, c_char_p, POINTER(c_double), c_size_t, POINTER(c_double), POINTER(c_double))
+_declare("sbi_fit_scan", c_int32, c_void_p, c_char_p, POINTER(c_double), c_size_t, POINTER(c_double))
+_declare("sbi_fit_minima", c_int32, c_void_p, c_char_p, c_double, c_double, c_size_t, c_size_t, POINTER(c_size_t), POINTER(c_double), POINTER(c_double), POINTER(c_double))
+_declare("sbi_fit_impacts", c_int32, c_void_p, c_char_p, POINTER(c_double), POINTER(c_double))
+_declare("sbi_fit_pulls", c_int32, c_void_p, POINTER(c_double), POINTER(c_double))
+_declare("sbi_fit_test_statistic", c_int32, c_void_p, c_char_p, c_double, c_int32, POINTER(c_double))
+_declare("sbi_parameter_init", None, POINTER(Parameter))
+_declare("sbi_model_load", c_int32, POINTER(c_void_p), c_void_p, c_char_p)
+_declare("sbi_model_load_text", c_int32, POINTER(c_void_p), c_void_p, c_char_p, c_size_t, c_char_p)
+_declare("sbi_model_create", c_int32, POINTER(c_void_p), c_void_p)
+_declare("sbi_model_destroy", None, c_void_p)
+_declare("sbi_model_add_parameter", c_int32, c_void_p, c_char_p, POINTER(Parameter))
+_declare("sbi_model_set_poi", c_int32, c_void_p, c_char_p)
+_declare("sbi_model_add_channel", c_int32, c_void_p, c_char_p, c_int64, POINTER(Array), POINTER(Array), c_uint32, POINTER(c_size_t))
+_declare("sbi_model_add_sample", c_int32, c_void_p, c_size_t, c_char_p, c_double, c_char_p, POINTER(Array), POINTER(Array), POINTER(c_size_t))
+_declare("sbi_model_add_normfactor", c_int32, c_void_p, c_size_t, c_size_t, c_char_p)
+_declare("sbi_model_add_normsys", c_int32, c_void_p, c_size_t, c_size_t, c_char_p, c_double, c_double)
+_declare("sbi_model_add_eventsys", c_int32, c_void_p, c_size_t, c_size_t, c_char_p, POINTER(Array), POINTER(Array), POINTER(Array), POINTER(Array), c_int32)
+_declare("sbi_model_seal", c_int32, c_void_p)
+_declare("sbi_model_n_parameters", c_size_t, c_void_p)
+_declare("sbi_model_parameter_name", c_char_p, c_void_p, c_size_t)
+_declare("sbi_model_parameter_index", c_int32, c_void_p, c_char_p, POINTER(c_size_t))
+_declare("sbi_model_parameter", c_int32, c_void_p, c_size_t, POINTER(Parameter))
+_declare("sbi_model_poi", c_char_p, c_void_p)
+_declare("sbi_model_n_channels", c_size_t, c_void_p)
+_declare("sbi_model_n_events", c_int64, c_void_p, c_size_t)
+_declare("sbi_model_n_samples", c_size_t, c_void_p, c_size_t)
+_declare("sbi_model_sample_name", c_char_p, c_void_p, c_size_t, c_size_t)
+_declare("sbi_model_context", c_void_p, c_void_p)
+_declare("sbi_model_tape", c_void_p, c_void_p)
+_declare("sbi_model_work_create", c_int32, POINTER(c_void_p), c_void_p)
+_declare("sbi_model_work_destroy", None, c_void_p)
+_declare("sbi_model_nll", c_int32, c_void_p, POINTER(c_double), POINTER(c_double), POINTER(c_double))
+_declare("sbi_model_hvp", c_int32, c_void_p, POINTER(c_double), POINTER(c_double), c_size_t, POINTER(c_double))
+_declare("sbi_model_hessian", c_int32, c_void_p, POINTER(c_double), POINTER(c_double), POINTER(c_double), POINTER(c_double))
+_declare("sbi_model_hessian_rows", c_int32, c_void_p, POINTER(c_double), c_size_t, c_size_t, POINTER(c_double))
+_declare("sbi_model_last_info", c_int32, c_void_p, POINTER(TapeInfo))
+_declare("sbi_model_yields", c_int32, c_void_p, c_size_t, POINTER(c_double), POINTER(c_double))
+_declare("sbi_model_asimov_weights", c_int32, c_void_p, c_size_t, POINTER(c_double), POINTER(c_double))
+_declare("sbi_network_create", c_int32, POINTER(c_void_p), c_void_p, c_size_t, POINTER(Array), POINTER(Array), c_int32, POINTER(Array), POINTER(Array))
+_declare("sbi_network_destroy", None, c_void_p)
+_declare("sbi_network_save", c_int32, c_void_p, c_char_p)
+_declare("sbi_network_load", c_int32, POINTER(c_void_p), c_void_p, c_char_p)
+_declare("sbi_network_info_get", c_int32, c_void_p, POINTER(NetworkInfo))
+_declare("sbi_network_layer", c_int32, c_void_p, c_size_t, POINTER(Array), POINTER(Array))
+_declare("sbi_network_standardisation", c_int32, c_void_p, POINTER(Array), POINTER(Array))
+_declare("sbi_network_feature_name", c_char_p, c_void_p, c_size_t)
+_declare("sbi_network_history", c_int32, c_void_p, POINTER(Array))
+_declare("sbi_network_evaluate", c_int32, c_void_p, POINTER(Array), POINTER(c_double))
+_declare("sbi_ensemble_create", c_int32, POINTER(c_void_p), c_void_p, POINTER(c_void_p), c_size_t)
+_declare("sbi_ensemble_destroy", None, c_void_p)
+_declare("sbi_ensemble_save", c_int32, c_void_p, c_char_p)
+_declare("sbi_ensemble_load", c_int32, POINTER(c_void_p), c_void_p, c_char_p)
+_declare("sbi_ensemble_load_files", c_int32, POINTER(c_void_p), c_void_p, POINTER(c_char_p), c_size_t)
+_declare("sbi_ensemble_members", c_size_t, c_void_p)
+_declare("sbi_ensemble_network", c_void_p, c_void_p, c_size_t)
+_declare("sbi_ensemble_set_combination", c_int32, c_void_p, c_int32)
+_declare("sbi_ensemble_combination", c_int32, c_void_p)
+_declare("sbi_ratio_options_init", None, POINTER(RatioOptions))
+_declare("sbi_ratio_evaluate", c_int32, c_void_p, POINTER(Array), POINTER(c_double), POINTER(c_double), POINTER(RatioOptions))
+_declare("sbi_ratio_write", c_int32, c_void_p, c_char_p, c_char_p, POINTER(RatioOptions))
+_declare("sbi_ratio_normalisation", c_int32, c_void_p, POINTER(Array), POINTER(Array), POINTER(Normalisation))
+_declare("sbi_diagnostics_options_init", None, POINTER(DiagnosticsOptions))
+_declare("sbi_diagnostics_run", c_int32, POINTER(c_void_p), c_void_p, c_void_p, POINTER(DiagnosticsOptions))
+_declare("sbi_diagnostics_compute", c_int32, POINTER(c_void_p), c_void_p, POINTER(Array), POINTER(Array), POINTER(DiagnosticsOptions))
+_declare("sbi_diagnostics_destroy", None, c_void_p)
+_declare("sbi_diagnostics_summary_get", c_int32, c_void_p, POINTER(DiagnosticsSummary))
+_declare("sbi_diagnostics_table", c_int32, c_void_p, c_int32, c_size_t, POINTER(Array))
+_declare("sbi_diagnostics_write", c_int32, c_void_p, c_char_p)
+_declare("sbi_status_name", c_char_p, c_int32)
+_declare("sbi_status_text", c_char_p, c_int32)
+_declare("sbi_last_error", c_char_p)
+_declare("sbi_tape_create", c_int32, POINTER(c_void_p), c_void_p)
+_declare("sbi_tape_destroy", None, c_void_p)
+_declare("sbi_tape_param", c_int32, c_void_p, c_char_p)
+_declare("sbi_tape_constant", c_int32, c_void_p, c_double)
+_declare("sbi_tape_events", c_int32, c_void_p, c_char_p, c_int64)
+_declare("sbi_tape_column", c_int32, c_void_p, c_int32, POINTER(Array), c_char_p)
+_declare("sbi_tape_add", c_int32, c_void_p, c_int32, c_int32)
+_declare("sbi_tape_sub", c_int32, c_void_p, c_int32, c_int32)
+_declare("sbi_tape_mul", c_int32, c_void_p, c_int32, c_int32)
+_declare("sbi_tape_div", c_int32, c_void_p, c_int32, c_int32)
+_declare("sbi_tape_pow", c_int32, c_void_p, c_int32, c_int32)
+_declare("sbi_tape_neg", c_int32, c_void_p, c_int32)
+_declare("sbi_tape_square", c_int32, c_void_p, c_int32)
+_declare("sbi_tape_exp", c_int32, c_void_p, c_int32)
+_declare("sbi_tape_expm1", c_int32, c_void_p, c_int32)
+_declare("sbi_tape_log", c_int32, c_void_p, c_int32)
+_declare("sbi_tape_log1p", c_int32, c_void_p, c_int32)
+_declare("sbi_tape_sqrt", c_int32, c_void_p, c_int32)
+_declare("sbi_tape_tanh", c_int32, c_void_p, c_int32)
+_declare("sbi_tape_logistic", c_int32, c_void_p, c_int32)
+_declare("sbi_tape_softplus", c_int32, c_void_p, c_int32)
+_declare("sbi_tape_interp", c_int32, c_void_p, c_int32, c_double, c_double, c_int32)
+_declare("sbi_tape_morph", c_int32, c_void_p, c_int32, POINTER(c_int32), c_size_t, POINTER(Array), POINTER(Array), c_int32, c_int32)
+_declare("sbi_tape_sum", c_int32, c_void_p, c_int32)
+_declare("sbi_tape_weighted_sum", c_int32, c_void_p, c_int32, c_int32)
+_declare("sbi_tape_status", c_int32, c_void_p)
+_declare("sbi_tape_seal", c_int32, c_void_p, c_int32)
+_declare("sbi_tape_n_params", c_size_t, c_void_p)
+_declare("sbi_tape_param_name", c_char_p, c_void_p, c_size_t)
+_declare("sbi_tape_param_index", c_int32, c_void_p, c_char_p, POINTER(c_size_t))
+_declare("sbi_tape_work_create", c_int32, POINTER(c_void_p), c_void_p)
+_declare("sbi_tape_work_destroy", None, c_void_p)
+_declare("sbi_tape_eval", c_int32, c_void_p, POINTER(c_double), POINTER(c_double), POINTER(c_double))
+_declare("sbi_tape_hvp", c_int32, c_void_p, POINTER(c_double), POINTER(c_double), c_size_t, POINTER(c_double))
+_declare("sbi_tape_hessian", c_int32, c_void_p, POINTER(c_double), POINTER(c_double), POINTER(c_double), POINTER(c_double))
+_declare("sbi_tape_hessian_rows", c_int32, c_void_p, POINTER(c_double), c_size_t, c_size_t, POINTER(c_double))
+_declare("sbi_tape_last_info", c_int32, c_void_p, POINTER(TapeInfo))
+_declare("sbi_tape_print", c_int32, c_void_p, POINTER(c_void_p))
+_declare("sbi_tape_print_free", None, c_void_p, c_char_p)
+_declare("sbi_train_options_init", None, POINTER(TrainOptions))
+_declare("sbi_network_train", c_int32, POINTER(c_void_p), c_void_p, POINTER(TrainOptions))
+_declare("sbi_ensemble_train", c_int32, POINTER(c_void_p), c_void_p, POINTER(TrainOptions), c_void_p)
+_declare("sbi_version_string", c_char_p)
+_declare("sbi_abi_version", c_int32)
+_declare("sbi_build_info", c_char_p)

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Statistical models from workspaces or call by call."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+from dataclasses import dataclass
+from typing import Optional
+
+import numpy as np
+
+from . import _api
+from ._api import lib
+from .arrays import doubles, pointer, view
+from .context import Context, Handle, default, make, text
+from .errors import check
+from .tape import Evaluator
+
+
+@dataclass
+class Parameter:
+    """A model's parameter. constraint: CONSTRAINT_GAUSSIAN or CONSTRAINT_NONE."""
+
+    name: str
+    start: float = 0.0
+    lower: float = -5.0
+    upper: float = 5.0
+    constraint: int = _api.CONSTRAINT_GAUSSIAN
+    auxiliary: float = 0.0
+    sigma: float = 1.0
+    fixed: bool = False
+
+
+class ModelEvaluator(Evaluator):
+    _functions = ("sbi_model_nll", "sbi_model_hvp", "sbi_model_hessian", "sbi_model_hessian_rows")
+    _create = "sbi_model_work_create"
+    _destroy = "sbi_model_work_destroy"
+
+
+class Model(Handle):
+    """Model(path) loads a workspace; Model.from_spec(dict, folder) reads one in memory; Model.build() starts an empty one."""
+
+    _destroy = "sbi_model_destroy"
+
+    def __init__(self, path, context: Optional[Context] = None):
+        context = context or default()
+        super().__init__(make(lib.sbi_model_load, context.pointer, text(path)), context)
+        self._arrays: list[object] = []
+
+    @classmethod
+    def _wrap(cls, handle, context) -> "Model":
+        self = cls.__new__(cls)
+        Handle.__init__(self, handle, context)
+        self._arrays = []
+        return self
+
+    @classmethod
+    def from_spec(cls, spec: dict, folder=".", context: Optional[Context] = None) -> "Model":
+        context = context or default()
+        data = json.dumps(spec).encode()
+        return cls._wrap(make(lib.sbi_model_load_text, context.pointer, data, len(data), os.fsencode(folder)), context)
+
+    @classmethod
+    def build(cls, context: Optional[Context] = None) -> "Model":
+        context = context or default()
+        return cls._wrap(make(lib.sbi_model_create, context.pointer), context)
+
+    def _view(self, array):
+        if array is None:
+            return None
+        array = np.asanyarray(array)
+        self._arrays.append(array)
+        return ctypes.byref(view(array))
+
+    def add_parameter(self, p: Parameter) -> None:
+        c = _api.Parameter()
+        lib.sbi_parameter_init(ctypes.byref(c))
+        for member in ("start", "lower", "upper", "constraint", "auxiliary", "sigma"):
+            setattr(c, member, getattr(p, member))
+        c.fixed = int(p.fixed)
+        check(lib.sbi_model_add_parameter(self.pointer, p.name.encode(), ctypes.byref(c)))
+
+    def set_poi(self, name: str) -> None:
+        check(lib.sbi_model_set_poi(self.pointer, name.encode()))
+
+    def add_channel(self, name: str, n_events: int, weights=None, integration_weights=None,
+                    allow_negative_weights: bool = False) -> int:
+        index = ctypes.c_size_t()
+        flags = _api.CHANNEL_ALLOW_NEGATIVE_WEIGHTS if allow_negative_weights else 0
+        check(lib.sbi_model_add_channel(self.pointer, name.encode(), n_events, self._view(weights),
+                                        self._view(integration_weights), flags, ctypes.byref(index)))
+        return index.value
+
+    def add_sample(self, channel: int, name: str, expected: float, ratio, factor: Optional[str] = None,
+                   integration_ratio=None) -> int:
+        index = ctypes.c_size_t()
+        check(lib.sbi_model_add_sample(self.pointer, channel, name.encode(), expected,
+                                       factor.encode() if factor else None, self._view(ratio),
+                                       self._view(integration_ratio), ctypes.byref(index)))
+        return index.value
+
+    def add_normsys(self, channel: int, sample: int, parameter: str, high: float, low: float) -> None:
+        check(lib.sbi_model_add_normsys(self.pointer, channel, sample, parameter.encode(), high, low))
+
+    def add_normfactor(self, channel: int, sample: int, parameter: str) -> None:
+        check(lib.sbi_model_add_normfactor(self.pointer, channel, sample, parameter.encode()))
+
+    def add_eventsys(self, channel: int, sample: int, parameter: str, high, low, integration_high=None,
+                     integration_low=None, storage: int = _api.MORPH_RATIO) -> None:
+        check(lib.sbi_model_add_eventsys(self.pointer, channel, sample, parameter.encode(), self._view(high),
+                                         self._view(low), self._view(integration_high), self._view(integration_low),
+                                         storage))
+
+    def seal(self) -> "Model":
+        check(lib.sbi_model_seal(self.pointer))
+        return self
+
+    @property
+    def parameters(self) -> list[str]:
+        n = lib.sbi_model_n_parameters(self.pointer)
+        return [lib.sbi_model_parameter_name(self.pointer, i).decode() for i in range(n)]
+
+    def parameter(self, name: str) -> Parameter:
+        index = ctypes.c_size_t()
+        check(lib.sbi_model_parameter_index(self.pointer, name.encode(), ctypes.byref(index)))
+        c = _api.Parameter()
+        lib.sbi_parameter_init(ctypes.byref(c))
+        check(lib.sbi_model_parameter(self.pointer, index.value, ctypes.byref(c)))
+        return Parameter(name, c.start, c.lower, c.upper, c.constraint, c.auxiliary, c.sigma, bool(c.fixed))
+
+    @property
+    def start(self) -> np.ndarray:
+        return np.array([self.parameter(name).start for name in self.parameters])
+
+    @property
+    def poi(self) -> Optional[str]:
+        name = lib.sbi_model_poi(self.pointer)
+        return name.decode() if name else None
+
+    def yields(self, theta, channel: int = 0) -> dict[str, float]:
+        """Expected yields of the samples of a channel."""
+        n = lib.sbi_model_n_samples(self.pointer, channel)
+        out = np.empty(n)
+        check(lib.sbi_model_yields(self.pointer, channel, pointer(doubles(theta)), pointer(out)))
+        return {lib.sbi_model_sample_name(self.pointer, channel, i).decode(): out[i] for i in range(n)}
+
+    def evaluator(self) -> ModelEvaluator:
+        """A workspace: nll = model.evaluator(); nll(theta), nll.gradient(theta), nll.hessian(theta)."""
+        return ModelEvaluator(self)
