@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The package against numpy: errors, arrays of any stride, tapes, models, fits, training."""
+
+import pathlib
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+import sbi  # noqa: E402
+
+
+def code4(alpha, up, down):
+    """HistFactory's code 4, from its matching conditions at alpha = -1 and 1 solved by numpy."""
+    if abs(alpha) > 1:
+        return up**alpha if alpha > 0 else down ** (-alpha)
+    rows, right = [], []
+    for x, base in ((1.0, up), (-1.0, down)):
+        sign = 1 if x > 0 else -1
+        log = np.log(base)
+        rows += [[x**n for n in range(1, 7)], [n * x ** (n - 1) for n in range(1, 7)],
+                 [n * (n - 1) * x ** (n - 2) for n in range(1, 7)]]
+        right += [base - 1, sign * base * log, base * log**2]
+    a = np.linalg.solve(np.array(rows), np.array(right))
+    return 1 + sum(a[n - 1] * alpha**n for n in range(1, 7))
+
+
+class Errors(unittest.TestCase):
+    def test_message_and_type(self):
+        with self.assertRaises(sbi.FileError) as caught:
+            with tempfile.NamedTemporaryFile(suffix=".npz") as f:
+                f.write(b"not an archive")
+                f.flush()
+                sbi.Network(f.name)
+        self.assertIn(".npz", str(caught.exception))
+        with self.assertRaises(sbi.NotFound):
+            sbi.Model("/nonexistent/workspace.json")
+        with self.assertRaises(ValueError):
+            tape = sbi.Tape()
+            tape.column(tape.events("e", 2), np.array([1.0, np.nan]))
+
+    def test_closed_handle(self):
+        tape = sbi.Tape()
+        tape.close()
+        with self.assertRaises(ValueError):
+            tape.param("x")
+
+
+class Tapes(unittest.TestCase):
+    def test_strided_columns_and_derivatives(self):
+        rng = np.random.default_rng(1)
+        table = rng.uniform(0.5, 1.5, (1000, 6))
+        x, w = table[::2, 1], np.float32(table[::-2, 3])
+        t = sbi.Tape()
+        a, b = t.param("a"), t.param("b")
+        events = t.events("events", len(x))
+        value = -((a * t.column(events, x, "x") + b**2).log().sum(t.column(events, w, "w")))
+        nll = t.seal(value)
+
+        def direct(theta):
+            return -np.sum(w.astype(float) * np.log(theta[0] * x + theta[1] ** 2))
+
+        theta = np.array([0.7, 1.3])
+        self.assertAlmostEqual(nll(theta), direct(theta), delta=1e-10)
+        step = 1e-5
+        numeric = [(direct(theta + d) - direct(theta - d)) / (2 * step) for d in step * np.eye(2)]
+        np.testing.assert_allclose(nll.gradient(theta), numeric, rtol=1e-7)
+        hessian = nll.hessian(theta)
+        np.testing.assert_array_equal(hessian, hessian.T)
+        np.testing.assert_allclose(nll.hvp(theta, np.eye(2)), hessian, rtol=1e-12)
+        np.testing.assert_array_equal(nll.hessian_rows(theta, 1, 1), hessian[1:])
+        self.assertIn("log", str(t))
+
+    def test_morph(self):
+        rng = np.random.default_rng(2)
+        up, down = rng.uniform(0.8, 1.2, (3, 50)), rng.uniform(0.8, 1.2, (3, 50))
+        for alphas in ([0.3, -0.9, 0.0], [1.7, -2.2, 1.0]):
+            t = sbi.Tape()
+            events = t.events("events", 50)
+            g = t.morph(events, [t.param(f"a{k}") for k in range(3)], up, down)
+            expected = sum(np.prod([code4(alphas[k], up[k, i], down[k, i]) for k in range(3)]) for i in range(50))
+            self.assertAlmostEqual(t.seal(g.sum())(alphas), expected, delta=1e-10)
+
+
+class Models(unittest.TestCase):
+    def toy(self, n=2000, seed=3):
+        rng = np.random.default_rng(seed)
+        signal, background = rng.normal(0.5, 0.4, n // 10), rng.uniform(-2, 2, n)
+        x = np.concatenate([signal, background])
+        m = sbi.Model.build()
+        m.add_parameter(sbi.Parameter("mu", start=1, lower=0, upper=10, constraint=sbi.CONSTRAINT_NONE))
+        m.add_parameter(sbi.Parameter("norm"))
+        m.set_poi("mu")
+        channel = m.add_channel("SR", len(x))
+        density = np.exp(-0.5 * ((x - 0.5) / 0.4) ** 2) / (0.4 * np.sqrt(2 * np.pi))
+        s = m.add_sample(channel, "S", n / 10, density, factor="mu")
+        m.add_sample(channel, "B", n, np.full(len(x), 0.25))
+        m.add_normsys(channel, s, "norm", 1.05, 0.95)
+        return m.seal(), x, density
+
+    def test_fit_finds_the_minimum(self):
+        m, x, density = self.toy()
+        fit = sbi.Fit(m)
+        self.assertTrue(fit.converged, fit.message)
+        self.assertEqual(fit.parameters, ["mu", "norm"])
+        nll = m.evaluator()
+        theta = fit.values
+        np.testing.assert_allclose(nll.gradient(theta), 0, atol=1e-3)
+        np.testing.assert_allclose(fit.covariance, np.linalg.inv(nll.hessian(theta)), rtol=1e-8)
+        down, up = fit.minos("mu")
+        self.assertLess(down, 0)
+        self.assertAlmostEqual(up / fit.error("mu"), 1, delta=0.1)
+        crossing = fit.profile("mu", [theta[0] + up])[0]
+        self.assertAlmostEqual(crossing - fit.nll, 0.5, delta=2e-3)
+        direct = 200 * theta[0] * code4(theta[1], 1.05, 0.95)
+        expected = direct + 2000 - np.sum(np.log(direct * density + 500)) + theta[1] ** 2 / 2
+        self.assertAlmostEqual(nll(theta), expected, delta=1e-8)
+        self.assertAlmostEqual(m.yields(theta)["S"], direct, delta=1e-9)
+
+    def test_hessian_rows_through_an_executor(self):
+        m, *_ = self.toy()
+        fit = sbi.Fit(m)
+        with sbi.Executor("local", threads=2) as executor:
+            np.testing.assert_array_equal(fit.hessian(executor), fit.hessian())
+
+    def test_own_function(self):
+        centre, matrix = np.array([1.0, -2.0]), np.array([[2.0, 0.5], [0.5, 1.0]])
+
+        def value_and_gradient(x):
+            d = x - centre
+            return 0.5 * d @ matrix @ d, matrix @ d
+
+        fit = sbi.Fit.of_function(["x", "y"], [0, 0], value_and_gradient, lambda x: matrix)
+        np.testing.assert_allclose(fit.values, centre, atol=1e-6)
+        np.testing.assert_allclose(fit.covariance, np.linalg.inv(matrix), rtol=1e-9)
+
+        def failing(x):
+            raise KeyError("in the callback")
+
+        with self.assertRaises(KeyError):
+            sbi.Fit.of_function(["x"], [0], failing)
+
+
+class Training(unittest.TestCase):
+    def test_ratio_of_gaussians(self):
+        rng = np.random.default_rng(4)
+        n = 20000
+        numerator = rng.normal(0.5, 1, (n, 2)).astype(np.float32)
+        denominator = rng.normal(0, 1, (n, 2)).astype(np.float32)
+        data = sbi.Dataset().add(sbi.NUMERATOR, numerator).add(sbi.DENOMINATOR, denominator).names(["a", "b"])
+        options = dict(depth=2, width=16, epochs=6, members=2, batch=512, seed=5)
+        ensemble = sbi.Ensemble.train(data, **options)
+        self.assertEqual(len(ensemble), 2)
+        x = rng.normal(0, 1, (500, 2)).astype(np.float32)
+        log_ratio, spread = ensemble.ratio(x, log=True)
+        truth = 0.5 * x.sum(axis=1) - 0.25
+        self.assertLess(np.sqrt(np.mean((log_ratio - truth) ** 2)), 0.15)
+        self.assertEqual(ensemble[0].history.shape[1], 5)
+        with tempfile.TemporaryDirectory() as folder:
+            ensemble.save(folder)
+            again = sbi.Ensemble(folder)
+            np.testing.assert_array_equal(again.ratio(x)[0], ensemble.ratio(x)[0])
+            stored = np.load(pathlib.Path(folder, "member-0000.npz"))
+            np.testing.assert_array_equal(stored["W0"], ensemble[0].layer(0)[0])
+        repeated = sbi.Ensemble.train(data, **options)
+        np.testing.assert_array_equal(repeated[1].layer(1)[0], ensemble[1].layer(1)[0])
+        with sbi.Executor("local", threads=2) as executor:
+            elsewhere = sbi.Ensemble.train(data, executor, **options)
+        np.testing.assert_array_equal(elsewhere[1].layer(2)[0], ensemble[1].layer(2)[0])
+        summary = sbi.Diagnostics(ensemble, data).summary
+        self.assertGreater(summary.auc, 0.6)
+
+    def test_bad_data(self):
+        bad = np.ones((10, 2))
+        bad[7, 1] = np.inf
+        with self.assertRaises(ValueError) as caught:
+            sbi.Dataset().add(sbi.NUMERATOR, bad)
+        self.assertIn("row 7", str(caught.exception))
+
+
+class Cancellation(unittest.TestCase):
+    def test_cancel_stops_training(self):
+        calls = []
+
+        def cancel():
+            calls.append(1)
+            return len(calls) > 3
+
+        rng = np.random.default_rng(6)
+        context = sbi.Context(threads=1, cancel=cancel)
+        data = sbi.Dataset(context)
+        for side in (sbi.NUMERATOR, sbi.DENOMINATOR):
+            data.add(side, rng.normal(side, 1, (5000, 3)))
+        with self.assertRaises(sbi.Cancelled):
+            sbi.Ensemble.train(data, epochs=1000)
+
+
+if __name__ == "__main__":
+    unittest.main()
