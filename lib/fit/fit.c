@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Running a fit, and the object that holds its result. */
+#include "fit/fit.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/options.h"
+#include "base/random.h"
+
+void sbi_fit_options_init(sbi_fit_options *options)
+{
+    if (!options) return;
+    sbi_fit_options defaults = SBI_FIT_OPTIONS_INIT;
+    *options = defaults;
+}
+
+static sbi_status read_options(sbi_fit_options *o, const sbi_fit_options *given)
+{
+    sbi_fit_options_init(o);
+    SBI_TRY(sbi_options_read(o, sizeof *o, sizeof *o, given, "sbi_fit_options"));
+    SBI_REQUIRE(o->method == SBI_FIT_NEWTON || o->method == SBI_FIT_QUASI_NEWTON, "sbi_fit_options: method is %d",
+                (int)o->method);
+    SBI_REQUIRE(!(o->flags & ~(SBI_FIT_NO_HESSIAN | SBI_FIT_NO_POLISH)), "sbi_fit_options: flags are 0x%x",
+                (unsigned)o->flags);
+    SBI_REQUIRE(o->n_starts >= 1 && o->n_starts <= 100000, "sbi_fit_options: n_starts is %d", (int)o->n_starts);
+    SBI_REQUIRE(o->tolerance > 0 && isfinite(o->tolerance), "sbi_fit_options: tolerance is %g", o->tolerance);
+    SBI_REQUIRE(o->error_level > 0 && isfinite(o->error_level), "sbi_fit_options: error_level is %g", o->error_level);
+    SBI_REQUIRE(o->max_evaluations >= 0, "sbi_fit_options: max_evaluations is %lld", (long long)o->max_evaluations);
+    return SBI_OK;
+}
+
+sbi_minimiser_settings sbi_fit_settings(const sbi_fit *fit)
+{
+    sbi_minimiser_settings s = {0};
+    s.method = fit->method;
+    s.need_hessian = !(fit->flags & SBI_FIT_NO_HESSIAN);
+    s.polish = fit->flags & SBI_FIT_NO_POLISH ? 0 : 2;
+    s.level = fit->level;
+    s.goal = 0.002 * fit->tolerance * fit->level;
+    s.fine_goal = 1e-9 * fit->level;
+    s.radius = 10;
+    s.max_evaluations = fit->max_evaluations;
+    return s;
+}
+
+static sbi_status create(sbi_fit **out, sbi_fit_objective *objective, const sbi_model *model,
+                         const sbi_fit_options *options)
+{
+    sbi_context *ctx = objective->ctx;
+    size_t n = objective->n;
+    sbi_fit *fit = sbi_alloc_zero(ctx, 1, sizeof *fit);
+    if (!fit) {
+        sbi_fit_objective_destroy(objective);
+        return SBI_ERR_NO_MEMORY;
+    }
+    fit->ctx = ctx;
+    fit->model = model;
+    fit->objective = objective;
+    fit->method = options->method;
+    fit->flags = options->flags;
+    fit->tolerance = options->tolerance;
+    fit->level = options->error_level;
+    int64_t p = (int64_t)n;
+    fit->max_evaluations = options->max_evaluations ? options->max_evaluations : 200 + 100 * p + 5 * p * p;
+    fit->covariance = sbi_alloc_zero(ctx, n * n, sizeof *fit->covariance);
+    fit->fixed = sbi_alloc_zero(ctx, n, sizeof *fit->fixed);
+    sbi_status status = fit->covariance && fit->fixed ? SBI_OK : SBI_ERR_NO_MEMORY;
+    if (status == SBI_OK) status = sbi_minimiser_create(&fit->minimiser, objective);
+    if (status == SBI_OK) status = sbi_fit_point_create(&fit->best, ctx, n);
+    if (status == SBI_OK) status = sbi_fit_point_create(&fit->inner, ctx, n);
+    if (status == SBI_OK) status = sbi_fit_point_create(&fit->other, ctx, n);
+    if (status != SBI_OK) {
+        sbi_fit_destroy(fit);
+        return status;
+    }
+    *out = fit;
+    return SBI_OK;
+}
+
+void sbi_fit_destroy(sbi_fit *fit)
+{
+    if (!fit) return;
+    sbi_minimiser_destroy(fit->minimiser);
+    sbi_fit_point_destroy(fit->best, fit->ctx);
+    sbi_fit_point_destroy(fit->inner, fit->ctx);
+    sbi_fit_point_destroy(fit->other, fit->ctx);
+    sbi_fit_objective_destroy(fit->objective);
+    sbi_free(fit->ctx, fit->covariance);
+    sbi_free(fit->ctx, fit->fixed);
+    sbi_free(fit->ctx, fit);
+}
+
+/* A success beats a failure, then the deeper one wins. */
+static int better(const sbi_fit_point *a, const sbi_fit_point *b)
+{
+    int good_a = a->reason < 10, good_b = b->reason < 10;
+    return good_a != good_b ? good_a : a->f < b->f;
+}
+
+/* More starts: up to three guesses away in every parameter, within the bounds. */
+static sbi_status more_starts(sbi_fit *fit, const sbi_fit_options *options)
+{
+    const sbi_fit_objective *o = fit->objective;
+    sbi_minimiser_settings settings = sbi_fit_settings(fit);
+    for (int32_t i = 1; i < options->n_starts; i++) {
+        sbi_fit_point *p = fit->inner;
+        for (size_t k = 0; k < o->n; k++) {
+            double u = 2 * sbi_random_uniform(options->seed, (uint64_t)i, k) - 1;
+            double x = o->start[k] + (o->fixed[k] ? 0 : 3 * u * sbi_fit_guess_scale(o, k, o->start[k]));
+            p->x[k] = fmin(fmax(x, o->lower[k]), o->upper[k]);
+        }
+        p->curvature = SBI_CURVATURE_NONE;
+        SBI_TRY(sbi_minimise(fit->minimiser, &settings, o->fixed, p));
+        if (p->f < INFINITY && (better(p, fit->best) || !(fit->best->f < INFINITY))) sbi_fit_point_copy(fit->best, p);
+        sbi_progress(fit->ctx, "fit", i + 1, options->n_starts, "start %d of %d, F = %.6f", (int)i + 1,
+                     (int)options->n_starts, fit->best->f);
+    }
+    return SBI_OK;
+}
+
+static sbi_status run(sbi_fit *fit, const sbi_fit_options *options)
+{
+    sbi_fit_objective *o = fit->objective;
+    sbi_minimiser_settings settings = sbi_fit_settings(fit);
+    memcpy(fit->best->x, o->start, o->n * sizeof *o->start);
+    SBI_TRY(sbi_minimise(fit->minimiser, &settings, o->fixed, fit->best));
+    SBI_TRY(more_starts(fit, options));
+    if (!(fit->best->f < INFINITY)) {
+        return sbi_fail(SBI_ERR_VALUE, "sbi_fit: the objective is not finite at the start values (%s = %g, ...)",
+                        o->names[0], o->start[0]);
+    }
+    SBI_TRY(sbi_fit_update_covariance(fit));
+    sbi_fit_write_message(fit);
+    return SBI_OK;
+}
+
+static sbi_status run_owned(sbi_fit **out, sbi_fit_objective *objective, const sbi_model *model,
+                            const sbi_fit_options *options)
+{
+    sbi_status status = sbi_fit_objective_configure(objective, options);
+    if (status != SBI_OK) {
+        sbi_fit_objective_destroy(objective);
+        return status;
+    }
+    sbi_fit *fit;
+    SBI_TRY(create(&fit, objective, model, options));
+    status = run(fit, options);
+    if (status != SBI_OK) {
+        sbi_fit_destroy(fit);
+        return status;
+    }
+    *out = fit;
+    return SBI_OK;
+}
+
+sbi_status sbi_fit_run(sbi_fit **out, const sbi_model *model, const sbi_fit_options *options)
+{
+    SBI_REQUIRE(out, "sbi_fit_run: out is NULL");
+    *out = NULL;
+    SBI_REQUIRE(model, "sbi_fit_run: model is NULL");
+    sbi_fit_options opt;
+    sbi_fit_objective *objective;
+    SBI_TRY(read_options(&opt, options));
+    SBI_TRY(sbi_fit_objective_from_model(&objective, model));
+    return run_owned(out, objective, model, &opt);
+}
+
+sbi_status sbi_fit_run_objective(sbi_fit **out, sbi_context *ctx, const sbi_objective *objective,
+                                 const sbi_fit_options *options)
+{
+    SBI_REQUIRE(out, "sbi_fit_run_objective: out is NULL");
+    *out = NULL;
+    SBI_REQUIRE(ctx, "sbi_fit_run_objective: ctx is NULL");
+    SBI_REQUIRE(objective, "sbi_fit_run_objective: objective is NULL");
+    sbi_fit_options opt;
+    sbi_objective given;
+    sbi_objective_init(&given);
+    SBI_TRY(sbi_options_read(&given, sizeof given, sizeof given, objective, "sbi_objective"));
+    SBI_TRY(read_options(&opt, options));
+    sbi_fit_objective *owned;
+    SBI_TRY(sbi_fit_objective_create(&owned, ctx, &given, NULL));
+    return run_owned(out, owned, NULL, &opt);
+}
+
+/* The working bounds and flags of the minimiser may be those of a conditional fit: set them back first. */
+sbi_status sbi_fit_reassess(sbi_fit *fit)
+{
+    sbi_fit_objective *o = fit->objective;
+    sbi_minimiser *w = fit->minimiser;
+    memcpy(w->lower, o->lower, o->n * sizeof *w->lower);
+    memcpy(w->upper, o->upper, o->n * sizeof *w->upper);
+    memcpy(w->fixed, o->fixed, o->n * sizeof *w->fixed);
+    for (size_t k = 0; k < o->n; k++) { /* a bound that was moved inwards is still a limit */
+        if (fit->best->state[k] == SBI_FIT_AT_LOWER) w->lower[k] = fit->best->x[k];
+        if (fit->best->state[k] == SBI_FIT_AT_UPPER) w->upper[k] = fit->best->x[k];
+    }
+    return sbi_fit_assess(w, fit->level, fit->best);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fit object, shared by the files of this room. */
+#ifndef SBI_FIT_FIT_H
+#define SBI_FIT_FIT_H
+
+#include "fit/minimiser.h"
+
+struct sbi_fit {
+    sbi_context *ctx;
+    const sbi_model *model; /* NULL for an objective */
+    sbi_fit_objective *objective;
+    sbi_minimiser *minimiser;
+    sbi_fit_point *best;
+    sbi_fit_point *inner;      /* scratch of conditional fits */
+    sbi_fit_point *other;      /* a second one */
+    int32_t *fixed;            /* [n], scratch of conditional fits */
+    double *covariance;        /* [n, n], meaningful if covariance_status is SBI_OK */
+    sbi_status covariance_status;
+    int32_t method;
+    uint32_t flags;
+    double tolerance, level;
+    int64_t max_evaluations;
+    char message[512];
+};
+
+/* What the options asked for. */
+sbi_minimiser_settings sbi_fit_settings(const sbi_fit *fit);
+/* Conditional fits: gradients only, from the best fit's curvature, and ten thousand times tighter than a plain fit, since
+ * differences of F are wanted. */
+sbi_minimiser_settings sbi_fit_inner_settings(const sbi_fit *fit);
+
+/* Assesses the best point again, after its Hessian changed. */
+sbi_status sbi_fit_reassess(sbi_fit *fit);
+/* Recomputes covariance and covariance_status from the best point. */
+sbi_status sbi_fit_update_covariance(sbi_fit *fit);
+/* Writes the message that belongs to the reason. */
+void sbi_fit_write_message(sbi_fit *fit);
+
+/* Index of the parameter that a call names; NULL handles are found here too. */
+sbi_status sbi_fit_find(const sbi_fit *fit, const char *name, const char *where, size_t *index);
+
+/* SBI_ERR_STATE unless the fit converged. */
+sbi_status sbi_fit_require_converged(const sbi_fit *fit, const char *where);
+
+/* Moves the other parameters to where the covariance expects them when parameter k is at `value`: x [n] from the best fit,
+ * kept within the bounds. */
+void sbi_fit_predict(const sbi_fit *fit, size_t k, double value, double *x);
+
+/* Fits with parameter k held at point->x[k], the others starting from point->x and point->H (if its curvature is not NONE).
+ * Falls back to exact Hessians where gradients alone do not get there. point->reason below 10 is success. */
+sbi_status sbi_fit_conditional(sbi_fit *fit, size_t k, sbi_fit_point *point);
+
+/* Fits everything from point->x with short first steps, so that the nearest minimum is found. */
+sbi_status sbi_fit_local(sbi_fit *fit, sbi_fit_point *point);
+
+#endif

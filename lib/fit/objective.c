@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fit/objective.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/options.h"
+
+void sbi_objective_init(sbi_objective *objective)
+{
+    if (!objective) return;
+    sbi_objective defaults = SBI_OBJECTIVE_INIT;
+    *objective = defaults;
+}
+
+static sbi_status copy_arrays(sbi_fit_objective *o, const sbi_objective *given)
+{
+    size_t n = o->n;
+    o->names = sbi_alloc_zero(o->ctx, n, sizeof *o->names);
+    double *block = sbi_alloc_zero(o->ctx, n, 6 * sizeof *block);
+    o->start = block;
+    o->fixed = sbi_alloc_zero(o->ctx, n, sizeof *o->fixed);
+    if (!o->names || !block || !o->fixed) return SBI_ERR_NO_MEMORY;
+    o->lower = block + n;
+    o->upper = block + 2 * n;
+    o->center = block + 3 * n;
+    o->sigma = block + 4 * n;
+    o->scratch = block + 5 * n;
+    for (size_t k = 0; k < n; k++) {
+        if (given->names) {
+            SBI_REQUIRE(given->names[k] && given->names[k][0], "sbi_objective: names[%zu] is NULL or empty", k);
+            o->names[k] = sbi_strdup(o->ctx, given->names[k]);
+        } else {
+            o->names[k] = sbi_strf(o->ctx, "p%zu", k);
+        }
+        if (!o->names[k]) return SBI_ERR_NO_MEMORY;
+        for (size_t j = 0; j < k; j++) {
+            SBI_REQUIRE(strcmp(o->names[j], o->names[k]) != 0, "sbi_objective: parameters %zu and %zu are both named %s",
+                        j, k, o->names[k]);
+        }
+        o->start[k] = given->start[k];
+        o->lower[k] = given->lower ? given->lower[k] : -INFINITY;
+        o->upper[k] = given->upper ? given->upper[k] : INFINITY;
+        o->fixed[k] = given->fixed ? given->fixed[k] != 0 : 0;
+        o->sigma[k] = given->constraint_sigma ? given->constraint_sigma[k] : 0;
+        o->center[k] = given->constraint_center ? given->constraint_center[k] : 0;
+        SBI_REQUIRE(isfinite(o->sigma[k]) && o->sigma[k] >= 0, "sbi_objective: %s: constraint_sigma is %g", o->names[k],
+                    o->sigma[k]);
+        SBI_REQUIRE(isfinite(o->center[k]), "sbi_objective: %s: constraint_center is %g", o->names[k], o->center[k]);
+    }
+    return SBI_OK;
+}
+
+sbi_status sbi_fit_objective_create(sbi_fit_objective **out, sbi_context *ctx, const sbi_objective *objective,
+                                    void (*release)(sbi_context *ctx, void *user))
+{
+    *out = NULL;
+    sbi_fit_objective *o = sbi_alloc_zero(ctx, 1, sizeof *o);
+    if (!o) {
+        if (release) release(ctx, objective->user);
+        return SBI_ERR_NO_MEMORY;
+    }
+    o->ctx = ctx;
+    o->f = *objective;
+    o->release = release;
+    o->n = objective->n_params;
+    sbi_status status = SBI_OK;
+    if (o->n == 0 || o->n > 100000) {
+        status = sbi_fail(SBI_ERR_ARGUMENT, "sbi_objective: n_params is %zu", o->n);
+    } else if (!objective->start) {
+        status = sbi_fail(SBI_ERR_ARGUMENT, "sbi_objective: start is NULL");
+    } else if (!objective->gradient) {
+        status = sbi_fail(SBI_ERR_ARGUMENT, "sbi_objective: gradient is NULL");
+    } else {
+        status = copy_arrays(o, objective);
+    }
+    if (status == SBI_OK && !objective->hessian && objective->hvp) {
+        o->identity = sbi_alloc_zero(ctx, o->n * o->n, sizeof *o->identity);
+        if (!o->identity) status = SBI_ERR_NO_MEMORY;
+        else
+            for (size_t k = 0; k < o->n; k++) o->identity[k * o->n + k] = 1;
+    }
+    if (status != SBI_OK) {
+        sbi_fit_objective_destroy(o);
+        return status;
+    }
+    *out = o;
+    return SBI_OK;
+}
+
+void sbi_fit_objective_destroy(sbi_fit_objective *o)
+{
+    if (!o) return;
+    if (o->release) o->release(o->ctx, o->f.user);
+    if (o->names)
+        for (size_t k = 0; k < o->n; k++) sbi_free(o->ctx, o->names[k]);
+    sbi_free(o->ctx, o->names);
+    sbi_free(o->ctx, o->start);
+    sbi_free(o->ctx, o->fixed);
+    sbi_free(o->ctx, o->identity);
+    sbi_free(o->ctx, o);
+}
+
+sbi_status sbi_fit_objective_find(const sbi_fit_objective *o, const char *name, size_t *index, const char *where)
+{
+    SBI_REQUIRE(name, "%s: a parameter name is NULL", where);
+    for (size_t k = 0; k < o->n; k++) {
+        if (strcmp(o->names[k], name) == 0) {
+            *index = k;
+            return SBI_OK;
+        }
+    }
+    return sbi_fail(SBI_ERR_NOT_FOUND, "%s: no parameter is named '%s'", where, name);
+}
+
+static sbi_status override(sbi_fit_objective *o, const sbi_fit_options *opt)
+{
+    size_t k;
+    SBI_REQUIRE(!opt->n_bounds || (opt->bound_names && opt->bound_lower && opt->bound_upper),
+                "sbi_fit_options: n_bounds is %zu, but an array of bounds is NULL", opt->n_bounds);
+    SBI_REQUIRE(!opt->n_start || (opt->start_names && opt->start_values),
+                "sbi_fit_options: n_start is %zu, but start_names or start_values is NULL", opt->n_start);
+    SBI_REQUIRE(!opt->n_fixed || opt->fixed_names, "sbi_fit_options: n_fixed is %zu, but fixed_names is NULL",
+                opt->n_fixed);
+    SBI_REQUIRE(!opt->n_free || opt->free_names, "sbi_fit_options: n_free is %zu, but free_names is NULL", opt->n_free);
+    for (size_t i = 0; i < opt->n_bounds; i++) {
+        SBI_TRY(sbi_fit_objective_find(o, opt->bound_names[i], &k, "sbi_fit_options: bound_names"));
+        o->lower[k] = opt->bound_lower[i];
+        o->upper[k] = opt->bound_upper[i];
+    }
+    for (size_t i = 0; i < opt->n_start; i++) {
+        SBI_TRY(sbi_fit_objective_find(o, opt->start_names[i], &k, "sbi_fit_options: start_names"));
+        o->start[k] = opt->start_values[i];
+    }
+    for (size_t i = 0; i < opt->n_free; i++) {
+        SBI_TRY(sbi_fit_objective_find(o, opt->free_names[i], &k, "sbi_fit_options: free_names"));
+        o->fixed[k] = 0;
+    }
+    for (size_t i = 0; i < opt->n_fixed; i++) {
+        SBI_TRY(sbi_fit_objective_find(o, opt->fixed_names[i], &k, "sbi_fit_options: fixed_names"));
+        o->fixed[k] = 1;
+        if (opt->fixed_values && !isnan(opt->fixed_values[i])) o->start[k] = opt->fixed_values[i];
+    }
+    return SBI_OK;
+}
+
+sbi_status sbi_fit_objective_configure(sbi_fit_objective *o, const sbi_fit_options *options)
+{
+    SBI_TRY(override(o, options));
+    for (size_t k = 0; k < o->n; k++) {
+        const char *name = o->names[k];
+        SBI_REQUIRE(!isnan(o->lower[k]) && !isnan(o->upper[k]) && o->lower[k] < INFINITY && o->upper[k] > -INFINITY,
+                    "sbi_fit: %s: bounds are %g and %g", name, o->lower[k], o->upper[k]);
+        SBI_REQUIRE(o->lower[k] <= o->upper[k], "sbi_fit: %s: lower bound %g is above upper bound %g", name, o->lower[k],
+                    o->upper[k]);
+        SBI_REQUIRE(isfinite(o->start[k]), "sbi_fit: %s: start value is %g", name, o->start[k]);
+        SBI_REQUIRE(o->start[k] >= o->lower[k] && o->start[k] <= o->upper[k],
+                    "sbi_fit: %s: start value %g is outside of [%g, %g]", name, o->start[k], o->lower[k], o->upper[k]);
+    }
+    return SBI_OK;
+}
+
+int sbi_fit_objective_has_hessian(const sbi_fit_objective *o)
+{
+    return o->f.hessian || o->f.hvp;
+}
+
+static int all_finite(const double *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(v[i])) return 0;
+    return 1;
+}
+
+static sbi_status call(sbi_fit_objective *o, const double *x, double *f, double *g, double *H)
+{
+    if (!g && o->f.value) {
+        o->values++;
+        return o->f.value(o->f.user, x, f);
+    }
+    if (!H || !o->f.hessian) {
+        o->gradients++;
+        SBI_TRY(o->f.gradient(o->f.user, x, f, g ? g : o->scratch));
+        if (!H || !isfinite(*f)) return SBI_OK;
+        o->hessians++;
+        return o->f.hvp(o->f.user, x, o->identity, o->n, H);
+    }
+    o->hessians++;
+    return o->f.hessian(o->f.user, x, f, g, H);
+}
+
+sbi_status sbi_fit_objective_eval(sbi_fit_objective *o, const double *x, double *f, double *g, double *H)
+{
+    SBI_TRY(sbi_check_cancel(o->ctx, "fit"));
+    double scratch_value = NAN;
+    struct timespec t0, t1;
+    clock_gettime(CLOCK_MONOTONIC, &t0);
+    sbi_status status = call(o, x, &scratch_value, g, H);
+    clock_gettime(CLOCK_MONOTONIC, &t1);
+    o->seconds += (double)(t1.tv_sec - t0.tv_sec) + 1e-9 * (double)(t1.tv_nsec - t0.tv_nsec);
+    if (status != SBI_OK) return status;
+    *f = scratch_value;
+    /* -inf is not a better place, it is a broken one. */
+    if (!isfinite(*f) || (g && !all_finite(g, o->n)) || (H && !all_finite(H, o->n * o->n))) {
+        *f = INFINITY;
+        o->infinite++;
+    }
+    return SBI_OK;
+}

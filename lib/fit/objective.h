@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is minimised: the functions of an sbi_objective with owned copies of its arrays, and counters. */
+#ifndef SBI_FIT_OBJECTIVE_H
+#define SBI_FIT_OBJECTIVE_H
+
+#include "sbi/fit.h"
+
+typedef struct sbi_fit_objective {
+    sbi_context *ctx;
+    size_t n;
+    sbi_objective f; /* only the functions and `user` are used */
+    void (*release)(sbi_context *ctx, void *user);
+    char **names;
+    double *start, *lower, *upper; /* [n], -+INFINITY: none */
+    double *center, *sigma;        /* [n], sigma 0: unconstrained */
+    int32_t *fixed;                /* [n] */
+    double *scratch;               /* [n], a gradient that nobody asked for */
+    double *identity;              /* [n, n] if the Hessian comes from hvp() */
+    int64_t values, gradients, hessians, infinite;
+    double seconds;
+} sbi_fit_objective;
+
+/* `release` (may be NULL) frees f.user when the objective is destroyed; also if this call fails. */
+sbi_status sbi_fit_objective_create(sbi_fit_objective **out, sbi_context *ctx, const sbi_objective *objective,
+                                    void (*release)(sbi_context *ctx, void *user));
+void sbi_fit_objective_destroy(sbi_fit_objective *o);
+
+/* Start values, bounds and fixed flags from options; then everything is checked. */
+sbi_status sbi_fit_objective_configure(sbi_fit_objective *o, const sbi_fit_options *options);
+
+sbi_status sbi_fit_objective_find(const sbi_fit_objective *o, const char *name, size_t *index, const char *where);
+
+/* True if hessian() or hvp() is there. */
+int sbi_fit_objective_has_hessian(const sbi_fit_objective *o);
+
+/* F, and with g its gradient, and with H its Hessian. +inf stands for every point where F or a derivative that was asked
+ * for is not finite. Checks for cancellation. SBI_ERR_DOMAIN is passed on: the caller moves off the bound. */
+sbi_status sbi_fit_objective_eval(sbi_fit_objective *o, const double *x, double *f, double *g, double *H);
+
+/* The objective of a model (model_objective.c). */
+sbi_status sbi_fit_objective_from_model(sbi_fit_objective **out, const sbi_model *model);
+
+#endif
