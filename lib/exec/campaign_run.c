@@ -355,8 +355,8 @@ static sbi_status step(run *r, int *finished)
 {
     double next = 1e-3 * POLL_MS;
     int runnable = 0;
+    SBI_TRY(fetch(r, &next)); /* first: what it brings, or fails to, decides what can be submitted */
     SBI_TRY(submit(r, &next, &runnable));
-    SBI_TRY(fetch(r, &next));
     report_progress(r);
     *finished = !r->live && !r->n_fetching && !runnable;
     if (*finished) return SBI_OK;

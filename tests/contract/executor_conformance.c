@@ -57,7 +57,7 @@ int conformance_most_runs_of_an_attempt(void)
 static void count_run(const sbi_task *task)
 {
     pthread_mutex_lock(&counted.lock);
-    ck_assert_uint_lt(counted.n, MAX_RUNS);
+    if (counted.n == MAX_RUNS) abort(); /* Check's assertions are for its own thread */
     snprintf(counted.runs[counted.n].key, sizeof counted.runs[0].key, "%s", task->key);
     counted.runs[counted.n++].attempt = task->attempt;
     pthread_mutex_unlock(&counted.lock);
@@ -94,12 +94,12 @@ sbi_status conformance_run(void *user, sbi_context *ctx, const sbi_task *task, s
 {
     (void)user;
     char text[256];
-    ck_assert_uint_lt(task->spec_size, sizeof text);
+    if (task->spec_size >= sizeof text) return sbi_fail(SBI_ERR_ARGUMENT, "spec too long");
     memcpy(text, task->spec, task->spec_size);
     text[task->spec_size] = '\0';
     count_run(task);
     char *payload = strchr(text, ' ');
-    ck_assert_ptr_nonnull(payload);
+    if (!payload) return sbi_fail(SBI_ERR_ARGUMENT, "no payload");
     *payload++ = '\0';
     if (strcmp(text, "echo") == 0) return sbi_sink_write(sink, payload, strlen(payload));
     if (strcmp(text, "big") == 0) return run_big((size_t)atol(payload), sink);
@@ -268,13 +268,15 @@ START_TEST(runs_many)
     char key[32], text[32];
     for (int i = 0; i < 40; i++) {
         snprintf(key, sizeof key, "many-%d", i);
-        snprintf(text, sizeof text, i == 7 ? "" : "text %d", i);
+        snprintf(text, sizeof text, "text %d", i);
+        if (i == 7) text[0] = '\0';
         p[i] = make_piece(key, "echo", text);
     }
     submit(p, 40);
     finish(p, 40, 16);
     for (int i = 0; i < 40; i++) {
-        snprintf(text, sizeof text, i == 7 ? "" : "text %d", i);
+        snprintf(text, sizeof text, "text %d", i);
+        if (i == 7) text[0] = '\0';
         ck_assert_int_eq(p[i].state, SBI_TASK_DONE);
         assert_result(p[i].key, text);
     }
