@@ -15,8 +15,8 @@ void sbi_rows_read_f32(const sbi_array *a, int64_t first, int64_t n, float *out)
 /* SBI_ERR_SHAPE unless `a` has ndim dimensions (1 or 2), a known type and data. */
 sbi_status sbi_column_check_shape(const sbi_array *a, int32_t ndim, const char *name);
 
-/* SBI_ERR_VALUE with "NAME: row 17: value is nan" (or "row 17, column 3") at the first NaN or infinity; for a
- * two-dimensional view in row order. Runs on the context's threads. */
+/* SBI_ERR_VALUE with "NAME: row 17: value is NaN" (or "row 17, column 3") at the first NaN or infinity; for a
+ * two-dimensional view in row order. Runs on the context's threads; SBI_ERR_CANCELLED if the caller asks to stop. */
 sbi_status sbi_column_check_finite(sbi_context *ctx, const sbi_array *a, const char *name);
 
 /* One value, converted. */

@@ -16,7 +16,8 @@ sbi_status sbi_json_parse(json_t **out, const char *text, size_t size, const cha
     json_error_t error;
     *out = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (*out) return SBI_OK;
-    if (json_error_code(&error) == json_error_out_of_memory) return sbi_fail(SBI_ERR_NO_MEMORY, "%s: out of memory", name);
+    if (json_error_code(&error) == json_error_out_of_memory)
+        return sbi_fail(SBI_ERR_NO_MEMORY, "%s: out of memory", name);
     return sbi_fail(SBI_ERR_FORMAT, "%s: line %d, column %d: %s", name, error.line, error.column, error.text);
 }
 
@@ -123,11 +124,23 @@ sbi_status sbi_json_get_string(const json_t *object, const sbi_json_place *at, c
     return sbi_json_fail(SBI_ERR_FORMAT, &in, "the string contains a NUL");
 }
 
+/* Whether a member of an object (or of no object at all) is there. */
+static sbi_status has_member(const json_t *object, const sbi_json_place *at, const char *key, int *there)
+{
+    *there = 0;
+    if (!object) return SBI_OK;
+    SBI_TRY(sbi_json_expect(object, at, JSON_OBJECT));
+    *there = json_object_get(object, key) != NULL;
+    return SBI_OK;
+}
+
 sbi_status sbi_json_get_string_or(const json_t *object, const sbi_json_place *at, const char *key, const char *other,
                                   const char **out)
 {
+    int there;
     *out = other;
-    return json_object_get(object, key) ? sbi_json_get_string(object, at, key, out) : SBI_OK;
+    SBI_TRY(has_member(object, at, key, &there));
+    return there ? sbi_json_get_string(object, at, key, out) : SBI_OK;
 }
 
 sbi_status sbi_json_number(const json_t *value, const sbi_json_place *at, double *out)
@@ -148,8 +161,10 @@ sbi_status sbi_json_get_number(const json_t *object, const sbi_json_place *at, c
 sbi_status sbi_json_get_number_or(const json_t *object, const sbi_json_place *at, const char *key, double other,
                                   double *out)
 {
+    int there;
     *out = other;
-    return json_object_get(object, key) ? sbi_json_get_number(object, at, key, out) : SBI_OK;
+    SBI_TRY(has_member(object, at, key, &there));
+    return there ? sbi_json_get_number(object, at, key, out) : SBI_OK;
 }
 
 sbi_status sbi_json_get_integer(const json_t *object, const sbi_json_place *at, const char *key, int64_t *out)
@@ -157,7 +172,10 @@ sbi_status sbi_json_get_integer(const json_t *object, const sbi_json_place *at, 
     json_t *value;
     SBI_TRY(sbi_json_get(object, at, key, &value));
     sbi_json_place in = sbi_json_member(at, key);
-    if (!json_is_integer(value)) return sbi_json_fail(SBI_ERR_FORMAT, &in, "expected an integer");
+    if (json_is_real(value))
+        return sbi_json_fail(SBI_ERR_FORMAT, &in, "expected an integer, found %g", json_real_value(value));
+    if (!json_is_integer(value))
+        return sbi_json_fail(SBI_ERR_FORMAT, &in, "expected an integer, found %s", type_name(json_typeof(value)));
     *out = json_integer_value(value);
     return SBI_OK;
 }
@@ -165,15 +183,19 @@ sbi_status sbi_json_get_integer(const json_t *object, const sbi_json_place *at, 
 sbi_status sbi_json_get_integer_or(const json_t *object, const sbi_json_place *at, const char *key, int64_t other,
                                    int64_t *out)
 {
+    int there;
     *out = other;
-    return json_object_get(object, key) ? sbi_json_get_integer(object, at, key, out) : SBI_OK;
+    SBI_TRY(has_member(object, at, key, &there));
+    return there ? sbi_json_get_integer(object, at, key, out) : SBI_OK;
 }
 
 sbi_status sbi_json_get_bool_or(const json_t *object, const sbi_json_place *at, const char *key, int other, int *out)
 {
-    const json_t *value = json_object_get(object, key);
+    int there;
     *out = other;
-    if (!value) return SBI_OK;
+    SBI_TRY(has_member(object, at, key, &there));
+    if (!there) return SBI_OK;
+    const json_t *value = json_object_get(object, key);
     sbi_json_place in = sbi_json_member(at, key);
     if (!json_is_boolean(value)) return sbi_json_expect(value, &in, JSON_TRUE);
     *out = json_is_true(value);

@@ -27,7 +27,7 @@ sbi_json_place sbi_json_item(const sbi_json_place *at, size_t index);
 /* "workspace.json: /channels/0/name: <message>" */
 sbi_status sbi_json_fail(sbi_status status, const sbi_json_place *at, const char *format, ...) SBI_PRINTF(3, 4);
 
-/* Typed members of an object. A missing member is an error unless the function has `_or`. */
+/* Typed members of an object. A missing member is an error unless the function has `_or`; there `object` may be NULL. */
 sbi_status sbi_json_get(const json_t *object, const sbi_json_place *at, const char *key, json_t **out);
 sbi_status sbi_json_get_string(const json_t *object, const sbi_json_place *at, const char *key, const char **out);
 sbi_status sbi_json_get_string_or(const json_t *object, const sbi_json_place *at, const char *key, const char *other,

@@ -9,7 +9,8 @@
 #include "base/memory.h"
 #include "io/json.h"
 
-#define DEEPEST 512
+/* What jansson reads at most, so that what was read can be written. */
+#define DEEPEST 2048
 
 static void add_string(sbi_text *out, const char *s, size_t length)
 {
@@ -33,9 +34,13 @@ static void add_real(sbi_text *out, double v)
         snprintf(text, sizeof text, "%.*g", digits, v);
         if (strtod(text, NULL) == v) break;
     }
-    /* A host may run in a locale whose decimal point is a comma. */
-    char *comma = strchr(text, ',');
-    if (comma) *comma = '.';
+    /* A host may run in a locale whose decimal point is something else, even of several bytes. */
+    size_t digits_end = strspn(text, "+-0123456789"), point_end = digits_end;
+    while (text[point_end] && !strchr("+-0123456789e", text[point_end])) point_end++;
+    if (point_end > digits_end) {
+        text[digits_end] = '.';
+        memmove(text + digits_end + 1, text + point_end, strlen(text + point_end) + 1);
+    }
     sbi_text_addf(out, "%s%s", text, strpbrk(text, ".e") ? "" : ".0");
 }
 
@@ -80,7 +85,10 @@ static sbi_status add_array(sbi_text *out, const json_t *array, int indent, int 
     size_t n = json_array_size(array);
     /* Rows of numbers stay on one line even in indented text. */
     int flat = 1;
-    for (size_t i = 0; i < n && flat; i++) flat = !json_is_object(json_array_get(array, i)) && !json_is_array(json_array_get(array, i));
+    for (size_t i = 0; i < n && flat; i++) {
+        const json_t *item = json_array_get(array, i);
+        flat = !json_is_object(item) && !json_is_array(item);
+    }
     int inner = flat ? 0 : indent;
     sbi_text_add(out, "[", 1);
     for (size_t i = 0; i < n; i++) {

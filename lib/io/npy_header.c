@@ -79,6 +79,7 @@ static sbi_status parse_shape(cursor *c, sbi_npy_header *h)
                 return malformed(c, "shape: a number is too large");
             c->p++;
         }
+        if (c->p < c->end && *c->p == 'L') c->p++; /* written by Python 2 */
         if (h->ndim == SBI_ARRAY_MAX_DIMS)
             return sbi_fail(SBI_ERR_UNSUPPORTED, "%s: more than %d dimensions", c->name, SBI_ARRAY_MAX_DIMS);
         h->shape[h->ndim++] = value;
@@ -107,6 +108,8 @@ static sbi_status parse_descr(cursor *c, sbi_npy_header *h)
     const char *code = length == 3 ? descr + 1 : descr;
     if (descr[0] == '>')
         return sbi_fail(SBI_ERR_UNSUPPORTED, "%s: big-endian type '%s' is not supported", c->name, descr);
+    if (strcmp(code, "O") == 0 || strcmp(descr, "|O") == 0)
+        return sbi_fail(SBI_ERR_UNSUPPORTED, "%s: Python objects ('%s') are not supported", c->name, descr);
     for (size_t i = 0; i < sizeof dtype_codes / sizeof dtype_codes[0]; i++) {
         if (strcmp(code, dtype_codes[i].code) == 0 && (length == 2 || strchr("<|=", descr[0]))) {
             h->dtype = dtype_codes[i].dtype;
@@ -172,12 +175,13 @@ sbi_status sbi_npy_header_parse(sbi_npy_header *out, const void *data, size_t si
     size_t bytes = sbi_dtype_size(out->dtype);
     int empty = 0;
     for (int i = 0; i < out->ndim; i++) {
-        if (out->shape[i] == 0) empty = 1;
-        if (!empty && __builtin_mul_overflow(bytes, (size_t)out->shape[i], &bytes))
-            return sbi_fail(SBI_ERR_FORMAT, "%s: npy shape overflows", name);
+        /* Dimensions beside a zero still make strides, which must not overflow either. */
+        if (out->shape[i] == 0)
+            empty = 1;
+        else if (__builtin_mul_overflow(bytes, (size_t)out->shape[i], &bytes) || bytes > INT64_MAX)
+            return sbi_fail(SBI_ERR_FORMAT, "%s: npy header: the shape overflows", name);
     }
     out->data_size = empty ? 0 : bytes;
-    if (out->data_size > INT64_MAX) return sbi_fail(SBI_ERR_FORMAT, "%s: npy shape overflows", name);
     return SBI_OK;
 }
 
@@ -212,6 +216,7 @@ sbi_status sbi_npy_header_make(unsigned char out[SBI_NPY_HEADER_SIZE], int32_t d
     const char *code = dtype_code(dtype);
     SBI_REQUIRE(code, "npy: %d is not an element type", (int)dtype);
     SBI_REQUIRE(ndim >= 0 && ndim <= SBI_ARRAY_MAX_DIMS, "npy: %d dimensions", (int)ndim);
+    for (int i = 0; i < ndim; i++) SBI_REQUIRE(shape[i] >= 0, "npy: dimension %d is %lld", i, (long long)shape[i]);
     char text[SBI_NPY_HEADER_SIZE];
     int used = snprintf(text, sizeof text, "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
                         sbi_dtype_size(dtype) == 1 ? '|' : '<', code);

@@ -18,17 +18,22 @@ struct sbi_npy_writer {
     size_t row_size;
 };
 
-static sbi_status element_size(size_t *out, int32_t dtype, int32_t ndim, const int64_t *shape)
+/* Bytes of a whole array (or row). */
+static sbi_status array_size(size_t *out, int32_t dtype, int32_t ndim, const int64_t *shape)
 {
     size_t size = sbi_dtype_size(dtype);
     SBI_REQUIRE(size, "npy: %d is not an element type", (int)dtype);
     SBI_REQUIRE(ndim >= 0 && ndim <= SBI_ARRAY_MAX_DIMS, "npy: %d dimensions", (int)ndim);
+    int empty = 0;
     for (int i = 0; i < ndim; i++) {
         SBI_REQUIRE(shape[i] >= 0, "npy: dimension %d is %lld", i, (long long)shape[i]);
-        if (__builtin_mul_overflow(size, (size_t)shape[i], &size) || size > INT64_MAX)
+        /* As in reading: dimensions beside a zero count too. Room for the header stays. */
+        if (shape[i] == 0)
+            empty = 1;
+        else if (__builtin_mul_overflow(size, (size_t)shape[i], &size) || size > INT64_MAX - SBI_NPY_HEADER_SIZE)
             return sbi_fail(SBI_ERR_ARGUMENT, "npy: the shape overflows");
     }
-    *out = size;
+    *out = empty ? 0 : size;
     return SBI_OK;
 }
 
@@ -38,7 +43,7 @@ sbi_status sbi_npy_writer_open(sbi_npy_writer **out, sbi_context *ctx, const cha
     *out = NULL;
     SBI_REQUIRE(row_ndim >= 0 && row_ndim < SBI_ARRAY_MAX_DIMS, "%s: %d row dimensions", path, (int)row_ndim);
     size_t row_size;
-    SBI_TRY(element_size(&row_size, dtype, row_ndim, row_shape));
+    SBI_TRY(array_size(&row_size, dtype, row_ndim, row_shape));
     sbi_npy_writer *w = sbi_alloc_zero(ctx, 1, sizeof *w);
     if (!w) return SBI_ERR_NO_MEMORY;
     w->ctx = ctx;
@@ -60,7 +65,12 @@ fail:
 
 sbi_status sbi_npy_writer_append(sbi_npy_writer *w, const void *rows, int64_t n_rows)
 {
-    SBI_TRY(sbi_file_writer_write(w->file, rows, (size_t)n_rows * w->row_size));
+    size_t size;
+    SBI_REQUIRE(n_rows >= 0, "npy: %lld rows to append", (long long)n_rows);
+    SBI_REQUIRE(!__builtin_mul_overflow((size_t)n_rows, w->row_size, &size), "npy: %lld rows of %zu bytes overflow",
+                (long long)n_rows, w->row_size);
+    SBI_REQUIRE(rows || !size, "npy: the rows to append are NULL");
+    SBI_TRY(sbi_file_writer_write(w->file, rows, size));
     w->shape[0] += n_rows;
     return SBI_OK;
 }
@@ -85,15 +95,12 @@ fail:
     return status;
 }
 
-/* Writes a strided view element by element through a block buffer. */
+/* Writes a strided view that is not empty element by element through a block buffer. */
 static sbi_status write_strided(sbi_file_writer *file, const sbi_array *a)
 {
     unsigned char block[8192];
     size_t size = sbi_dtype_size(a->dtype), used = 0;
     int64_t index[SBI_ARRAY_MAX_DIMS] = {0};
-    for (int i = 0; i < a->ndim; i++) {
-        if (a->shape[i] == 0) return SBI_OK;
-    }
     for (;;) {
         const unsigned char *p = a->data;
         for (int i = 0; i < a->ndim; i++) p += index[i] * a->strides[i];
@@ -110,6 +117,7 @@ static sbi_status write_strided(sbi_file_writer *file, const sbi_array *a)
     return sbi_file_writer_write(file, block, used);
 }
 
+/* Of a view that is not empty. */
 static int contiguous(const sbi_array *a)
 {
     int64_t expected = (int64_t)sbi_dtype_size(a->dtype);
@@ -124,14 +132,14 @@ sbi_status sbi_npy_write(sbi_context *ctx, const char *path, const sbi_array *ar
 {
     SBI_REQUIRE(ctx && path && array, "sbi_npy_write: ctx, path or array is NULL");
     size_t size;
-    SBI_TRY(element_size(&size, array->dtype, array->ndim, array->shape));
+    SBI_TRY(array_size(&size, array->dtype, array->ndim, array->shape));
     SBI_REQUIRE(array->data || size == 0, "%s: the array's data is NULL", path);
     unsigned char header[SBI_NPY_HEADER_SIZE];
     SBI_TRY(sbi_npy_header_make(header, array->dtype, array->ndim, array->shape));
     sbi_file_writer *file;
     SBI_TRY(sbi_file_writer_open(&file, ctx, path));
     sbi_status status = sbi_file_writer_write(file, header, sizeof header);
-    if (status == SBI_OK)
+    if (status == SBI_OK && size)
         status = contiguous(array) ? sbi_file_writer_write(file, array->data, size) : write_strided(file, array);
     if (status != SBI_OK) {
         sbi_file_writer_abandon(file);
@@ -143,17 +151,21 @@ sbi_status sbi_npy_write(sbi_context *ctx, const char *path, const sbi_array *ar
 struct sbi_npy_output {
     sbi_context *ctx;
     sbi_file_writer *file;
+    char *path;
     unsigned char *mapping;
     size_t size;
 };
 
-static sbi_status map_output(sbi_npy_output *o, const char *path)
+static sbi_status map_output(sbi_npy_output *o)
 {
     int fd = sbi_file_writer_descriptor(o->file);
-    int error = posix_fallocate(fd, 0, (off_t)o->size);
-    if (error) return sbi_fail_errno(error, "%s: %zu bytes", path, o->size);
+    int error;
+    do {
+        error = posix_fallocate(fd, 0, (off_t)o->size);
+    } while (error == EINTR);
+    if (error) return sbi_fail_errno(error, "%s: %zu bytes", o->path, o->size);
     void *mapping = mmap(NULL, o->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (mapping == MAP_FAILED) return sbi_fail_errno(errno, "%s: mmap", path);
+    if (mapping == MAP_FAILED) return sbi_fail_errno(errno, "%s: mmap", o->path);
     o->mapping = mapping;
     return SBI_OK;
 }
@@ -163,17 +175,18 @@ sbi_status sbi_npy_output_open(sbi_npy_output **out, sbi_context *ctx, const cha
 {
     *out = NULL;
     size_t size;
-    SBI_TRY(element_size(&size, dtype, ndim, shape));
+    SBI_TRY(array_size(&size, dtype, ndim, shape));
     unsigned char header[SBI_NPY_HEADER_SIZE];
     SBI_TRY(sbi_npy_header_make(header, dtype, ndim, shape));
     sbi_npy_output *o = sbi_alloc_zero(ctx, 1, sizeof *o);
     if (!o) return SBI_ERR_NO_MEMORY;
     o->ctx = ctx;
     o->size = size + sizeof header;
-    sbi_status status;
+    sbi_status status = SBI_ERR_NO_MEMORY;
+    if (!(o->path = sbi_strdup(ctx, path))) goto fail;
     SBI_GOTO(sbi_file_writer_open(&o->file, ctx, path), fail);
     SBI_GOTO(sbi_file_writer_write(o->file, header, sizeof header), fail);
-    SBI_GOTO(map_output(o, path), fail);
+    SBI_GOTO(map_output(o), fail);
     *out = o;
     return SBI_OK;
 fail:
@@ -191,13 +204,14 @@ void sbi_npy_output_abandon(sbi_npy_output *o)
     if (!o) return;
     if (o->mapping) munmap(o->mapping, o->size);
     sbi_file_writer_abandon(o->file);
+    sbi_free(o->ctx, o->path);
     sbi_free(o->ctx, o);
 }
 
 sbi_status sbi_npy_output_commit(sbi_npy_output *o)
 {
     sbi_status status = SBI_OK;
-    if (msync(o->mapping, o->size, MS_SYNC)) status = sbi_fail_errno(errno, "npy: msync");
+    if (msync(o->mapping, o->size, MS_SYNC)) status = sbi_fail_errno(errno, "%s: msync", o->path);
     munmap(o->mapping, o->size);
     o->mapping = NULL;
     if (status == SBI_OK) {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every number in the archive is checked before it is used: a file that lies gives a status. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <zlib.h>
@@ -134,6 +136,42 @@ static sbi_status read_directory(sbi_npz *z)
     return SBI_OK;
 }
 
+static int by_offset(const void *a, const void *b)
+{
+    uint64_t x = (*(const entry *const *)a)->offset, y = (*(const entry *const *)b)->offset;
+    return (x > y) - (x < y);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp((*(const entry *const *)a)->name, (*(const entry *const *)b)->name);
+}
+
+/* Members that share bytes make small files expand without end, and two of one name mean different things to different
+ * readers: neither comes from an honest writer. */
+static sbi_status check_distinct(const sbi_npz *z)
+{
+    const entry **sorted = sbi_alloc_array(z->ctx, z->count, sizeof *sorted);
+    if (!sorted) return SBI_ERR_NO_MEMORY;
+    for (size_t i = 0; i < z->count; i++) sorted[i] = &z->entries[i];
+    sbi_status status = SBI_OK;
+    if (z->count > 1) qsort(sorted, z->count, sizeof *sorted, by_offset);
+    for (size_t i = 1; i < z->count && status == SBI_OK; i++) {
+        const unsigned char *content;
+        status = find_content(z, sorted[i - 1], &content);
+        if (status == SBI_OK && (uint64_t)(content - z->data) + sorted[i - 1]->stored > sorted[i]->offset)
+            status = sbi_fail(SBI_ERR_FORMAT, "%s: zip archive: %s and %s overlap", z->path, sorted[i - 1]->name,
+                              sorted[i]->name);
+    }
+    if (z->count > 1) qsort(sorted, z->count, sizeof *sorted, by_name);
+    for (size_t i = 1; i < z->count && status == SBI_OK; i++) {
+        if (strcmp(sorted[i - 1]->name, sorted[i]->name) == 0)
+            status = sbi_fail(SBI_ERR_FORMAT, "%s: zip archive: %s comes twice", z->path, sorted[i]->name);
+    }
+    sbi_free(z->ctx, sorted);
+    return status;
+}
+
 static sbi_status open_any(sbi_npz **out, sbi_context *ctx, const void *data, size_t size, const char *name, int map)
 {
     *out = NULL;
@@ -150,6 +188,7 @@ static sbi_status open_any(sbi_npz **out, sbi_context *ctx, const void *data, si
         z->size = z->mapping.size;
     }
     SBI_GOTO(read_directory(z), fail);
+    SBI_GOTO(check_distinct(z), fail);
     *out = z;
     return SBI_OK;
 fail:
@@ -286,8 +325,30 @@ sbi_status sbi_npz_read(const sbi_npz *npz, const char *name, sbi_array *view, v
         *memory = NULL;
         return status;
     }
-    *view = sbi_npy_header_view(&h, (unsigned char *)*memory + h.data_offset);
+    /* Headers are padded so that the data is aligned, but other writers need not have done so. */
+    size_t offset = h.data_offset;
+    if (offset % SBI_ALIGNMENT) {
+        memmove(*memory, (unsigned char *)*memory + offset, h.data_size);
+        offset = 0;
+    }
+    *view = sbi_npy_header_view(&h, (unsigned char *)*memory + offset);
     return SBI_OK;
+}
+
+typedef struct shape_text {
+    char text[160];
+} shape_text;
+
+/* "f4 [3, 4]" */
+static shape_text describe(int32_t dtype, int32_t ndim, const int64_t *shape)
+{
+    static const char *const names[] = {"?", "f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"};
+    shape_text out;
+    int used = snprintf(out.text, sizeof out.text, "%s [", names[dtype >= SBI_F16 && dtype <= SBI_U64 ? dtype : 0]);
+    for (int i = 0; i < ndim && used < (int)sizeof out.text; i++)
+        used += snprintf(out.text + used, sizeof out.text - (size_t)used, "%s%lld", i ? ", " : "", (long long)shape[i]);
+    if (used < (int)sizeof out.text) snprintf(out.text + used, sizeof out.text - (size_t)used, "]");
+    return out;
 }
 
 sbi_status sbi_npz_read_into(const sbi_npz *npz, const char *name, int32_t dtype, int32_t ndim, const int64_t *shape,
@@ -296,14 +357,22 @@ sbi_status sbi_npz_read_into(const sbi_npz *npz, const char *name, int32_t dtype
     sbi_array view;
     void *memory;
     SBI_TRY(sbi_npz_read(npz, name, &view, &memory));
-    int fits = view.dtype == dtype && view.ndim == ndim;
+    int same = view.dtype == dtype && view.ndim == ndim, ordered = 1;
     size_t size = sbi_dtype_size(dtype);
-    for (int i = ndim - 1; i >= 0 && fits; i--) {
-        fits = view.shape[i] == shape[i] && (view.shape[i] <= 1 || view.strides[i] == (int64_t)size);
-        size *= (size_t)shape[i];
+    for (int i = ndim - 1; i >= 0 && same; i--) {
+        same = view.shape[i] == shape[i];
+        ordered = ordered && (shape[i] <= 1 || view.strides[i] == (int64_t)size);
+        size *= (size_t)shape[i]; /* the array is in memory: it does not overflow */
     }
-    if (fits) memcpy(out, view.data, size);
+    sbi_status status = SBI_OK;
+    if (!same) {
+        shape_text found = describe(view.dtype, view.ndim, view.shape), wanted = describe(dtype, ndim, shape);
+        status = sbi_fail(SBI_ERR_SHAPE, "%s: %s.npy: %s expected, %s found", npz->path, name, wanted.text, found.text);
+    } else if (size && !ordered) {
+        status = sbi_fail(SBI_ERR_SHAPE, "%s: %s.npy is in Fortran order", npz->path, name);
+    } else if (size) {
+        memcpy(out, view.data, size);
+    }
     sbi_free(npz->ctx, memory);
-    if (fits) return SBI_OK;
-    return sbi_fail(SBI_ERR_SHAPE, "%s: %s.npy has another type or shape than expected", npz->path, name);
+    return status;
 }

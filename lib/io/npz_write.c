@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/text.h"
 #include "io/npy.h"
 #include "io/npz.h"
 #include "io/zip_format.h"
@@ -26,6 +25,7 @@ struct sbi_npz_writer {
     char *path;
     sbi_file_writer *file;
     int32_t level;
+    sbi_status failed; /* the first failure: half a member must not be committed */
     member *members;
     size_t count, capacity;
     unsigned char block[BLOCK];
@@ -59,13 +59,22 @@ fail:
     return status;
 }
 
+/* Bit 11: the name is UTF-8. */
+static uint64_t flags_of(const member *m)
+{
+    for (const char *c = m->name; *c; c++) {
+        if (*c & 0x80) return 1u << 11;
+    }
+    return 0;
+}
+
 /* The local header. Its sizes stand in a zip64 field of fixed place, so that they can be patched once they are known. */
 static size_t local_header(unsigned char *p, const member *m, int32_t level)
 {
     size_t length = strlen(m->name);
     zip_put(p, 4, ZIP_LOCAL);
     zip_put(p + 4, 2, 45);
-    zip_put(p + 6, 2, 0);
+    zip_put(p + 6, 2, flags_of(m));
     zip_put(p + 8, 2, level ? ZIP_DEFLATE : ZIP_STORE);
     zip_put(p + 10, 2, 0);
     zip_put(p + 12, 2, ZIP_DATE);
@@ -109,7 +118,7 @@ static sbi_status put_content(sbi_npz_writer *w, member *m, z_stream *z, const v
     m->size += size;
     do {
         uInt part = size > (1u << 30) ? 1u << 30 : (uInt)size;
-        m->crc = (uint32_t)crc32(m->crc, p, part);
+        if (part) m->crc = (uint32_t)crc32(m->crc, p, part); /* of NULL it would start anew */
         size -= part;
         if (!w->level) {
             SBI_TRY(sbi_file_writer_write(w->file, p, part));
@@ -143,8 +152,8 @@ static void zip_free(voidpf ctx, voidpf memory)
     sbi_free(ctx, memory);
 }
 
-static sbi_status write_member(sbi_npz_writer *w, const char *name, const char *suffix, const void *head,
-                               size_t head_size, const void *data, size_t size)
+static sbi_status write_unguarded(sbi_npz_writer *w, const char *name, const char *suffix, const void *head,
+                                  size_t head_size, const void *data, size_t size)
 {
     SBI_TRY(add_member(w, name, suffix));
     member *m = &w->members[w->count - 1];
@@ -161,17 +170,28 @@ static sbi_status write_member(sbi_npz_writer *w, const char *name, const char *
     return sbi_file_writer_patch(w->file, m->offset, header, n);
 }
 
+static sbi_status write_member(sbi_npz_writer *w, const char *name, const char *suffix, const void *head,
+                               size_t head_size, const void *data, size_t size)
+{
+    if (w->failed != SBI_OK) return sbi_fail(w->failed, "%s: writing it failed before", w->path);
+    return w->failed = write_unguarded(w, name, suffix, head, head_size, data, size);
+}
+
 sbi_status sbi_npz_writer_add(sbi_npz_writer *w, const char *name, const sbi_array *array)
 {
     unsigned char header[SBI_NPY_HEADER_SIZE];
     SBI_TRY(sbi_npy_header_make(header, array->dtype, array->ndim, array->shape));
     size_t size = sbi_dtype_size(array->dtype);
-    for (int i = array->ndim - 1; i >= 0; i--) {
+    int empty = 0;
+    for (int i = array->ndim - 1; i >= 0; i--) empty |= array->shape[i] == 0;
+    for (int i = array->ndim - 1; i >= 0 && !empty; i--) {
         if (array->shape[i] > 1 && array->strides[i] != (int64_t)size)
             return sbi_fail(SBI_ERR_SHAPE, "%s: %s is not C-contiguous", w->path, name);
         if (array->shape[i] < 0 || __builtin_mul_overflow(size, (size_t)array->shape[i], &size))
             return sbi_fail(SBI_ERR_SHAPE, "%s: %s: the shape overflows", w->path, name);
     }
+    if (empty) size = 0;
+    SBI_REQUIRE(array->data || !size, "%s: %s: the array's data is NULL", w->path, name);
     return write_member(w, name, ".npy", header, sizeof header, array->data, size);
 }
 
@@ -191,6 +211,7 @@ static sbi_status write_directory(sbi_npz_writer *w)
         zip_put(p, 4, ZIP_CENTRAL);
         zip_put(p + 4, 2, 45);
         zip_put(p + 6, 2, 45);
+        zip_put(p + 8, 2, flags_of(m));
         zip_put(p + 10, 2, w->level ? ZIP_DEFLATE : ZIP_STORE);
         zip_put(p + 14, 2, ZIP_DATE);
         zip_put(p + 16, 4, m->crc);
@@ -232,7 +253,8 @@ static sbi_status write_directory(sbi_npz_writer *w)
 
 sbi_status sbi_npz_writer_commit(sbi_npz_writer *w)
 {
-    sbi_status status = write_directory(w);
+    sbi_status status = w->failed != SBI_OK ? sbi_fail(w->failed, "%s: not committed, since writing it failed", w->path)
+                                            : write_directory(w);
     if (status == SBI_OK) {
         status = sbi_file_writer_commit(w->file);
         w->file = NULL;
