@@ -52,6 +52,8 @@ sbi_status sbi_dataset_check_sides(const sbi_dataset *data);
 /* Rows [first, first + n) of a side, row-major f64 [n, d]. */
 void sbi_dataset_read_features(const sbi_dataset *data, int32_t side, int64_t first, int64_t n, double *out);
 void sbi_dataset_read_weights(const sbi_dataset *data, int32_t side, int64_t first, int64_t n, double *out);
+/* Column `feature` of all events of a side. */
+void sbi_dataset_read_column(const sbi_dataset *data, int32_t side, int64_t feature, double *out);
 /* The packed events for a kind of standardisation, made at first use and kept; owned by the dataset. */
 sbi_status sbi_dataset_pack_get(sbi_dataset *data, int32_t standardise, const sbi_dataset_pack **pack);
 /* Is event `index` of `side` kept apart? */

@@ -71,7 +71,7 @@ sbi_status sbi_rows_read_checked(const sbi_array *a, int64_t first, int64_t n, d
     return SBI_OK;
 }
 
-/* Calls `use` for the pieces of parts that make up [first, first + n) of a side. */
+/* Events [first, first + n) of a side, from all parts that have some; either output may be NULL. */
 static void read_parts(const sbi_dataset *data, int32_t side, int64_t first, int64_t n, double *features, double *weights)
 {
     for (size_t p = 0; p < data->n_parts; p++) {
@@ -98,6 +98,16 @@ void sbi_dataset_read_features(const sbi_dataset *data, int32_t side, int64_t fi
 void sbi_dataset_read_weights(const sbi_dataset *data, int32_t side, int64_t first, int64_t n, double *out)
 {
     read_parts(data, side, first, n, NULL, out);
+}
+
+void sbi_dataset_read_column(const sbi_dataset *data, int32_t side, int64_t feature, double *out)
+{
+    for (size_t p = 0; p < data->n_parts; p++) {
+        const sbi_dataset_part *part = &data->parts[p];
+        if (part->side != side) continue;
+        const sbi_array c = column_of(&part->features, feature);
+        sbi_column_read_f64(&c, 0, part->n, out + part->first);
+    }
 }
 
 /* ---- work over blocks of both sides ---- */

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Evaluating ensembles. */
+#include "ratio/ratio.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/options.h"
+#include "base/pool.h"
+#include "net/dataset.h"
+
+void sbi_ratio_options_init(sbi_ratio_options *options)
+{
+    if (!options) return;
+    const sbi_ratio_options defaults = SBI_RATIO_OPTIONS_INIT;
+    *options = defaults;
+}
+
+sbi_status sbi_ratio_options_read(sbi_ratio_options *known, const sbi_ratio_options *user)
+{
+    sbi_ratio_options_init(known);
+    SBI_TRY(sbi_options_read(known, sizeof *known, sizeof *known, user, "sbi_ratio_options"));
+    SBI_REQUIRE(known->output == SBI_RATIO_VALUE || known->output == SBI_RATIO_LOG,
+                "sbi_ratio_options.output is %d, expected SBI_RATIO_VALUE or SBI_RATIO_LOG", (int)known->output);
+    SBI_REQUIRE(known->dtype == SBI_F64 || known->dtype == SBI_F32 || (known->dtype == SBI_F16 && known->output == SBI_RATIO_LOG),
+                "sbi_ratio_options.dtype is %d, expected SBI_F64, SBI_F32, or SBI_F16 for logarithms", (int)known->dtype);
+    SBI_REQUIRE(known->reserved_ == 0, "sbi_ratio_options.reserved_ is %d, expected 0", (int)known->reserved_);
+    SBI_REQUIRE(known->correction > 0 && isfinite(known->correction),
+                "sbi_ratio_options.correction is %g, expected a positive number", known->correction);
+    return SBI_OK;
+}
+
+/* ---- combining ---- */
+
+static void sort_few(double *x, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        const double v = x[i];
+        size_t j = i;
+        for (; j > 0 && x[j - 1] > v; j--) x[j] = x[j - 1];
+        x[j] = v;
+    }
+}
+
+static double mean_of(const double *x, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += x[i];
+    return sum / (double)n;
+}
+
+static double deviation_of(const double *x, size_t n, double mean)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += (x[i] - mean) * (x[i] - mean);
+    return n > 1 ? sqrt(sum / (double)(n - 1)) : 0;
+}
+
+void sbi_ratio_combine(double *l, size_t members, int32_t combination, int32_t log_output, double *value, double *spread)
+{
+    double log_ratio = 0, ratio = 0;
+    const double mean_log = mean_of(l, members);
+    if (log_output && spread) *spread = deviation_of(l, members, mean_log);
+    if (combination == SBI_COMBINE_MEDIAN) {
+        sort_few(l, members);
+        log_ratio = 0.5 * (l[(members - 1) / 2] + l[members / 2]);
+    } else if (combination == SBI_COMBINE_MEAN_LOG) {
+        log_ratio = mean_log;
+    }
+    if (combination == SBI_COMBINE_MEAN_RATIO || (!log_output && spread)) {
+        /* Relative to the largest, so that the mean of large ratios does not overflow before its logarithm is taken. */
+        double top = l[0];
+        for (size_t m = 1; m < members; m++) top = l[m] > top ? l[m] : top;
+        for (size_t m = 0; m < members; m++) l[m] = exp(l[m] - top);
+        const double mean = mean_of(l, members);
+        if (!log_output && spread) *spread = exp(top) * deviation_of(l, members, mean);
+        if (combination == SBI_COMBINE_MEAN_RATIO) {
+            log_ratio = top + log(mean);
+            ratio = exp(top) * mean;
+        }
+    }
+    if (combination != SBI_COMBINE_MEAN_RATIO) ratio = exp(log_ratio);
+    *value = log_output ? log_ratio : ratio;
+}
+
+/* ---- storing ---- */
+
+uint16_t sbi_half_from_double(double value)
+{
+    const uint16_t sign = signbit(value) ? 0x8000 : 0;
+    const double a = fabs(value);
+    if (isnan(value)) return 0x7e00;
+    if (a >= 65520) return sign | 0x7c00;
+    int exponent;
+    frexp(a, &exponent); /* a = f 2^exponent with f in [1/2, 1) */
+    if (exponent < -13) exponent = -13;  /* subnormal numbers have the spacing of the smallest normal ones */
+    const double steps = nearbyint(ldexp(a, 11 - exponent)); /* at most 2048, which carries into the exponent */
+    const uint32_t bits = (uint32_t)steps + (uint32_t)(exponent + 13) * 1024u;
+    return (uint16_t)(sign | bits);
+}
+
+/* Stores out[index] = value; false if it does not fit. */
+static int store(void *out, int32_t dtype, int64_t index, double value)
+{
+    if (dtype == SBI_F64) {
+        ((double *)out)[index] = value;
+        return isfinite(value);
+    }
+    if (dtype == SBI_F32) {
+        const float f = (float)value;
+        ((float *)out)[index] = f;
+        return isfinite(f);
+    }
+    const uint16_t h = sbi_half_from_double(value);
+    ((uint16_t *)out)[index] = h;
+    return (h & 0x7c00) != 0x7c00;
+}
+
+/* ---- the loop over chunks ---- */
+
+typedef struct run {
+    const sbi_ratio_job *job;
+    sbi_device device;
+    double log_correction;
+    int64_t n;
+    atomic_llong next, done;
+} run;
+
+typedef struct scratch {
+    double *x;      /* [chunk, d] */
+    double *member; /* [members] */
+    float *logit;   /* [members, chunk] */
+    float *network;
+} scratch;
+
+static sbi_status store_row(const run *r, const scratch *s, int64_t row, int64_t i)
+{
+    const sbi_ratio_job *j = r->job;
+    const size_t members = j->ens->n;
+    int fits = 1;
+    for (size_t m = 0; m < members; m++) {
+        s->member[m] = (double)s->logit[m * SBI_EVALUATE_ROWS + (size_t)i] - r->log_correction;
+        if (j->members)
+            fits &= store(j->members, j->dtype, row * (int64_t)members + (int64_t)m, j->log ? s->member[m] : exp(s->member[m]));
+    }
+    double value, spread = 0;
+    sbi_ratio_combine(s->member, members, j->ens->combination, j->log, &value, j->spread ? &spread : NULL);
+    if (j->ratio) fits &= store(j->ratio, j->dtype, row, value);
+    if (j->spread) fits &= store(j->spread, j->dtype, row, spread);
+    if (!fits)
+        return sbi_fail(SBI_ERR_VALUE, "%s: row %" PRId64 ": the %s is %g with spread %g, too large for the output", j->name, row,
+                        j->log ? "log ratio" : "ratio", value, spread);
+    return SBI_OK;
+}
+
+static sbi_status run_chunks(run *r, const scratch *s)
+{
+    const sbi_ratio_job *j = r->job;
+    for (;;) {
+        const int64_t first = (int64_t)atomic_fetch_add(&r->next, SBI_EVALUATE_ROWS);
+        if (first >= r->n) return SBI_OK;
+        const int64_t rows = r->n - first < SBI_EVALUATE_ROWS ? r->n - first : SBI_EVALUATE_ROWS;
+        SBI_TRY(sbi_rows_read_checked(&j->features, first, rows, s->x, j->name));
+        for (size_t m = 0; m < j->ens->n; m++) {
+            SBI_TRY(sbi_check_cancel(j->ens->ctx, "evaluating ratios"));
+            SBI_TRY(sbi_network_logits(j->ens->networks[m], &r->device, s->x, rows, s->network,
+                                       s->logit + m * SBI_EVALUATE_ROWS));
+        }
+        for (int64_t i = 0; i < rows; i++) SBI_TRY(store_row(r, s, first + i, i));
+        if (j->report) {
+            const long long done = atomic_fetch_add(&r->done, rows) + rows;
+            sbi_progress(j->ens->ctx, "ratio", (double)done, (double)r->n, "%zu members", j->ens->n);
+        }
+    }
+}
+
+static sbi_status run_worker(void *arg, size_t index)
+{
+    (void)index;
+    run *r = arg;
+    const sbi_ensemble *ens = r->job->ens;
+    size_t most = 0;
+    for (size_t m = 0; m < ens->n; m++) {
+        const size_t size = sbi_network_scratch_size(&ens->networks[m]->mlp);
+        most = size > most ? size : most;
+    }
+    scratch s;
+    s.x = sbi_alloc_array(ens->ctx, (size_t)(r->job->features.shape[1] * SBI_EVALUATE_ROWS), sizeof *s.x);
+    s.member = sbi_alloc_array(ens->ctx, ens->n, sizeof *s.member);
+    s.logit = sbi_alloc_array(ens->ctx, ens->n, SBI_EVALUATE_ROWS * sizeof *s.logit);
+    s.network = sbi_alloc_array(ens->ctx, most, sizeof *s.network);
+    sbi_status status = s.x && s.member && s.logit && s.network ? run_chunks(r, &s) : SBI_ERR_NO_MEMORY;
+    sbi_free(ens->ctx, s.x);
+    sbi_free(ens->ctx, s.member);
+    sbi_free(ens->ctx, s.logit);
+    sbi_free(ens->ctx, s.network);
+    return status;
+}
+
+sbi_status sbi_ratio_run(const sbi_ratio_job *job)
+{
+    const sbi_ensemble *ens = job->ens;
+    const int64_t d = ens->networks[0]->mlp.size[0];
+    if (job->features.shape[1] != d)
+        return sbi_fail(SBI_ERR_SHAPE, "%s: %" PRId64 " columns, but the networks have %" PRId64 " inputs", job->name,
+                        job->features.shape[1], d);
+    run r = {.job = job, .log_correction = log(job->correction), .n = job->features.shape[0]};
+    SBI_TRY(sbi_device_open(&r.device, ens->ctx, "cpu"));
+    const size_t chunks = (size_t)((r.n + SBI_EVALUATE_ROWS - 1) / SBI_EVALUATE_ROWS);
+    size_t workers = sbi_parallel_workers(ens->ctx);
+    if (workers > chunks) workers = chunks;
+    sbi_status status = sbi_parallel_for(ens->ctx, workers, run_worker, &r);
+    sbi_device_close(&r.device);
+    return status;
+}
+
+sbi_status sbi_ratio_evaluate(const sbi_ensemble *ens, const sbi_array *features, double *ratio, double *spread,
+                              const sbi_ratio_options *options)
+{
+    SBI_REQUIRE(ens && features && ratio, "sbi_ratio_evaluate: ens, features or ratio is NULL");
+    sbi_ratio_options known;
+    SBI_TRY(sbi_ratio_options_read(&known, options));
+    sbi_ratio_job job = {
+        .ens = ens,
+        .name = "features",
+        .log = known.output == SBI_RATIO_LOG,
+        .dtype = SBI_F64,
+        .correction = known.correction,
+        .ratio = ratio,
+        .spread = spread,
+    };
+    SBI_TRY(sbi_features_view(features, &job.features, "features"));
+    return sbi_ratio_run(&job);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pieces of the ratio room that its files share. */
+#ifndef SBI_RATIO_RATIO_H
+#define SBI_RATIO_RATIO_H
+
+#include "net/network.h"
+#include "sbi/ratio.h"
+
+/* One evaluation of an ensemble: chunks of rows, shared out over threads. Outputs may be NULL. */
+typedef struct sbi_ratio_job {
+    const sbi_ensemble *ens;
+    sbi_array features; /* two-dimensional */
+    const char *name;   /* of the features, for messages */
+    int32_t log;        /* 1: ln r and what follows from it */
+    int32_t dtype;      /* of the outputs */
+    double correction;
+    void *ratio;   /* [n] */
+    void *spread;  /* [n] */
+    void *members; /* [n, members] */
+    int32_t report; /* 1: progress under the stage "ratio" */
+    int32_t reserved;
+} sbi_ratio_job;
+
+sbi_status sbi_ratio_run(const sbi_ratio_job *job);
+sbi_status sbi_ratio_options_read(sbi_ratio_options *known, const sbi_ratio_options *user);
+
+/* Combines member values l[m] = ln r_m (changed on return) into ln r or r, and their standard deviation. */
+void sbi_ratio_combine(double *l, size_t members, int32_t combination, int32_t log, double *value, double *spread);
+
+/* IEEE binary16, rounded to nearest even; overflow gives infinity. */
+uint16_t sbi_half_from_double(double value);
+
+#endif
