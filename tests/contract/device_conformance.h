@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every device must do, as a Check test case. To check a device: open it in `open`, and run the suite. */
+#ifndef TESTS_CONTRACT_DEVICE_CONFORMANCE_H
+#define TESTS_CONTRACT_DEVICE_CONFORMANCE_H
+
+#include <check.h>
+
+#include "device/device.h"
+
+typedef struct device_under_test {
+    const char *name;
+    sbi_status (*open)(sbi_device *out, sbi_context *ctx);
+    double tolerance; /* relative, of a sum of a thousand products of f32 */
+} device_under_test;
+
+/* Adds every case to the suite; `device` must live as long as the suite. */
+void device_conformance(Suite *suite, const device_under_test *device);
+
+#endif
