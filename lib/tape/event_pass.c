@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Values and gradients of the reductions of a pass, chunk by chunk: morphs first, then each reduction's narrow program forward
+ * and in reverse, then the gradient's dot products over the rows that the morphs left in cache. */
+#include "tape/event_pass.h"
+
+#include <string.h>
+
+sbi_narrow_rows sbi_chunk_narrow(const sbi_pass_task *task, const sbi_chunk_space *space, size_t reduction,
+                                 const sbi_chunk *chunk)
+{
+    const sbi_reduction *r = &task->pass->reductions[reduction];
+    const sbi_reduction_space *s = &space->reductions[reduction];
+    return (sbi_narrow_rows){
+        .ops = r->ops,
+        .n_ops = r->n_ops,
+        .n = chunk->n,
+        .order = task->want > SBI_WANT_GRADIENT ? 2 : task->want,
+        .value = s->value,
+        .aux = s->aux,
+        .adjoint = s->adjoint,
+        .tangent = s->tangent,
+        .adjoint_tangent = s->adjoint_tangent,
+        .weight = space->weight,
+    };
+}
+
+static void run_morphs(const sbi_pass_task *task, sbi_chunk_space *space, const sbi_chunk *chunk)
+{
+    const sbi_pass *pass = task->pass;
+    for (size_t p = 0; p < pass->n_morphs; p++) {
+        const sbi_morph *m = &task->tape->morphs[pass->morphs[p]];
+        const size_t first = pass->first_factor[p];
+        sbi_morph_job job = {.up = m->up, .down = m->down, .factors = task->factors + first, .n_factors = m->n};
+        job.log_stored = m->storage == SBI_MORPH_LOG;
+        job.order = task->want > SBI_WANT_GRADIENT ? 2 : task->want;
+        job.first = chunk->first;
+        job.valid = chunk->valid;
+        job.n = chunk->n;
+        job.row = pass->chunk;
+        job.y = space->y[p];
+        if (space->phi) job.phi = space->phi + first * pass->chunk;
+        if (space->chi) job.chi = space->chi + first * pass->chunk;
+        job.scratch = space->scratch;
+        task->kernels->morph(&job);
+    }
+}
+
+static void load_weights(const sbi_pass_task *task, sbi_chunk_space *space, const sbi_reduction *r, sbi_chunk *chunk)
+{
+    if (r->weights >= 0) {
+        task->kernels->load(space->weight, &task->tape->columns[r->weights].data, chunk->first, chunk->valid, chunk->n);
+    } else {
+        for (size_t e = 0; e < chunk->n; e++)
+            space->weight[e] = e < chunk->valid ? 1.0 : 0.0;
+    }
+    chunk->masked = 0;
+    for (size_t e = 0; e < chunk->n; e++)
+        chunk->masked |= space->weight[e] == 0.0;
+}
+
+void sbi_chunk_factor_dots(const sbi_pass_task *task, size_t reduction, size_t p, const double *const *x, const size_t *ox,
+                           size_t nx, const double *rows, size_t n, double *out)
+{
+    enum { BLOCK = 96 };
+    const sbi_pass *pass = task->pass;
+    const sbi_reduction *r = &pass->reductions[reduction];
+    const size_t first = pass->first_factor[r->morphs[p]], factors = pass->first_factor[r->morphs[p] + 1] - first;
+    const double *y[BLOCK];
+    size_t oy[BLOCK];
+    for (size_t k = 0; k < factors; k += BLOCK) {
+        const size_t block = factors - k < BLOCK ? factors - k : BLOCK;
+        for (size_t i = 0; i < block; i++) {
+            y[i] = rows + (first + k + i) * pass->chunk;
+            oy[i] = (size_t)r->morph_inputs[p][k + i];
+        }
+        sbi_dot_job job = {.x = x, .y = y, .nx = nx, .ny = block, .terms = 1, .n = n, .ox = ox, .oy = oy, .out = out};
+        task->kernels->dots(&job);
+    }
+}
+
+/* d(sum)/d(inputs): scalars by row sums, alphas by dot products of a = y dR/dy with phi = g'/g. */
+static void add_gradient(const sbi_pass_task *task, sbi_chunk_space *space, size_t j, const sbi_chunk *chunk, double *out)
+{
+    const sbi_tape_kernels *kernels = task->kernels;
+    const sbi_reduction *r = &task->pass->reductions[j];
+    sbi_reduction_space *s = &space->reductions[j];
+    const size_t n = chunk->n, zero = 0;
+    const sbi_narrow_rows rows = sbi_chunk_narrow(task, space, j, chunk);
+    for (size_t v = 0; v < r->n_slots; v++)
+        if (r->slot_active[v]) memset(s->adjoint[v], 0, n * sizeof(double));
+    if (r->slot_active[r->root]) memcpy(s->adjoint[r->root], space->weight, n * sizeof(double));
+    kernels->reverse(&rows);
+    for (size_t p = 0; p < r->n_morphs; p++) {
+        if (!r->slot_active[p]) { /* all alphas constant */
+            memset(s->scaled[p], 0, n * sizeof(double));
+            continue;
+        }
+        if (chunk->masked) kernels->mask(s->adjoint[p], space->weight, n);
+        kernels->product(s->scaled[p], s->adjoint[p], s->value[p], n);
+        if (chunk->masked) kernels->mask(s->scaled[p], space->weight, n);
+        const double *x = s->scaled[p];
+        sbi_chunk_factor_dots(task, j, p, &x, &zero, 1, space->phi, n, out + task->reductions[j].gradient);
+    }
+    for (size_t q = 0; q < r->n_scalars; q++) {
+        double *adjoint = s->adjoint[r->n_morphs + q];
+        if (chunk->masked) kernels->mask(adjoint, space->weight, n);
+        const double *x = adjoint, *ones = space->ones;
+        const size_t offset = task->reductions[j].gradient + (size_t)r->scalar_inputs[q];
+        sbi_dot_job job = {.x = &x, .y = &ones, .nx = 1, .ny = 1, .terms = 1, .n = n, .ox = &offset, .oy = &zero, .out = out};
+        kernels->dots(&job);
+    }
+}
+
+static sbi_status domain_error(const sbi_pass_task *task, const sbi_reduction *r, const sbi_narrow_faults *faults,
+                               int64_t first)
+{
+    char params[200];
+    const sbi_narrow_op *op = &r->ops[faults->domain_op];
+    sbi_node_params(task->tape, op->node, params, sizeof params);
+    const char *what = op->op == SBI_NARROW_DIV     ? "division by zero"
+                       : op->op == SBI_NARROW_POWER ? "negative power of zero"
+                                                    : "square root without value or derivative";
+    return sbi_fail(SBI_ERR_DOMAIN, "node %d (%s of %s), event %lld of \"%s\": %s", op->node, sbi_node_name(op->op), params,
+                    (long long)(first + faults->domain_event), task->tape->event_sets[task->pass->events].name, what);
+}
+
+static sbi_status run_reduction(const sbi_pass_task *task, sbi_chunk_space *space, size_t j, sbi_chunk *chunk,
+                                sbi_partial *out)
+{
+    const sbi_reduction *r = &task->pass->reductions[j];
+    sbi_reduction_space *s = &space->reductions[j];
+    load_weights(task, space, r, chunk);
+    for (size_t c = 0; c < r->n_columns; c++)
+        task->kernels->load(s->value[r->n_morphs + r->n_scalars + r->n_fixed + c],
+                            &task->tape->columns[r->columns[c]].data, chunk->first, chunk->valid, chunk->n);
+    const sbi_narrow_rows rows = sbi_chunk_narrow(task, space, j, chunk);
+    sbi_narrow_faults faults = {.first_bad = -1, .domain_op = -1};
+    task->kernels->forward(&rows, &faults);
+    if (faults.domain_op >= 0) return domain_error(task, r, &faults, chunk->first);
+    if (faults.bad_events) {
+        out->bad_events += faults.bad_events;
+        if (out->first_bad < 0 || out->first_bad > chunk->first + faults.first_bad)
+            out->first_bad = chunk->first + faults.first_bad;
+    }
+    out->data[task->reductions[j].value] += task->kernels->weighted_sum(space->weight, s->value[r->root], chunk->n);
+    if (task->want == SBI_WANT_VALUE) return SBI_OK;
+    add_gradient(task, space, j, chunk, out->data);
+    if (task->want == SBI_WANT_HVP) sbi_chunk_hvp(task, space, j, chunk, out->data);
+    if (task->want == SBI_WANT_HESSIAN) sbi_chunk_hessian(task, space, j, chunk, out->data);
+    return SBI_OK;
+}
+
+sbi_status sbi_pass_leaf(const sbi_pass_task *task, sbi_chunk_space *space, size_t leaf, sbi_partial *out)
+{
+    const sbi_pass *pass = task->pass;
+    const int64_t first = (int64_t)leaf * SBI_TAPE_LEAF;
+    const int64_t last = pass->n_events - first < SBI_TAPE_LEAF ? pass->n_events : first + SBI_TAPE_LEAF;
+    for (int64_t at = first; at < last; at += (int64_t)pass->chunk) {
+        sbi_chunk chunk = {.first = at};
+        const int64_t end = first + SBI_TAPE_LEAF - at;
+        const size_t rows = end < (int64_t)pass->chunk ? (size_t)end : pass->chunk;
+        chunk.valid = last - at < (int64_t)rows ? (size_t)(last - at) : rows;
+        chunk.n = (chunk.valid + SBI_ROW_QUANTUM - 1) / SBI_ROW_QUANTUM * SBI_ROW_QUANTUM;
+        run_morphs(task, space, &chunk);
+        for (size_t j = 0; j < pass->n_reductions; j++)
+            SBI_TRY(run_reduction(task, space, j, &chunk, out));
+    }
+    return SBI_OK;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One streaming pass over an event set: values, gradients and second-order sums of its reductions. */
+#ifndef SBI_TAPE_EVENT_PASS_H
+#define SBI_TAPE_EVENT_PASS_H
+
+#include "tape/partial.h"
+#include "tape/program.h"
+
+enum { SBI_WANT_VALUE, SBI_WANT_GRADIENT, SBI_WANT_HVP, SBI_WANT_HESSIAN };
+
+/* What a pass computes for one reduction in this evaluation; offsets are into the partial sums. */
+typedef struct sbi_reduction_task {
+    const double *tangents; /* HVP: [m, n_inputs] */
+    const int32_t *row_of;  /* Hessian: [n_inputs] which row of the result, -1: not wanted */
+    size_t n_rows;
+    size_t value;
+    size_t gradient; /* [n_inputs] */
+    size_t diagonal; /* HVP: [n_alphas], sum_i a_i chi_i */
+    size_t hvp;      /* [m, n_inputs], without the diagonal's part */
+    /* [n_rows, n_inputs]: the pair (a, b), a <= b, is at row_of[a], b, or, where row a is not wanted, at row_of[b], a */
+    size_t hessian;
+} sbi_reduction_task;
+
+typedef struct sbi_pass_task {
+    const sbi_tape *tape;
+    const sbi_pass *pass;
+    const sbi_tape_kernels *kernels;
+    int want;
+    size_t m;                        /* HVP: tangents */
+    const double *scalars;           /* values, by node */
+    const sbi_morph_factor *factors; /* of all morphs of the pass */
+    const sbi_reduction_task *reductions;
+    size_t partial; /* doubles in a partial sum */
+} sbi_pass_task;
+
+/* Working memory of one thread for one reduction: rows by slot. */
+typedef struct sbi_reduction_space {
+    double **value, **adjoint, **tangent, **adjoint_tangent; /* [n_slots] */
+    double **aux;                                            /* [n_aux] */
+    double **scaled;    /* [n_morphs] a = y dR/dy */
+    double **coupling;  /* [n_morphs, n_morphs] y_p M_pq y_q + delta_pq a_p */
+    double **mixed;     /* [n_scalars, n_morphs] M_qp y_p */
+    double *sums;       /* [max(n_scalars, 1), n_alphas] */
+    const double **phi; /* [n_morphs, n_alphas] rows, NULL where a morph has not that alpha */
+    const double **pair_x, **pair_y; /* tables for dots(), [n_morphs, n_alphas] each */
+    size_t *offset_x, *offset_y;     /* [n_alphas] */
+    int32_t *index_x, *index_y;      /* [n_alphas] */
+    double **outputs;                /* [m or n_morphs] row pointers */
+    double *factors;                 /* HVP: [m, largest number of factors] */
+} sbi_reduction_space;
+
+typedef struct sbi_chunk_space {
+    double **y;      /* [morphs of the pass] */
+    double *phi;     /* [factors, chunk] */
+    double *chi;     /* [factors, chunk] */
+    double *t;       /* Hessian: [morphs, alphas, chunk] of one reduction */
+    double *tangents; /* HVP: [m block, morphs, chunk] */
+    double *scratch; /* of the morph kernel */
+    double *weight, *ones, *zeros;
+    sbi_reduction_space *reductions;
+} sbi_chunk_space;
+
+/* HVP: tangents that go through the narrow part together. */
+#define SBI_TANGENT_BLOCK 8
+
+/* Lays the space out over `memory` and returns the bytes it takes; with memory NULL it only counts. Afterwards, once a pass,
+ * sbi_chunk_space_prepare() fills in what does not change from chunk to chunk. */
+size_t sbi_chunk_space_layout(const sbi_pass_task *task, void *memory, sbi_chunk_space *space);
+void sbi_chunk_space_prepare(const sbi_pass_task *task, sbi_chunk_space *space);
+
+/* The events of one chunk. */
+typedef struct sbi_chunk {
+    int64_t first;
+    size_t valid, n;
+    int masked; /* some weights are zero, padding included */
+} sbi_chunk;
+
+/* Computes leaf `leaf` of a pass into `out`. */
+sbi_status sbi_pass_leaf(const sbi_pass_task *task, sbi_chunk_space *space, size_t leaf, sbi_partial *out);
+
+/* Second-order sums of a chunk whose values and adjoints are there. */
+void sbi_chunk_hvp(const sbi_pass_task *task, sbi_chunk_space *space, size_t reduction, const sbi_chunk *chunk, double *out);
+void sbi_chunk_hessian(const sbi_pass_task *task, sbi_chunk_space *space, size_t reduction, const sbi_chunk *chunk,
+                       double *out);
+/* out[ox[i] + input(k)] += sum_e x[i][e] rows[k][e] over the factors k of the reduction's morph p; rows is phi or chi. */
+void sbi_chunk_factor_dots(const sbi_pass_task *task, size_t reduction, size_t p, const double *const *x, const size_t *ox,
+                           size_t nx, const double *rows, size_t n, double *out);
+/* The rows of a reduction in the kernels' form. */
+sbi_narrow_rows sbi_chunk_narrow(const sbi_pass_task *task, const sbi_chunk_space *space, size_t reduction,
+                                 const sbi_chunk *chunk);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of event-level kernels, one for each instruction set, and what they work on.
+ *
+ * A *row* is one double for each event of a chunk, SBI_ALIGNMENT-aligned; its length n is a multiple of SBI_ROW_QUANTUM.
+ * Beyond the events that exist a row holds finite padding, and the weight row holds zeros.
+ *
+ * Every output element is computed by a fixed sequence of operations that depends neither on the block or tile in which it is
+ * computed nor on what is computed beside it; this is what makes Hessian rows equal to the full Hessian bit for bit.
+ */
+#ifndef SBI_TAPE_KERNELS_KERNELS_H
+#define SBI_TAPE_KERNELS_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/isa.h"
+
+#define SBI_ROW_QUANTUM 16
+
+/* Events of a leaf: the unit of scheduling and of summation. Part of the definition of results: see docs/tape.md. */
+#define SBI_TAPE_LEAF 2048
+
+/* Ranges of |ln| in a leaf of a column, which decide how e^x is computed there. */
+enum { SBI_RANGE_SMALL, SBI_RANGE_MEDIUM, SBI_RANGE_FULL };
+
+/* A borrowed column. */
+typedef struct sbi_tape_column_data {
+    const char *data;
+    int64_t stride; /* bytes */
+    int32_t dtype;
+    int32_t contiguous;
+    const uint8_t *range; /* [leaves], columns of logarithms only */
+} sbi_tape_column_data;
+
+/* How one factor of a morph is computed at the alpha of this evaluation. */
+enum { SBI_FACTOR_POLYNOMIAL, SBI_FACTOR_UP, SBI_FACTOR_DOWN };
+typedef struct sbi_morph_factor {
+    int32_t mode;
+    int32_t reserved_;
+    double alpha;
+    /* polynomial: coefficients of (u-1, u ln u, u ln^2 u, d-1, d ln d, d ln^2 d) in g - 1, g', g'' */
+    double c[3][6];
+} sbi_morph_factor;
+
+#define SBI_MORPH_SCRATCH_ROWS 9
+/* y = prod_k g_k; phi[k] = g'_k / g_k; chi[k] = g''_k / g_k - phi_k^2. */
+typedef struct sbi_morph_job {
+    const sbi_tape_column_data *up, *down; /* [n_factors] */
+    const sbi_morph_factor *factors;       /* [n_factors] */
+    size_t n_factors;
+    int32_t log_stored;
+    int32_t order;    /* 0: y; 1: and phi; 2: and chi */
+    int64_t first;    /* first event of the chunk */
+    size_t valid, n;  /* events that exist; row length */
+    size_t row;       /* distance between rows of phi and chi */
+    double *y, *phi, *chi;
+    double *scratch;  /* [SBI_MORPH_SCRATCH_ROWS, row] */
+} sbi_morph_job;
+
+/* Event-wise operations outside the morphs. */
+enum {
+    SBI_NARROW_ADD,
+    SBI_NARROW_SUB,
+    SBI_NARROW_MUL,
+    SBI_NARROW_DIV,
+    SBI_NARROW_NEG,
+    SBI_NARROW_SQUARE, /* from here on unary with f' and f'' kept as rows */
+    SBI_NARROW_EXP,
+    SBI_NARROW_EXPM1,
+    SBI_NARROW_LOG,
+    SBI_NARROW_LOG1P,
+    SBI_NARROW_SQRT,
+    SBI_NARROW_TANH,
+    SBI_NARROW_LOGISTIC,
+    SBI_NARROW_SOFTPLUS,
+    SBI_NARROW_POWER
+};
+typedef struct sbi_narrow_op {
+    int32_t op;
+    int32_t out, a, b;          /* slots */
+    int32_t aux;                /* first of its two auxiliary rows: f', f'' (unary) or 1/b (division) */
+    int32_t power;              /* exponent of SBI_NARROW_POWER */
+    int32_t active_a, active_b; /* whether the operand depends on a parameter */
+    int32_t node;               /* tape node, for messages */
+    int32_t reserved_;
+} sbi_narrow_op;
+
+/* What went wrong in a chunk; event indexes count from the chunk's first. */
+typedef struct sbi_narrow_faults {
+    int64_t bad_events; /* logarithms of arguments that are not positive and finite, at non-zero weight */
+    int64_t first_bad;  /* -1: none */
+    int64_t domain_event;
+    int32_t domain_op; /* index of the operation without value or derivative; -1: none */
+    int32_t reserved_;
+} sbi_narrow_faults;
+
+typedef struct sbi_narrow_rows {
+    const sbi_narrow_op *ops;
+    size_t n_ops;
+    size_t n;
+    int32_t order;        /* derivatives wanted: 0, 1, 2 */
+    double *const *value; /* by slot */
+    double *const *aux;
+    double *const *adjoint;         /* by slot; rows of active slots */
+    double *const *tangent;         /* by slot */
+    double *const *adjoint_tangent; /* by slot */
+    const double *weight;
+} sbi_narrow_rows;
+
+/* out[ox[i] + oy[j]] += sum over terms t, then events e, of x[t * nx + i][e] * y[t * ny + j][e], for the pairs with
+ * ix[i] <= iy[j] (all pairs where ix is NULL). */
+typedef struct sbi_dot_job {
+    const double *const *x;
+    const double *const *y;
+    size_t nx, ny, terms, n;
+    const size_t *ox, *oy;
+    const int32_t *ix, *iy;
+    double *out;
+} sbi_dot_job;
+
+typedef struct sbi_tape_kernels {
+    /* `valid` elements from `first` on as doubles, then padding zeros up to n. */
+    void (*load)(double *out, const sbi_tape_column_data *column, int64_t first, size_t valid, size_t n);
+    void (*morph)(const sbi_morph_job *job);
+    void (*forward)(const sbi_narrow_rows *rows, sbi_narrow_faults *faults);
+    void (*reverse)(const sbi_narrow_rows *rows);
+    void (*tangent)(const sbi_narrow_rows *rows);
+    void (*reverse_tangent)(const sbi_narrow_rows *rows);
+    /* Sum of weight * x over events with weight != 0. */
+    double (*weighted_sum)(const double *weight, const double *x, size_t n);
+    /* row = 0 where weight = 0. */
+    void (*mask)(double *row, const double *weight, size_t n);
+    /* out = a b, and out = a b + c d. */
+    void (*product)(double *out, const double *a, const double *b, size_t n);
+    void (*product2)(double *out, const double *a, const double *b, const double *c, const double *d, size_t n);
+    void (*dots)(const sbi_dot_job *job);
+    /* out[j] = sum_k factors[j * n_rows + k] rows[k] for j < m. */
+    void (*combine)(double *const *out, const double *factors, const double *const *rows, size_t n_rows, size_t m,
+                    size_t n);
+    /* out[p] = sum_q m[p * w + q] rows[q] for p < w; a NULL in m or rows stands for zeros. */
+    void (*mix)(double *const *out, const double *const *m, const double *const *rows, size_t w, size_t n);
+    /* y = f(x) for SBI_NARROW_EXP, EXPM1, LOG, LOG1P: for the accuracy tests. */
+    void (*function)(int32_t op, double *y, const double *x, size_t n);
+} sbi_tape_kernels;
+
+/* The kernels of an instruction set; NULL where this processor or build lacks it. */
+const sbi_tape_kernels *sbi_tape_kernels_for(sbi_isa isa);
+
+#endif

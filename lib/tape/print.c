@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tape as text. */
+#include "base/text.h"
+#include "tape/record.h"
+
+static void print_node(const sbi_tape *tape, size_t v, sbi_text *text)
+{
+    const sbi_node *node = &tape->nodes[v];
+    sbi_text_addf(text, "%%%zu = ", v);
+    switch (node->op) {
+    case SBI_NODE_PARAM: sbi_text_addf(text, "param %s", tape->param_names[node->payload]); break;
+    case SBI_NODE_CONSTANT: sbi_text_addf(text, "constant %.17g", node->value); break;
+    case SBI_NODE_COLUMN: sbi_text_addf(text, "column %s", tape->columns[node->payload].name); break;
+    case SBI_NODE_MORPH: {
+        const sbi_morph *m = &tape->morphs[node->payload];
+        sbi_text_addf(text, "morph code %d %s (", m->code, m->storage == SBI_MORPH_LOG ? "log" : "ratio");
+        for (size_t k = 0; k < m->n; k++)
+            sbi_text_addf(text, "%s%%%d", k ? " " : "", m->alphas[k]);
+        sbi_text_addf(text, ")");
+        break;
+    }
+    case SBI_NODE_SUM:
+        sbi_text_addf(text, "sum %%%d", node->a);
+        if (node->b >= 0) sbi_text_addf(text, " weighted by %%%d", node->b);
+        break;
+    case SBI_NODE_INTERP: {
+        const sbi_interpolation *i = &tape->interpolations[node->payload];
+        sbi_text_addf(text, "interp code %d up %.17g down %.17g %%%d", i->code, i->up, i->down, node->a);
+        break;
+    }
+    default:
+        sbi_text_addf(text, "%s %%%d", sbi_node_name(node->op), node->a);
+        if (node->b >= 0) sbi_text_addf(text, " %%%d", node->b);
+        if (node->op == SBI_NARROW_POWER) sbi_text_addf(text, " exponent %d", node->payload);
+        break;
+    }
+    if (node->events >= 0) sbi_text_addf(text, "  [%s]", tape->event_sets[node->events].name);
+    sbi_text_addf(text, "\n");
+}
+
+sbi_status sbi_tape_print(const sbi_tape *tape, char **text)
+{
+    SBI_REQUIRE(text, "sbi_tape_print: text is NULL");
+    *text = NULL;
+    SBI_REQUIRE(tape, "sbi_tape_print: tape is NULL");
+    sbi_text t;
+    sbi_text_init(&t, tape->ctx);
+    for (size_t i = 0; i < tape->n_event_sets; i++)
+        sbi_text_addf(&t, "events %s: %lld\n", tape->event_sets[i].name, (long long)tape->event_sets[i].n);
+    for (size_t v = 0; v < tape->n_nodes; v++)
+        print_node(tape, v, &t);
+    sbi_text_addf(&t, "%zu nodes, %zu parameters\n", tape->n_nodes, tape->n_params);
+    if (t.status != SBI_OK) {
+        sbi_status status = t.status;
+        sbi_text_clear(&t);
+        return status;
+    }
+    *text = t.data;
+    return SBI_OK;
+}
+
+void sbi_tape_print_free(const sbi_tape *tape, char *text)
+{
+    if (tape) sbi_free(tape->ctx, text);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a tape records. Nodes lie in one array in the order of recording, so operands always come before their users. */
+#ifndef SBI_TAPE_RECORD_H
+#define SBI_TAPE_RECORD_H
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "sbi/tape.h"
+#include "tape/kernels/kernels.h"
+
+/* Node kinds; numbers below 100 are the SBI_NARROW_* operations, event-wise or scalar. */
+enum {
+    SBI_NODE_PARAM = 100, /* payload: parameter */
+    SBI_NODE_CONSTANT,    /* value */
+    SBI_NODE_COLUMN,      /* payload: column */
+    SBI_NODE_MORPH,       /* payload: morph */
+    SBI_NODE_SUM,         /* a: event-wise; b: weights or -1 */
+    SBI_NODE_INTERP       /* a: alpha; payload: interpolation */
+};
+
+typedef struct sbi_node {
+    int32_t op;
+    int32_t a, b;    /* operands or -1 */
+    int32_t events;  /* event set, or -1 for a scalar */
+    int32_t stage;   /* how many reductions lie one below the other under this node */
+    int32_t active;  /* depends on a parameter */
+    int32_t payload; /* index by kind; exponent of SBI_NARROW_POWER */
+    int32_t reserved_;
+    double value;
+} sbi_node;
+
+typedef struct sbi_event_set {
+    char *name;
+    int64_t n;
+} sbi_event_set;
+
+typedef struct sbi_column {
+    sbi_tape_column_data data;
+    char *name;
+} sbi_column;
+
+typedef struct sbi_morph {
+    size_t n;
+    int32_t code, storage;
+    int32_t *alphas;                  /* [n] scalar nodes */
+    sbi_tape_column_data *up, *down;  /* [n] */
+    uint8_t *ranges;                  /* what the columns' `range` point into */
+} sbi_morph;
+
+typedef struct sbi_interpolation {
+    double up, down;
+    int32_t code;
+    int32_t reserved_;
+} sbi_interpolation;
+
+struct sbi_program;
+
+struct sbi_tape {
+    sbi_context *ctx;
+    sbi_node *nodes;
+    char **param_names;
+    int32_t *param_nodes;
+    int32_t *param_hash; /* open addressing: parameter + 1, 0 for empty */
+    sbi_event_set *event_sets;
+    sbi_column *columns;
+    sbi_morph *morphs;
+    sbi_interpolation *interpolations;
+    size_t n_nodes, n_params, n_event_sets, n_columns, n_morphs, n_interpolations;
+    size_t cap_nodes, cap_params, cap_event_sets, cap_columns, cap_morphs, cap_interpolations, cap_hash;
+    sbi_status status; /* first recording failure, with its message */
+    char message[SBI_ERROR_MESSAGE_SIZE];
+    struct sbi_program *program; /* once sealed */
+};
+
+/* Grows *items (of `size` bytes each) to hold one more than n; the tape's first failure is kept. */
+sbi_status sbi_tape_reserve(sbi_tape *tape, void **items, size_t *capacity, size_t n, size_t size);
+
+/* Makes a failure sticky; returns SBI_VAR_INVALID. */
+sbi_var sbi_tape_failed(sbi_tape *tape, sbi_status status);
+/* False, with the failure noted, if the tape cannot record or a node is not one of its. */
+int sbi_tape_recording(sbi_tape *tape, const char *function);
+int sbi_tape_operand(sbi_tape *tape, sbi_var v, const char *function);
+/* Appends a node. */
+sbi_var sbi_tape_append(sbi_tape *tape, const sbi_node *node);
+
+/* SBI_OK if `column` fits event set `events`; fills in the borrowed form. */
+sbi_status sbi_column_bind(sbi_tape *tape, sbi_events events, const sbi_array *column, const char *name,
+                           sbi_tape_column_data *out);
+/* Every entry finite; positive too where `positive`. `range`, if not NULL, receives the ranges of the leaves. Runs on the
+ * context's threads and names the first bad row. */
+sbi_status sbi_column_validate(sbi_tape *tape, int64_t n, const sbi_tape_column_data *column, int positive,
+                               uint8_t *range, const char *name);
+
+/* The name of an operation, "mul"; and the parameters below a node for messages: "mu, JES". */
+const char *sbi_node_name(int32_t op);
+void sbi_node_params(const sbi_tape *tape, int32_t node, char *text, size_t size);
+
+#endif

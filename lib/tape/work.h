@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A workspace: what one evaluation at a time needs beside the tape. */
+#ifndef SBI_TAPE_WORK_H
+#define SBI_TAPE_WORK_H
+
+#include "tape/event_pass.h"
+#include "tape/scalar.h"
+
+/* What an evaluation learnt about a reduction. */
+typedef struct sbi_reduction_result {
+    double *gradient; /* [n_inputs] */
+    double *hvp;      /* [m, n_inputs] */
+    double *hessian;  /* [n_rows, n_inputs], laid out as in sbi_reduction_task */
+    int32_t *row_of;  /* [n_inputs] */
+    size_t n_rows;
+} sbi_reduction_result;
+
+struct sbi_tape_work {
+    const sbi_tape *tape;
+    const sbi_program *program;
+    sbi_context *ctx;
+    const sbi_tape_kernels *kernels;
+    size_t workers;
+    void **scratch; /* [workers] */
+    size_t scratch_size;
+    double *values, *adjoints;       /* [n_nodes], scalars only */
+    sbi_partials_scalar *partials;   /* [n_scalars] of the program */
+    double *tangents, *adjoint_tangents; /* HVP: [n_nodes, m] */
+    double *dx;                      /* HVP: inputs' tangents of the reductions of one pass */
+    size_t tangents_m;
+    double *jacobian;                /* Hessian: by support */
+    sbi_morph_factor *factors;       /* of the largest pass */
+    sbi_reduction_task *tasks;       /* of the largest pass */
+    sbi_reduction_result *results;   /* [n_reductions] */
+    sbi_tape_info info;
+    int64_t bad_in_stage;
+};
+
+/* Chooses other kernels than the processor's best; for tests. */
+void sbi_tape_work_set_kernels(sbi_tape_work *work, const sbi_tape_kernels *kernels);
+
+/* What an evaluation wants: for HVP V and m, for Hessian rows the range. */
+typedef struct sbi_request {
+    int want;
+    const double *V;
+    size_t m;
+    size_t first, count;
+} sbi_request;
+
+/* All stages: scalars forward and event passes. *bad tells that a logarithm's argument was not positive somewhere; then nothing
+ * after that stage has been computed. */
+sbi_status sbi_work_forward(sbi_tape_work *work, const double *theta, const sbi_request *request, int *bad);
+/* Adjoints of all scalars, and the gradient. */
+void sbi_work_reverse(sbi_tape_work *work, double *gradient);
+/* HVP: adjoint tangents after sbi_work_reverse(). */
+void sbi_work_reverse_tangents(sbi_tape_work *work, size_t m, double *HV);
+/* Rows of the Hessian after sbi_work_reverse(). */
+sbi_status sbi_work_hessian_rows(sbi_tape_work *work, size_t first, size_t count, double *rows);
+
+#endif
