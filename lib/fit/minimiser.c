@@ -106,6 +106,29 @@ static int move_bounds(sbi_minimiser *w, double *x)
     return moved;
 }
 
+/* Whether the point stands on a bound that was moved, from where F falls inwards. The curvature of a function like
+ * -sqrt(x) is so large there that the EDM would be tiny: not a place to judge from. */
+static int on_falling_edge(const sbi_minimiser *w, const sbi_fit_point *p)
+{
+    for (size_t k = 0; k < p->n; k++) {
+        if (w->fixed[k]) continue;
+        if (w->lower[k] > w->objective->lower[k] && p->x[k] <= w->lower[k] && p->g[k] < 0) return 1;
+        if (w->upper[k] < w->objective->upper[k] && p->x[k] >= w->upper[k] && p->g[k] > 0) return 1;
+    }
+    return 0;
+}
+
+/* Free parameters that start on such a bound start a little inside instead. */
+static void leave_moved_bounds(sbi_minimiser *w, double *x)
+{
+    for (size_t k = 0; k < w->objective->n; k++) {
+        double inside = 1e-3 * fmin(sbi_fit_guess_scale(w->objective, k, x[k]), w->upper[k] - w->lower[k]);
+        if (w->fixed[k]) continue;
+        if (w->lower[k] > w->objective->lower[k] && x[k] <= w->lower[k]) x[k] += inside;
+        else if (w->upper[k] < w->objective->upper[k] && x[k] >= w->upper[k]) x[k] -= inside;
+    }
+}
+
 static sbi_status evaluate(sbi_minimiser *w, double *x, double *f, double *g, double *H)
 {
     sbi_status status = sbi_fit_objective_eval(w->objective, x, f, g, H);
@@ -135,6 +158,10 @@ static sbi_status first_point(sbi_minimiser *w, const sbi_minimiser_settings *se
     int exact_first = newton(w, set) ||
                       (p->curvature == SBI_CURVATURE_NONE && sbi_fit_objective_has_hessian(w->objective));
     SBI_TRY(evaluate(w, p->x, &p->f, p->g, exact_first ? p->H : NULL));
+    if (p->f < INFINITY && on_falling_edge(w, p)) {
+        leave_moved_bounds(w, p->x);
+        SBI_TRY(evaluate(w, p->x, &p->f, p->g, exact_first ? p->H : NULL));
+    }
     if (!(p->f < INFINITY)) return SBI_OK;
     if (exact_first) p->curvature = SBI_CURVATURE_EXACT;
     else if (p->curvature == SBI_CURVATURE_NONE) SBI_TRY(sbi_fit_difference_hessian(w, set->level, 0, p));
@@ -218,7 +245,7 @@ static sbi_status advance(sbi_minimiser *w, const sbi_minimiser_settings *set, p
     int has_gradient;
     SBI_TRY(evaluate_trial(w, set, run, p, *predicted, &has_gradient));
     for (size_t k = 0; k < n; k++) w->step[k] = t->x[k] - p->x[k]; /* bounds may have moved */
-    if (!(t->f < INFINITY)) {
+    if (!(t->f < INFINITY) || (has_gradient && on_falling_edge(w, t))) {
         run->ratio = -1;
         run->radius = 0.25 * fmin(length, run->radius);
         return SBI_OK;

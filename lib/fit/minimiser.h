@@ -72,7 +72,8 @@ sbi_status sbi_fit_assess(sbi_minimiser *w, double level, sbi_fit_point *point);
 void sbi_fit_rank_one_update(size_t n, double *H, const double *s, const double *y, const double *scale, double *r);
 
 /* quasi_newton.c: a Hessian from differences of the gradient at point, over the parameters that are not fixed; `central` for
- * both sides. Sets point->H and point->curvature. */
+ * both sides. Sets point->H, and point->curvature: GUESS for one side; for both EXACT, or NONE if F does not exist around
+ * the point in some direction. */
 sbi_status sbi_fit_difference_hessian(sbi_minimiser *w, double level, int central, sbi_fit_point *point);
 
 /* A length for parameter k that does not need a Hessian. */

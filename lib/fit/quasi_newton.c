@@ -78,6 +78,7 @@ sbi_status sbi_fit_difference_hessian(sbi_minimiser *w, double level, int centra
 {
     size_t n = point->n;
     double *column = w->real + 2 * n;
+    int complete = 1;
     for (size_t k = 0; k < n; k++) {
         if (w->fixed[k]) {
             for (size_t j = 0; j < n; j++) point->H[k * n + j] = 0;
@@ -94,6 +95,7 @@ sbi_status sbi_fit_difference_hessian(sbi_minimiser *w, double level, int centra
             scale = better; /* the displacement was far from a thousandth of a standard deviation */
         }
         if (!found) {
+            complete = 0;
             for (size_t j = 0; j < n; j++) column[j] = 0;
             column[k] = 2 * level / (scale * scale);
         }
@@ -106,6 +108,6 @@ sbi_status sbi_fit_difference_hessian(sbi_minimiser *w, double level, int centra
             point->H[k * n + j] = point->H[j * n + k] = mean;
         }
     }
-    point->curvature = central ? SBI_CURVATURE_EXACT : SBI_CURVATURE_GUESS;
+    point->curvature = !central ? SBI_CURVATURE_GUESS : complete ? SBI_CURVATURE_EXACT : SBI_CURVATURE_NONE;
     return SBI_OK;
 }
