@@ -19,7 +19,7 @@ void sbi_fit_options_init(sbi_fit_options *options)
     *options = defaults;
 }
 
-static sbi_status read_options(sbi_fit_options *o, const sbi_fit_options *given)
+sbi_status sbi_fit_options_read(sbi_fit_options *o, const sbi_fit_options *given)
 {
     sbi_fit_options_init(o);
     SBI_TRY(sbi_options_read(o, sizeof *o, sizeof *o, given, "sbi_fit_options"));
@@ -139,8 +139,8 @@ static sbi_status run(sbi_fit *fit, const sbi_fit_options *options)
     return SBI_OK;
 }
 
-static sbi_status run_owned(sbi_fit **out, sbi_fit_objective *objective, const sbi_model *model,
-                            const sbi_fit_options *options)
+sbi_status sbi_fit_run_owned(sbi_fit **out, sbi_fit_objective *objective, const sbi_model *model,
+                             const sbi_fit_options *options)
 {
     sbi_status status = sbi_fit_objective_configure(objective, options);
     if (status != SBI_OK) {
@@ -158,18 +158,6 @@ static sbi_status run_owned(sbi_fit **out, sbi_fit_objective *objective, const s
     return SBI_OK;
 }
 
-sbi_status sbi_fit_run(sbi_fit **out, const sbi_model *model, const sbi_fit_options *options)
-{
-    SBI_REQUIRE(out, "sbi_fit_run: out is NULL");
-    *out = NULL;
-    SBI_REQUIRE(model, "sbi_fit_run: model is NULL");
-    sbi_fit_options opt;
-    sbi_fit_objective *objective;
-    SBI_TRY(read_options(&opt, options));
-    SBI_TRY(sbi_fit_objective_from_model(&objective, model));
-    return run_owned(out, objective, model, &opt);
-}
-
 sbi_status sbi_fit_run_objective(sbi_fit **out, sbi_context *ctx, const sbi_objective *objective,
                                  const sbi_fit_options *options)
 {
@@ -181,10 +169,10 @@ sbi_status sbi_fit_run_objective(sbi_fit **out, sbi_context *ctx, const sbi_obje
     sbi_objective given;
     sbi_objective_init(&given);
     SBI_TRY(sbi_options_read(&given, sizeof given, sizeof given, objective, "sbi_objective"));
-    SBI_TRY(read_options(&opt, options));
+    SBI_TRY(sbi_fit_options_read(&opt, options));
     sbi_fit_objective *owned;
     SBI_TRY(sbi_fit_objective_create(&owned, ctx, &given, NULL));
-    return run_owned(out, owned, NULL, &opt);
+    return sbi_fit_run_owned(out, owned, NULL, &opt);
 }
 
 /* The working bounds and flags of the minimiser may be those of a conditional fit: set them back first. */

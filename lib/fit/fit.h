@@ -23,6 +23,13 @@ struct sbi_fit {
     char message[512];
 };
 
+/* Defaults for what `given` leaves out, then checks. */
+sbi_status sbi_fit_options_read(sbi_fit_options *options, const sbi_fit_options *given);
+
+/* Configures the objective and fits it. Takes the objective, also on failure. */
+sbi_status sbi_fit_run_owned(sbi_fit **out, sbi_fit_objective *objective, const sbi_model *model,
+                             const sbi_fit_options *options);
+
 /* What the options asked for. */
 sbi_minimiser_settings sbi_fit_settings(const sbi_fit *fit);
 /* Conditional fits: gradients only, from the best fit's curvature, and ten thousand times tighter than a plain fit, since

@@ -317,6 +317,8 @@ static sbi_status iterate(sbi_minimiser *w, const sbi_minimiser_settings *set, p
             if (p->curvature != SBI_CURVATURE_EXACT && set->need_hessian) {
                 SBI_TRY(exact_hessian(w, set, p));
                 if (p->curvature == SBI_CURVATURE_EXACT) continue;
+                p->reason = settled(p); /* by its slope; there is no Hessian to be had here */
+                return SBI_OK;
             }
             if (p->edm < set->fine_goal || run->polished >= set->polish) {
                 p->reason = settled(p);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A sealed model as an objective. The room's only file that knows models. */
+/* Fits of models: a sealed model as an objective. The room's only file that knows models. */
 #include "sbi/model.h"
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "fit/objective.h"
+#include "fit/fit.h"
 
 static sbi_status model_value(void *user, const double *theta, double *value)
 {
@@ -55,7 +55,7 @@ static sbi_status read_parameters(const sbi_model *model, size_t n, columns *c)
     return SBI_OK;
 }
 
-sbi_status sbi_fit_objective_from_model(sbi_fit_objective **out, const sbi_model *model)
+static sbi_status objective_from_model(sbi_fit_objective **out, const sbi_model *model)
 {
     *out = NULL;
     sbi_context *ctx = sbi_model_context(model);
@@ -95,4 +95,16 @@ sbi_status sbi_fit_objective_from_model(sbi_fit_objective **out, const sbi_model
     sbi_free(ctx, c.start);
     sbi_free(ctx, c.fixed);
     return status;
+}
+
+sbi_status sbi_fit_run(sbi_fit **out, const sbi_model *model, const sbi_fit_options *options)
+{
+    SBI_REQUIRE(out, "sbi_fit_run: out is NULL");
+    *out = NULL;
+    SBI_REQUIRE(model, "sbi_fit_run: model is NULL");
+    sbi_fit_options opt;
+    sbi_fit_objective *objective;
+    SBI_TRY(sbi_fit_options_read(&opt, options));
+    SBI_TRY(objective_from_model(&objective, model));
+    return sbi_fit_run_owned(out, objective, model, &opt);
 }

@@ -37,7 +37,4 @@ int sbi_fit_objective_has_hessian(const sbi_fit_objective *o);
  * for is not finite. Checks for cancellation. SBI_ERR_DOMAIN is passed on: the caller moves off the bound. */
 sbi_status sbi_fit_objective_eval(sbi_fit_objective *o, const double *x, double *f, double *g, double *H);
 
-/* The objective of a model (model_objective.c). */
-sbi_status sbi_fit_objective_from_model(sbi_fit_objective **out, const sbi_model *model);
-
 #endif
