@@ -39,6 +39,7 @@ sbi_array sbi_array_2d(const void *data, int32_t dtype, int64_t rows, int64_t co
     a.ndim = 2;
     a.shape[1] = columns;
     a.strides[1] = (int64_t)sbi_dtype_size(dtype);
-    a.strides[0] = columns * a.strides[1];
+    /* Whoever uses the view finds absurd shapes; here they must only not be undefined. */
+    a.strides[0] = (int64_t)((uint64_t)columns * (uint64_t)a.strides[1]);
     return a;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "io/json.h"
 
+#include <langinfo.h>
+#include <locale.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,11 +13,27 @@
 #include "base/file.h"
 #include "base/memory.h"
 
+/* jansson reads numbers by the locale's rules and ends the process where the decimal point has more than one byte. So
+ * this thread, and no other, reads in the C locale where the host's differs. */
+static json_t *load_in_c_locale(const char *text, size_t size, json_error_t *error)
+{
+    const size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
+    if (strcmp(nl_langinfo(RADIXCHAR), ".") == 0) return json_loadb(text, size, flags, error);
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (!plain) return NULL;
+    locale_t host = uselocale(plain);
+    json_t *value = json_loadb(text, size, flags, error);
+    uselocale(host);
+    freelocale(plain);
+    return value;
+}
+
 sbi_status sbi_json_parse(json_t **out, const char *text, size_t size, const char *name)
 {
-    json_error_t error;
-    *out = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    json_error_t error = {.line = 1};
+    *out = load_in_c_locale(text, size, &error);
     if (*out) return SBI_OK;
+    if (!error.text[0]) return sbi_fail(SBI_ERR_NO_MEMORY, "%s: out of memory", name);
     if (json_error_code(&error) == json_error_out_of_memory)
         return sbi_fail(SBI_ERR_NO_MEMORY, "%s: out of memory", name);
     return sbi_fail(SBI_ERR_FORMAT, "%s: line %d, column %d: %s", name, error.line, error.column, error.text);
