@@ -32,6 +32,7 @@ struct sbi_expression {
     step *steps;
     size_t count, capacity;
     size_t deepest; /* of the stack */
+    sbi_var *stack; /* [deepest], scratch of recording */
 };
 
 typedef struct parser {
@@ -219,6 +220,7 @@ sbi_status sbi_expression_parse(sbi_expression **out, sbi_context *ctx, const ch
     sbi_status status = parse_sum(&s);
     skip_space(&s);
     if (status == SBI_OK && *s.p) status = wrong(&s, s.p, "unexpected", s.p, 1);
+    if (status == SBI_OK && !(e->stack = sbi_alloc_array(ctx, e->deepest, sizeof *e->stack))) status = SBI_ERR_NO_MEMORY;
     if (status != SBI_OK) {
         sbi_expression_destroy(e);
         return status;
@@ -230,14 +232,14 @@ sbi_status sbi_expression_parse(sbi_expression **out, sbi_context *ctx, const ch
 void sbi_expression_destroy(sbi_expression *e)
 {
     if (!e) return;
+    sbi_free(e->ctx, e->stack);
     sbi_free(e->ctx, e->steps);
     sbi_free(e->ctx, e);
 }
 
 sbi_var sbi_expression_record(const sbi_expression *e, sbi_tape *tape, const sbi_var *params)
 {
-    sbi_var *stack = sbi_alloc_array(e->ctx, e->deepest, sizeof *stack);
-    if (!stack) return SBI_VAR_INVALID;
+    sbi_var *stack = e->stack;
     size_t n = 0;
     for (size_t i = 0; i < e->count; i++) {
         const step *s = &e->steps[i];
@@ -251,7 +253,5 @@ sbi_var sbi_expression_record(const sbi_expression *e, sbi_tape *tape, const sbi
             break;
         }
     }
-    sbi_var result = stack[0];
-    sbi_free(e->ctx, stack);
-    return result;
+    return stack[0];
 }

@@ -67,7 +67,7 @@ sbi_var sbi_model_record_yield(const sbi_model *m, const model_sample *s, sbi_ta
 /* All parameters of the model on a tape, in order: [n_parameters], freed by the caller. */
 sbi_var *sbi_model_record_parameters(const sbi_model *m, sbi_tape *tape);
 /* Records a channel's term of the NLL; sets each sample's integration_sum. */
-sbi_var sbi_model_record_channel(sbi_model *m, model_channel *c, sbi_tape *tape, const sbi_var *params);
+sbi_status sbi_model_record_channel(sbi_model *m, model_channel *c, sbi_tape *tape, const sbi_var *params, sbi_var *out);
 /* Warns of per-event variations that would make the likelihood unbounded. */
 sbi_status sbi_model_check_normalisation(const sbi_model *m);
 

@@ -29,16 +29,17 @@ sbi_var sbi_model_record_yield(const sbi_model *m, const model_sample *s, sbi_ta
 
 /* r prod_k g_k over the events or the integration sample. Columns as ratios and columns as logarithms become one wide
  * operation each. */
-static sbi_var record_density(const sbi_model *m, const model_sample *s, sbi_tape *tape, sbi_events events,
-                              const sbi_var *params, int integration, const char *name)
+static sbi_status record_density(const sbi_model *m, const model_sample *s, sbi_tape *tape, sbi_events events,
+                                 const sbi_var *params, int integration, sbi_var *out)
 {
-    sbi_var density = sbi_tape_column(tape, events, integration ? &s->integration_ratio : &s->ratio, name);
+    sbi_var density = sbi_tape_column(tape, events, integration ? &s->integration_ratio : &s->ratio, s->name);
     size_t n = s->n_eventsys;
-    if (!n) return density;
+    *out = density;
+    if (!n) return SBI_OK;
     sbi_var *alphas = sbi_alloc_array(m->ctx, n, sizeof *alphas);
     sbi_array *high = sbi_alloc_array(m->ctx, n, sizeof *high), *low = sbi_alloc_array(m->ctx, n, sizeof *low);
-    if (!alphas || !high || !low) density = SBI_VAR_INVALID;
-    for (int32_t storage = SBI_MORPH_RATIO; storage <= SBI_MORPH_LOG && density != SBI_VAR_INVALID; storage++) {
+    int whole = alphas && high && low;
+    for (int32_t storage = SBI_MORPH_RATIO; whole && storage <= SBI_MORPH_LOG; storage++) {
         size_t used = 0;
         for (size_t k = 0; k < n; k++) {
             const model_eventsys *e = &s->eventsys[k];
@@ -54,7 +55,8 @@ static sbi_var record_density(const sbi_model *m, const model_sample *s, sbi_tap
     sbi_free(m->ctx, low);
     sbi_free(m->ctx, high);
     sbi_free(m->ctx, alphas);
-    return density;
+    *out = density;
+    return whole ? SBI_OK : SBI_ERR_NO_MEMORY;
 }
 
 /* sum_j v_j r_j in a fixed order. */
@@ -69,18 +71,34 @@ static double weighted_total(const sbi_array *v, const sbi_array *r)
 }
 
 /* nu_p / Z_p: dividing the yield inside the logarithm is cheaper than dividing every event's ratio. */
-static sbi_var normalise(sbi_model *m, const model_channel *c, model_sample *s, sbi_tape *tape, sbi_events integration,
-                         sbi_var integration_weights, const sbi_var *params, sbi_var nu)
+static sbi_status normalise(const sbi_model *m, const model_sample *s, sbi_tape *tape, sbi_events integration,
+                            sbi_var integration_weights, const sbi_var *params, sbi_var *nu)
 {
-    s->integration_sum = weighted_total(&c->integration_weights, &s->integration_ratio);
-    if (!s->n_eventsys) return nu;
-    sbi_var density = record_density(m, s, tape, integration, params, 1, s->name);
+    if (!s->n_eventsys) return SBI_OK;
+    sbi_var density;
+    SBI_TRY(record_density(m, s, tape, integration, params, 1, &density));
     sbi_var z = sbi_tape_weighted_sum(tape, integration_weights, density);
-    return sbi_tape_div(tape, sbi_tape_mul(tape, nu, sbi_tape_constant(tape, s->integration_sum)), z);
+    *nu = sbi_tape_div(tape, sbi_tape_mul(tape, *nu, sbi_tape_constant(tape, s->integration_sum)), z);
+    return SBI_OK;
 }
 
-sbi_var sbi_model_record_channel(sbi_model *m, model_channel *c, sbi_tape *tape, const sbi_var *params)
+/* sum_j v_j r_pj of every sample, which must not vanish. */
+static sbi_status integrate(model_channel *c)
 {
+    for (size_t i = 0; c->n_integration >= 0 && i < c->n_samples; i++) {
+        model_sample *s = &c->samples[i];
+        s->integration_sum = weighted_total(&c->integration_weights, &s->integration_ratio);
+        if (s->integration_sum == 0)
+            return sbi_fail(SBI_ERR_VALUE, "channel %s, sample %s: its integral over the integration sample is zero",
+                            c->name, s->name);
+    }
+    return SBI_OK;
+}
+
+sbi_status sbi_model_record_channel(sbi_model *m, model_channel *c, sbi_tape *tape, const sbi_var *params, sbi_var *out)
+{
+    if (!c->n_samples) return sbi_fail(SBI_ERR_STATE, "channel %s has no samples", c->name);
+    SBI_TRY(integrate(c));
     sbi_events events = sbi_tape_events(tape, c->name, c->n_events);
     sbi_events integration = 0;
     sbi_var integration_weights = SBI_VAR_INVALID;
@@ -93,15 +111,18 @@ sbi_var sbi_model_record_channel(sbi_model *m, model_channel *c, sbi_tape *tape,
         model_sample *s = &c->samples[i];
         sbi_var nu = sbi_model_record_yield(m, s, tape, params);
         total = sbi_tape_add(tape, total, nu);
-        if (c->n_integration >= 0) nu = normalise(m, c, s, tape, integration, integration_weights, params, nu);
-        sbi_var term = sbi_tape_mul(tape, nu, record_density(m, s, tape, events, params, 0, s->name));
+        if (c->n_integration >= 0) SBI_TRY(normalise(m, s, tape, integration, integration_weights, params, &nu));
+        sbi_var density;
+        SBI_TRY(record_density(m, s, tape, events, params, 0, &density));
+        sbi_var term = sbi_tape_mul(tape, nu, density);
         lambda = i ? sbi_tape_add(tape, lambda, term) : term;
     }
     sbi_var logs = sbi_tape_log(tape, lambda);
     sbi_var sum = c->has_weights
                       ? sbi_tape_weighted_sum(tape, sbi_tape_column(tape, events, &c->weights, "weights"), logs)
                       : sbi_tape_sum(tape, logs);
-    return sbi_tape_sub(tape, total, sum);
+    *out = sbi_tape_sub(tape, total, sum);
+    return SBI_OK;
 }
 
 static sbi_var record_constraint(sbi_tape *tape, sbi_var parameter, const sbi_parameter *p)
@@ -114,16 +135,10 @@ static sbi_status record_model(sbi_model *m, sbi_tape *tape, const sbi_var *para
 {
     sbi_var nll = sbi_tape_constant(tape, 0);
     for (size_t i = 0; i < m->n_channels; i++) {
-        model_channel *c = &m->channels[i];
-        if (!c->n_samples) return sbi_fail(SBI_ERR_STATE, "channel %s has no samples", c->name);
-        for (size_t j = 0; c->n_integration >= 0 && j < c->n_samples; j++) {
-            const model_sample *s = &c->samples[j];
-            if (weighted_total(&c->integration_weights, &s->integration_ratio) == 0)
-                return sbi_fail(SBI_ERR_VALUE, "channel %s, sample %s: its integral over the integration sample is zero",
-                                c->name, s->name);
-        }
-        nll = sbi_tape_add(tape, nll, sbi_model_record_channel(m, c, tape, params));
-        if (sbi_tape_status(tape) != SBI_OK) break;
+        sbi_var term;
+        SBI_TRY(sbi_model_record_channel(m, &m->channels[i], tape, params, &term));
+        nll = sbi_tape_add(tape, nll, term);
+        SBI_TRY(sbi_tape_status(tape));
     }
     for (size_t i = 0; i < m->n_parameters; i++) {
         if (m->parameters[i].spec.constraint == SBI_CONSTRAINT_GAUSSIAN)

@@ -215,7 +215,8 @@ static sbi_status map_column(reader *r, const json_t *object, const sbi_json_pla
 /* Adds the place in the document to a builder's message. */
 static sbi_status placed(sbi_status status, const sbi_json_place *at)
 {
-    return status == SBI_OK ? SBI_OK : sbi_fail_within(status, "%s: %s", at->document, at->pointer);
+    return status == SBI_OK ? SBI_OK
+                            : sbi_fail_within(status, "%s%s%s", at->document, at->pointer[0] ? ": " : "", at->pointer);
 }
 
 /* ---- channels ---- */

@@ -135,7 +135,7 @@ START_TEST(columns)
                          " \"yield\": 1, \"ratio\": \"S.npy\"}]}], \"measurements\": [{\"config\": {\"poi\": \"mu\"}}]}";
     char text[1024];
     snprintf(text, sizeof text, format, "nan.npy", "");
-    refuse(text, f.path, SBI_ERR_VALUE, "weights: row 1: value is nan");
+    refuse(text, f.path, SBI_ERR_VALUE, "weights: row 1: value is NaN");
     snprintf(text, sizeof text, format, "negative.npy", "");
     refuse(text, f.path, SBI_ERR_VALUE, "row 2: weight is -0.5");
     snprintf(text, sizeof text, format, "negative.npy", ", \"allow_negative_weights\": true");
