@@ -49,7 +49,8 @@ SBI_API sbi_array sbi_array_2d(const void *data, int32_t dtype, int64_t rows, in
 typedef struct sbi_npy sbi_npy;
 
 /** Maps a .npy file. Structured, object and big-endian types give SBI_ERR_UNSUPPORTED; a header that does not parse
- *  SBI_ERR_FORMAT; a file shorter than its header says SBI_ERR_FORMAT naming both sizes. Since: 0.1 */
+ *  SBI_ERR_FORMAT; a file shorter than its header says SBI_ERR_FORMAT naming both sizes. A mapped file must not be
+ *  truncated or overwritten in place (SIGBUS); replacing it by a rename, as libsbi writes files, is safe. Since: 0.1 */
 SBI_API sbi_status sbi_npy_map(sbi_npy **out, sbi_context *ctx, const char *path);
 
 /** Unmaps; NULL is fine. Since: 0.1 */

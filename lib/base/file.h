@@ -27,7 +27,8 @@ sbi_status sbi_file_write(sbi_context *ctx, const char *path, const void *data, 
 /* The same, but an existing file is never replaced: SBI_ERR_EXISTS (link(2), so two processes cannot both win). */
 sbi_status sbi_file_create(sbi_context *ctx, const char *path, const void *data, size_t size);
 
-/* A read-only mapping of a whole file. */
+/* A read-only mapping of a whole file. Where someone truncates the file under it, touching the lost part raises SIGBUS,
+ * which a library cannot turn into a status; our own writers replace files by renaming and so never do that. */
 typedef struct sbi_mapping {
     const unsigned char *data;
     size_t size;

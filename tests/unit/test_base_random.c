@@ -173,6 +173,30 @@ START_TEST(derived_seeds)
 }
 END_TEST
 
+/* Values of tests/reference/make_random.py. They may never change: results of fixed seeds depend on them. */
+START_TEST(the_sequences_are_fixed)
+{
+    ck_assert_uint_eq(sbi_random_u64(42, 7, 0), 0xe55410cc67ee6f2cu);
+    ck_assert_uint_eq(sbi_random_u64(42, 7, 1), 0x600f6196e5dde940u);
+    ck_assert_uint_eq(sbi_random_u64(42, 7, (uint64_t)1 << 40), 0x9090ddd0a9c8e66fu);
+    ck_assert_uint_eq(sbi_random_derive(42, "member", 3), 0x17bc2674634894ffu);
+    const double normal[4] = {-0.23572248211643435, 0.6430517087700217, 0.16157004282462753, 1.1854034925272376};
+    for (uint64_t i = 0; i < 4; i++) ck_assert_double_eq_tol(sbi_random_normal(42, 7, i), normal[i], 1e-15);
+    const uint32_t order[12] = {6, 10, 1, 11, 4, 7, 3, 2, 0, 5, 9, 8};
+    uint32_t p[12];
+    sbi_random_permutation(42, 7, p, 12);
+    ck_assert_mem_eq(p, order, sizeof p);
+    const double means[4] = {0.5, 29.5, 30.5, 1e4};
+    const int64_t counts[4][8] = {{0, 1, 0, 1, 0, 1, 2, 1},
+                                  {25, 34, 28, 35, 28, 31, 42, 33},
+                                  {25, 36, 28, 37, 28, 44, 37, 35},
+                                  {9900, 10102, 9962, 10110, 9966, 10037, 10123, 10074}};
+    for (int k = 0; k < 4; k++) {
+        for (uint64_t i = 0; i < 8; i++) ck_assert_int_eq(sbi_random_poisson(42, 7, i, means[k]), counts[k][i]);
+    }
+}
+END_TEST
+
 /* FIPS 180-4 example computations, and the NIST vector of a million letters a. */
 START_TEST(sha256_known_answers)
 {
@@ -235,6 +259,7 @@ int main(void)
     tcase_add_test(tc, poisson_numbers);
     tcase_add_test(tc, permutations);
     tcase_add_test(tc, derived_seeds);
+    tcase_add_test(tc, the_sequences_are_fixed);
     tcase_add_test(tc, sha256_known_answers);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
