@@ -22,4 +22,4 @@ run_one() {
 }
 export -f run_one
 export SBI_BUILD=$build CK_DEFAULT_TIMEOUT=600
-printf '%s\0' "$@" | xargs -0 -n 1 -P "${JOBS:-2}" -I{} bash -c 'run_one "$1" "$2"' _ {} "$logs"
+printf '%s\0' "$@" | xargs -0 -P "${JOBS:-2}" -I{} bash -c 'run_one "$1" "$2"' _ {} "$logs"
