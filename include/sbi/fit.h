@@ -52,7 +52,8 @@ typedef struct sbi_objective {
     sbi_status (*value)(void *user, const double *theta, double *value);
     /** *value = F, gradient[P]. Required. */
     sbi_status (*gradient)(void *user, const double *theta, double *value, double *gradient);
-    /** *value = F, gradient[P], hessian[P, P], symmetric. NULL: hvp() is used if there, else a quasi-Newton method. */
+    /** *value = F, gradient[P], hessian[P, P], symmetric. NULL: hvp() is used if there, else the method is quasi-Newton
+     *  and Hessians are differences of the gradient, 3 P of them a fit. */
     sbi_status (*hessian)(void *user, const double *theta, double *value, double *gradient, double *hessian);
     /** HV[m, P] = V[m, P] H. NULL: none. */
     sbi_status (*hvp)(void *user, const double *theta, const double *V, size_t m, double *HV);
@@ -71,7 +72,7 @@ SBI_API void sbi_objective_init(sbi_objective *objective);
 
 /** Methods. */
 #define SBI_FIT_NEWTON 0       /**< trust-region Newton with the exact Hessian at every iterate (default) */
-#define SBI_FIT_QUASI_NEWTON 1 /**< BFGS with a trust region; the exact Hessian once, at the end, if there is one */
+#define SBI_FIT_QUASI_NEWTON 1 /**< rank-one updates from gradients; the exact Hessian first and last */
 
 /** Flags. */
 #define SBI_FIT_NO_HESSIAN 1u /**< no Hessian at the end either: no covariance until sbi_fit_set_hessian() */
@@ -175,7 +176,7 @@ typedef struct sbi_fit_info {
     double gradient_norm;         /**< largest |g_k| s_k over the free k, s the natural scale (one standard deviation) */
     double smallest_eigenvalue;   /**< of the Hessian of the free parameters in units of s; NaN without Hessian */
     double condition;             /**< ratio of largest and smallest eigenvalue of the same */
-    double seconds;               /**< wall time of all evaluations and algebra so far */
+    double seconds;               /**< wall time of all evaluations so far */
     int64_t iterations;           /**< of the minimisation that won */
     int64_t value_evaluations;    /**< these three: everything since the fit began, later calls included */
     int64_t gradient_evaluations; /**< value and gradient */
@@ -246,7 +247,7 @@ SBI_API const sbi_model *sbi_fit_model(const sbi_fit *fit);
 
 /** What became of one side of an interval. */
 #define SBI_FIT_SIDE_FOUND 1       /**< the crossing was found */
-#define SBI_FIT_SIDE_LIMIT 2       /**< the parameter's limit comes first: error is the distance to it */
+#define SBI_FIT_SIDE_LIMIT 2       /**< the parameter's limit, or the edge of where F exists, comes first: error leads there */
 #define SBI_FIT_SIDE_NEW_MINIMUM 3 /**< on the way a deeper minimum was found; see new_value and new_nll */
 #define SBI_FIT_SIDE_NO_CROSSING 4 /**< F does not rise that far, or an inner fit failed: error is NaN */
 

@@ -313,15 +313,16 @@ static sbi_status iterate(sbi_minimiser *w, const sbi_minimiser_settings *set, p
         SBI_TRY(sbi_fit_assess(w, set->level, p));
         int done = p->edm < set->goal;
         if (done) {
-            /* With updated curvature the verdict is only final once the real Hessian agrees. */
-            if (p->curvature != SBI_CURVATURE_EXACT && set->need_hessian) {
+            if (p->edm < set->fine_goal || run->polished >= set->polish) {
+                /* With updated curvature the verdict is only final once the real Hessian agrees. */
+                if (p->curvature == SBI_CURVATURE_EXACT || !set->need_hessian) {
+                    p->reason = settled(p);
+                    return SBI_OK;
+                }
                 SBI_TRY(exact_hessian(w, set, p));
+                run->polished = set->polish;
                 if (p->curvature == SBI_CURVATURE_EXACT) continue;
                 p->reason = settled(p); /* by its slope; there is no Hessian to be had here */
-                return SBI_OK;
-            }
-            if (p->edm < set->fine_goal || run->polished >= set->polish) {
-                p->reason = settled(p);
                 return SBI_OK;
             }
             run->polished++;
