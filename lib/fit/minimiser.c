@@ -172,7 +172,7 @@ static sbi_status first_point(sbi_minimiser *w, const sbi_minimiser_settings *se
 typedef struct progress {
     double radius, start_value, ratio; /* ratio: actual over predicted decrease of the last step */
     int64_t evaluations_before;
-    int polished;
+    int polished, verified; /* steps beyond the goal; exact Hessians after updated ones */
 } progress;
 
 static int64_t evaluations(const sbi_fit_objective *o)
@@ -320,7 +320,7 @@ static sbi_status iterate(sbi_minimiser *w, const sbi_minimiser_settings *set, p
                     return SBI_OK;
                 }
                 SBI_TRY(exact_hessian(w, set, p));
-                run->polished = set->polish;
+                if (run->verified++ < 2 && set->polish) run->polished = set->polish - 1; /* one step with it */
                 if (p->curvature == SBI_CURVATURE_EXACT) continue;
                 p->reason = settled(p); /* by its slope; there is no Hessian to be had here */
                 return SBI_OK;
@@ -332,10 +332,14 @@ static sbi_status iterate(sbi_minimiser *w, const sbi_minimiser_settings *set, p
             return SBI_OK;
         }
         double predicted;
-        int accepted;
+        int accepted, exact = p->curvature == SBI_CURVATURE_EXACT;
+        /* A step of a thousandth of a standard deviation does not make another Hessian necessary. */
+        int same_curvature = done && exact && p->edm < 1e-2 * set->goal;
         SBI_TRY(advance(w, set, run, p, &predicted, &accepted));
+        if (same_curvature && accepted) p->curvature = SBI_CURVATURE_EXACT;
         if (ran_away(w, run, p)) p->reason = SBI_FIT_UNBOUNDED;
-        else if (done && !accepted) p->reason = settled(p);
+        else if (done && !accepted && exact) p->reason = settled(p);
+        else if (done && !accepted) run->polished = set->polish; /* on to the real Hessian, if it is wanted */
         else if (!done) p->reason = stuck(set, run, p, predicted, accepted);
         if (p->reason) return accepted ? sbi_fit_assess(w, set->level, p) : SBI_OK;
     }
@@ -372,7 +376,7 @@ sbi_status sbi_minimise(sbi_minimiser *w, const sbi_minimiser_settings *set, con
     memcpy(w->lower, o->lower, o->n * sizeof *w->lower);
     memcpy(w->upper, o->upper, o->n * sizeof *w->upper);
     memcpy(w->fixed, fixed, o->n * sizeof *w->fixed);
-    progress run = {set->radius, 0, 0, evaluations(o), 0};
+    progress run = {set->radius, 0, 0, evaluations(o), 0, 0};
     p->iterations = 0;
     p->reason = SBI_FIT_NO_PROGRESS;
     if (nothing_free(w)) return evaluate_only(w, p);
