@@ -50,8 +50,8 @@ sbi_status sbi_context_create(sbi_context **out, const sbi_context_options *opti
     SBI_TRY(sbi_options_read(&known, sizeof known, SMALLEST_OPTIONS, options, "sbi_context_options"));
     SBI_TRY(check_options(&known));
 
-    sbi_context *ctx = known.allocate ? known.allocate(known.allocator_user, sizeof *ctx, _Alignof(max_align_t))
-                                      : malloc(sizeof *ctx);
+    sbi_context *ctx =
+        known.allocate ? known.allocate(known.allocator_user, sizeof *ctx, _Alignof(max_align_t)) : malloc(sizeof *ctx);
     if (!ctx) return sbi_fail(SBI_ERR_NO_MEMORY, "sbi_context_create: out of memory");
     memset(ctx, 0, sizeof *ctx);
     ctx->options = known;

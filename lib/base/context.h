@@ -25,7 +25,7 @@ struct sbi_context {
     atomic_int cancel;
     atomic_size_t memory_now;
     atomic_size_t memory_peak;
-    atomic_uint temporary_names; /* tells the temporary files of one context apart */
+    atomic_uint temporary_names;   /* tells the temporary files of one context apart */
     pthread_mutex_t callback_lock; /* log and progress callbacks come one at a time */
     struct sbi_progress_slot progress[SBI_PROGRESS_SLOTS];
     struct sbi_pool *pool; /* NULL until first use, or for ever with the host's parallel_for */

@@ -45,7 +45,8 @@ sbi_status sbi_file_read(sbi_context *ctx, const char *path, size_t limit, void 
     } else if (!S_ISREG(s.st_mode)) {
         status = sbi_fail(SBI_ERR_IO, "%s: not a regular file", path);
     } else if (limit && (uint64_t)s.st_size > limit) {
-        status = sbi_fail(SBI_ERR_FORMAT, "%s: %lld bytes are over the limit of %zu", path, (long long)s.st_size, limit);
+        status =
+            sbi_fail(SBI_ERR_FORMAT, "%s: %lld bytes are over the limit of %zu", path, (long long)s.st_size, limit);
     } else if (!(content = sbi_alloc(ctx, (size_t)s.st_size + 1))) {
         status = sbi_fail_within(SBI_ERR_NO_MEMORY, "%s", path);
     } else {

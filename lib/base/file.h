@@ -10,7 +10,8 @@
 sbi_status sbi_file_read(sbi_context *ctx, const char *path, size_t limit, void **data, size_t *size);
 
 /* An atomic write: bytes go to a temporary file beside `path`; commit fsyncs it, renames it over `path` and fsyncs the
- * folder; after a write that failed, commit gives that status and nothing appears. abandon (NULL is fine) removes it. After commit or abandon the writer is gone, whatever the status. */
+ * folder; after a write that failed, commit gives that status and nothing appears. abandon (NULL is fine) removes it.
+ * After commit or abandon the writer is gone, whatever the status. */
 typedef struct sbi_file_writer sbi_file_writer;
 sbi_status sbi_file_writer_open(sbi_file_writer **out, sbi_context *ctx, const char *path);
 sbi_status sbi_file_writer_write(sbi_file_writer *w, const void *data, size_t size);

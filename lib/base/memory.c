@@ -32,8 +32,8 @@ void *sbi_alloc(sbi_context *ctx, size_t size)
     /* Rounded up, since aligned allocation wants whole units and vector loops may read a whole last unit. */
     size_t total = (sizeof(block_header) + size + SBI_ALIGNMENT - 1) & ~(size_t)(SBI_ALIGNMENT - 1);
     const sbi_context_options *o = &ctx->options;
-    block_header *block = o->allocate ? o->allocate(o->allocator_user, total, SBI_ALIGNMENT)
-                                      : aligned_alloc(SBI_ALIGNMENT, total);
+    block_header *block =
+        o->allocate ? o->allocate(o->allocator_user, total, SBI_ALIGNMENT) : aligned_alloc(SBI_ALIGNMENT, total);
     if (!block) {
         sbi_fail(SBI_ERR_NO_MEMORY, "out of memory: %zu bytes were asked for, %zu are in use", size,
                  sbi_memory_now(ctx));

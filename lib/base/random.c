@@ -90,7 +90,8 @@ static int64_t poisson_small(uint64_t seed, uint64_t stream, double mean)
     return k;
 }
 
-/* Transformed rejection with squeeze: W. Hoermann, Insurance: Mathematics and Economics 12 (1993) 39, algorithm PTRS. */
+/* Transformed rejection with squeeze: W. Hoermann, Insurance: Mathematics and Economics 12 (1993) 39, algorithm PTRS.
+ */
 static int64_t poisson_large(uint64_t seed, uint64_t stream, double mean)
 {
     double root = sqrt(mean), log_mean = log(mean);

@@ -69,7 +69,9 @@ double sbi_element_f64(const void *p, int32_t dtype)
 #define READ_LOOP                                                                                                      \
     const unsigned char *p = (const unsigned char *)a->data + first * a->strides[0];                                   \
     const int64_t stride = a->strides[0];                                                                              \
-    switch (a->dtype) { FOR_EACH_TYPE(READ_CASE) }
+    switch (a->dtype) {                                                                                                \
+        FOR_EACH_TYPE(READ_CASE)                                                                                       \
+    }
 #define READ_CASE(D, T, F)                                                                                             \
     case D:                                                                                                            \
         for (int64_t i = 0; i < n; i++) {                                                                              \
@@ -138,8 +140,9 @@ static int is_float(int32_t dtype)
     return dtype == SBI_F16 || dtype == SBI_F32 || dtype == SBI_F64;
 }
 
-/* Whether any of n neighbouring values has an exponent of all ones, which is NaN or infinity. Adding the exponent's last
- * bit to the exponent then carries into the sign bit. Sixteen at a time, a number that compilers make vectors of. */
+/* Whether any of n neighbouring values has an exponent of all ones, which is NaN or infinity. Adding the exponent's
+ * last bit to the exponent then carries into the sign bit. Sixteen at a time, a number that compilers make vectors of.
+ */
 #define ANY_NOT_FINITE(NAME, T, EXPONENT, CARRY)                                                                       \
     static int NAME(const unsigned char *p, int64_t n)                                                                 \
     {                                                                                                                  \

@@ -125,7 +125,8 @@ sbi_status sbi_json_get(const json_t *object, const sbi_json_place *at, const ch
     return *out ? SBI_OK : sbi_json_fail(SBI_ERR_FORMAT, at, "\"%s\" is missing", key);
 }
 
-static sbi_status get_typed(const json_t *object, const sbi_json_place *at, const char *key, json_type type, json_t **out)
+static sbi_status get_typed(const json_t *object, const sbi_json_place *at, const char *key, json_type type,
+                            json_t **out)
 {
     SBI_TRY(sbi_json_get(object, at, key, out));
     sbi_json_place in = sbi_json_member(at, key);

@@ -10,8 +10,8 @@
 
 #define SBI_JSON_LARGEST ((size_t)1 << 30)
 
-/* Parses; `name` stands before the line and column in messages. Duplicate keys and trailing bytes are refused. The result is
- * released by json_decref(). */
+/* Parses; `name` stands before the line and column in messages. Duplicate keys and trailing bytes are refused. The
+ * result is released by json_decref(). */
 sbi_status sbi_json_parse(json_t **out, const char *text, size_t size, const char *name);
 sbi_status sbi_json_load(json_t **out, sbi_context *ctx, const char *path);
 
@@ -27,7 +27,8 @@ sbi_json_place sbi_json_item(const sbi_json_place *at, size_t index);
 /* "workspace.json: /channels/0/name: <message>" */
 sbi_status sbi_json_fail(sbi_status status, const sbi_json_place *at, const char *format, ...) SBI_PRINTF(3, 4);
 
-/* Typed members of an object. A missing member is an error unless the function has `_or`; there `object` may be NULL. */
+/* Typed members of an object. A missing member is an error unless the function has `_or`; there `object` may be NULL.
+ */
 sbi_status sbi_json_get(const json_t *object, const sbi_json_place *at, const char *key, json_t **out);
 sbi_status sbi_json_get_string(const json_t *object, const sbi_json_place *at, const char *key, const char **out);
 sbi_status sbi_json_get_string_or(const json_t *object, const sbi_json_place *at, const char *key, const char *other,
@@ -48,7 +49,8 @@ sbi_status sbi_json_number(const json_t *value, const sbi_json_place *at, double
 /* Every key of the object must be one of `known` (NULL-terminated). */
 sbi_status sbi_json_only_keys(const json_t *object, const sbi_json_place *at, const char *const *known);
 
-/* Canonical text: sorted keys, no white space, shortest decimals of up to 17 digits that read back as the same double. */
+/* Canonical text: sorted keys, no white space, shortest decimals of up to 17 digits that read back as the same double.
+ */
 sbi_status sbi_json_canonical(sbi_text *out, const json_t *value);
 /* The same with two spaces of indentation, ending in a newline. */
 sbi_status sbi_json_pretty(sbi_text *out, const json_t *value);

@@ -158,8 +158,7 @@ sbi_status sbi_npy_header_parse(sbi_npy_header *out, const void *data, size_t si
 {
     memset(out, 0, sizeof *out);
     const unsigned char *b = data;
-    if (size < 10 || memcmp(b, MAGIC, MAGIC_SIZE) != 0)
-        return sbi_fail(SBI_ERR_FORMAT, "%s: not a .npy file", name);
+    if (size < 10 || memcmp(b, MAGIC, MAGIC_SIZE) != 0) return sbi_fail(SBI_ERR_FORMAT, "%s: not a .npy file", name);
     if (b[6] < 1 || b[6] > 3 || b[7] != 0)
         return sbi_fail(SBI_ERR_UNSUPPORTED, "%s: npy format %d.%d is not supported", name, b[6], b[7]);
     size_t start = b[6] == 1 ? 10 : 12;
@@ -168,7 +167,8 @@ sbi_status sbi_npy_header_parse(sbi_npy_header *out, const void *data, size_t si
                               : (size_t)b[8] | (size_t)b[9] << 8 | (size_t)b[10] << 16 | (size_t)b[11] << 24;
     if (length > LARGEST_HEADER) return sbi_fail(SBI_ERR_FORMAT, "%s: npy header of %zu bytes", name, length);
     if (size - start < length)
-        return sbi_fail(SBI_ERR_FORMAT, "%s: npy header of %zu bytes, but the file has %zu", name, start + length, size);
+        return sbi_fail(SBI_ERR_FORMAT, "%s: npy header of %zu bytes, but the file has %zu", name, start + length,
+                        size);
     cursor c = {(const char *)b + start, (const char *)b + start + length, name};
     SBI_TRY(parse_dict(&c, out));
     out->data_offset = start + length;
@@ -223,7 +223,8 @@ sbi_status sbi_npy_header_make(unsigned char out[SBI_NPY_HEADER_SIZE], int32_t d
     for (int i = 0; i < ndim && used < (int)sizeof text; i++) {
         used += snprintf(text + used, sizeof text - (size_t)used, "%s%lld", i ? ", " : "", (long long)shape[i]);
     }
-    if (used < (int)sizeof text) used += snprintf(text + used, sizeof text - (size_t)used, "%s), }", ndim == 1 ? "," : "");
+    if (used < (int)sizeof text)
+        used += snprintf(text + used, sizeof text - (size_t)used, "%s), }", ndim == 1 ? "," : "");
     if (used >= SBI_NPY_HEADER_SIZE - 10 - 1) return sbi_fail(SBI_ERR_UNSUPPORTED, "npy: the shape is too long");
     memset(out, ' ', SBI_NPY_HEADER_SIZE);
     memcpy(out, MAGIC "\x01\x00", 8);

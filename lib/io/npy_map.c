@@ -28,8 +28,8 @@ sbi_status sbi_npy_map(sbi_npy **out, sbi_context *ctx, const char *path)
         goto fail;
     }
     if (h.data_offset % sbi_dtype_size(h.dtype) != 0) {
-        status = sbi_fail(SBI_ERR_UNSUPPORTED, "%s: the data starts at byte %zu, which is not aligned", path,
-                          h.data_offset);
+        status =
+            sbi_fail(SBI_ERR_UNSUPPORTED, "%s: the data starts at byte %zu, which is not aligned", path, h.data_offset);
         goto fail;
     }
     npy->view = sbi_npy_header_view(&h, npy->mapping.data + h.data_offset);

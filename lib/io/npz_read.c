@@ -63,7 +63,8 @@ static sbi_status find_directory(const sbi_npz *z, uint64_t *offset, uint64_t *c
     return SBI_OK;
 }
 
-/* Replaces sizes of 0xffffffff by those of the zip64 field, which holds only the ones that are needed, in this order. */
+/* Replaces sizes of 0xffffffff by those of the zip64 field, which holds only the ones that are needed, in this order.
+ */
 static sbi_status read_zip64(const sbi_npz *z, entry *e, const unsigned char *extra, size_t size)
 {
     while (size >= 4) {

@@ -68,7 +68,8 @@ static uint64_t flags_of(const member *m)
     return 0;
 }
 
-/* The local header. Its sizes stand in a zip64 field of fixed place, so that they can be patched once they are known. */
+/* The local header. Its sizes stand in a zip64 field of fixed place, so that they can be patched once they are known.
+ */
 static size_t local_header(unsigned char *p, const member *m, int32_t level)
 {
     size_t length = strlen(m->name);

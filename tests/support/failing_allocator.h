@@ -98,8 +98,7 @@ static inline torture_report torture_allocations(sbi_status (*body)(sbi_context 
         sbi_status status = SBI_ERR_NO_MEMORY;
         if (ctx) {
             status = body(ctx, arg);
-            if (status != SBI_OK)
-                ck_assert_msg(sbi_last_error()[0] != '\0', "request %ld failed without a message", k);
+            if (status != SBI_OK) ck_assert_msg(sbi_last_error()[0] != '\0', "request %ld failed without a message", k);
             sbi_context_destroy(ctx);
         }
         int reached = atomic_load(&f.requests) >= k;

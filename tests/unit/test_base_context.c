@@ -185,9 +185,9 @@ START_TEST(errno_becomes_a_status)
     const struct {
         int number;
         sbi_status status;
-    } cases[] = {{ENOSPC, SBI_ERR_NO_SPACE},    {EDQUOT, SBI_ERR_NO_SPACE},   {EACCES, SBI_ERR_PERMISSION},
-                 {EPERM, SBI_ERR_PERMISSION},   {EROFS, SBI_ERR_PERMISSION},  {ENOENT, SBI_ERR_NOT_FOUND},
-                 {ENOMEM, SBI_ERR_NO_MEMORY},   {EEXIST, SBI_ERR_EXISTS},     {EIO, SBI_ERR_IO}};
+    } cases[] = {{ENOSPC, SBI_ERR_NO_SPACE},  {EDQUOT, SBI_ERR_NO_SPACE},  {EACCES, SBI_ERR_PERMISSION},
+                 {EPERM, SBI_ERR_PERMISSION}, {EROFS, SBI_ERR_PERMISSION}, {ENOENT, SBI_ERR_NOT_FOUND},
+                 {ENOMEM, SBI_ERR_NO_MEMORY}, {EEXIST, SBI_ERR_EXISTS},    {EIO, SBI_ERR_IO}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         ck_assert_int_eq(sbi_fail_errno(cases[i].number, "f"), cases[i].status);
     sbi_fail_errno(ENOSPC, "out/%s", "r.npy");

@@ -305,7 +305,8 @@ END_TEST
 
 START_TEST(paths)
 {
-    const char *joins[][3] = {{"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"", "b", "b"}, {"a", "/b", "/b"}, {"/", "b", "/b"}};
+    const char *joins[][3] = {
+        {"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"", "b", "b"}, {"a", "/b", "/b"}, {"/", "b", "/b"}};
     for (size_t i = 0; i < sizeof joins / sizeof joins[0]; i++) {
         char *joined = sbi_path_join(ctx, joins[i][0], joins[i][1]);
         ck_assert_str_eq(joined, joins[i][2]);

@@ -31,7 +31,8 @@ START_TEST(philox_known_answers)
     }
     /* How seed, stream and index make counter and key is part of "the same seed gives the same result". */
     ck_assert_uint_eq(sbi_random_u64(0, 0, 0), 0xe169c58d6627e8d5u);
-    ck_assert_uint_eq(sbi_random_u64(0x299f31d0a4093822u, 0x0370734413198a2eu, 0x85a308d3243f6a88u), 0x94fdccebd16cfe09u);
+    ck_assert_uint_eq(sbi_random_u64(0x299f31d0a4093822u, 0x0370734413198a2eu, 0x85a308d3243f6a88u),
+                      0x94fdccebd16cfe09u);
 }
 END_TEST
 

@@ -125,7 +125,8 @@ START_TEST(shapes)
 END_TEST
 
 /* Puts one bad value into a table of ones and expects it to be found at its place. */
-static void expect_found(int32_t dtype, int64_t rows, int64_t columns, int ndim, int layout, int64_t row, int64_t column)
+static void expect_found(int32_t dtype, int64_t rows, int64_t columns, int ndim, int layout, int64_t row,
+                         int64_t column)
 {
     static const uint16_t half_one = 0x3c00, half_bad[3] = {0x7e01, 0x7c00, 0xfc00};
     static const char *const words[3] = {"NaN", "infinity", "-infinity"};
@@ -145,15 +146,25 @@ static void expect_found(int32_t dtype, int64_t rows, int64_t columns, int ndim,
         for (size_t i = 0; i < (size_t)(rows * columns) * gap; i++) {
             double one = 1;
             float one_f = 1;
-            memcpy(data + i * size, dtype == SBI_F16 ? (const void *)&half_one : dtype == SBI_F32 ? (const void *)&one_f : &one, size);
+            memcpy(data + i * size,
+                   dtype == SBI_F16   ? (const void *)&half_one
+                   : dtype == SBI_F32 ? (const void *)&one_f
+                                      : &one,
+                   size);
         }
         ck_assert_int_eq(sbi_column_check_finite(ctx, &a, "t.npy"), SBI_OK);
-        unsigned char *p = (unsigned char *)(uintptr_t)a.data + row * a.strides[0] + (ndim == 2 ? column * a.strides[1] : 0);
+        unsigned char *p =
+            (unsigned char *)(uintptr_t)a.data + row * a.strides[0] + (ndim == 2 ? column * a.strides[1] : 0);
         float bad_f = (float)bad[kind];
-        memcpy(p, dtype == SBI_F16 ? (const void *)&half_bad[kind] : dtype == SBI_F32 ? (const void *)&bad_f : &bad[kind], size);
+        memcpy(p,
+               dtype == SBI_F16   ? (const void *)&half_bad[kind]
+               : dtype == SBI_F32 ? (const void *)&bad_f
+                                  : &bad[kind],
+               size);
         char wanted[100];
         if (ndim == 2)
-            snprintf(wanted, sizeof wanted, "t.npy: row %d, column %d: value is %s", (int)row, (int)column, words[kind]);
+            snprintf(wanted, sizeof wanted, "t.npy: row %d, column %d: value is %s", (int)row, (int)column,
+                     words[kind]);
         else
             snprintf(wanted, sizeof wanted, "t.npy: row %d: value is %s", (int)row, words[kind]);
         ck_assert_int_eq(sbi_column_check_finite(ctx, &a, "t.npy"), SBI_ERR_VALUE);

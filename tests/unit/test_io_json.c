@@ -99,7 +99,8 @@ END_TEST
 
 START_TEST(members)
 {
-    json_t *o = parse("{\"s\":\"text\",\"n\":1.5,\"i\":7,\"b\":true,\"z\":null,\"a\":[1],\"o\":{},\"nul\":\"a\\u0000b\"}");
+    json_t *o =
+        parse("{\"s\":\"text\",\"n\":1.5,\"i\":7,\"b\":true,\"z\":null,\"a\":[1],\"o\":{},\"nul\":\"a\\u0000b\"}");
     sbi_json_place at = sbi_json_root("w.json");
     const char *s;
     double d;
@@ -225,8 +226,8 @@ START_TEST(doubles_come_back)
     const char *const names[] = {"de_DE", "ps_AF"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char command[600];
-        snprintf(command, sizeof command, "localedef -c -i %s -f UTF-8 '%s/%s' >'%s/log' 2>&1", names[i], folder.path, names[i],
-                 folder.path);
+        snprintf(command, sizeof command, "localedef -c -i %s -f UTF-8 '%s/%s' >'%s/log' 2>&1", names[i], folder.path,
+                 names[i], folder.path);
         if (system(command) < 0 || !setlocale(LC_NUMERIC, names[i])) {
             printf("skipped: doubles_come_back for the locale %s: localedef cannot make it here\n", names[i]);
             continue;

@@ -130,7 +130,8 @@ END_TEST
 /* What add_members() wrote, from any archive. */
 static void expect_members(const char *path)
 {
-    const char *const names[] = {"table.npy", "meta.json", "scalar.npy", "empty.npy", "long.npy", "\xc3\xa9t\xc3\xa9.npy"};
+    const char *const names[] = {"table.npy", "meta.json", "scalar.npy",
+                                 "empty.npy", "long.npy",  "\xc3\xa9t\xc3\xa9.npy"};
     sbi_npz *z;
     ck_assert_int_eq(sbi_npz_open(&z, ctx, path), SBI_OK);
     ck_assert_uint_eq(sbi_npz_count(z), 6);
@@ -164,7 +165,8 @@ static void expect_members(const char *path)
     /* Not what was expected: named, with both. */
     const int64_t wrong = 999, two[2] = {10, 100};
     ck_assert_int_eq(sbi_npz_read_into(z, "long", SBI_I32, 1, &wrong, longer), SBI_ERR_SHAPE);
-    ck_assert_msg(strstr(sbi_last_error(), "long.npy: i4 [999] expected, i4 [1000] found") != NULL, "%s", sbi_last_error());
+    ck_assert_msg(strstr(sbi_last_error(), "long.npy: i4 [999] expected, i4 [1000] found") != NULL, "%s",
+                  sbi_last_error());
     ck_assert_int_eq(sbi_npz_read_into(z, "long", SBI_F32, 1, &n, longer), SBI_ERR_SHAPE);
     ck_assert_int_eq(sbi_npz_read_into(z, "long", SBI_I32, 2, two, longer), SBI_ERR_SHAPE);
     ck_assert_int_eq(sbi_npz_read_into(z, "absent", SBI_I32, 1, &n, longer), SBI_ERR_NOT_FOUND);
@@ -377,13 +379,14 @@ START_TEST(archives_that_lie)
         {ZIP_STORE, 0, crc, 5, 5, 0xfffffff0u, 1, SBI_ERR_FORMAT},
         {ZIP_STORE, 0, crc, 5, 5, 0, 2, SBI_ERR_FORMAT},
         {ZIP_STORE, 0, crc, 5, 5, 0, 0xffff, SBI_ERR_FORMAT},
-        {ZIP_DEFLATE, 0, crc, 5, 5, 0, 1, SBI_ERR_FORMAT},          /* "hello" is no deflate stream */
+        {ZIP_DEFLATE, 0, crc, 5, 5, 0, 1, SBI_ERR_FORMAT},           /* "hello" is no deflate stream */
         {ZIP_DEFLATE, 0, crc, 5, 0xfffffff0u, 0, 1, SBI_ERR_FORMAT}, /* a promise of 4 GB from 5 bytes */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         crafted c = {.size = 0};
         put_local(&c, "a", "hello", 5);
-        put_central(&c, "a", cases[i].method, cases[i].flags, cases[i].crc, cases[i].stored, cases[i].size, cases[i].offset);
+        put_central(&c, "a", cases[i].method, cases[i].flags, cases[i].crc, cases[i].stored, cases[i].size,
+                    cases[i].offset);
         put_end(&c, cases[i].count);
         sbi_status status = read_bytes(c.data, c.size);
         ck_assert_msg(status == cases[i].status, "case %zu: %s: %s", i, sbi_status_name(status), sbi_last_error());
@@ -457,7 +460,8 @@ START_TEST(a_full_disk)
     test_path p = folder_path(&folder, "a.npz");
     static unsigned char noise[1 << 17];
     uint32_t state = 1;
-    for (size_t i = 0; i < sizeof noise; i++) noise[i] = (unsigned char)((state = state * 1664525u + 1013904223u) >> 24);
+    for (size_t i = 0; i < sizeof noise; i++)
+        noise[i] = (unsigned char)((state = state * 1664525u + 1013904223u) >> 24);
     for (int32_t level = 0; level < 2; level++) {
         sbi_npz_writer *w;
         ck_assert_int_eq(sbi_npz_writer_open(&w, ctx, p.text, level), SBI_OK);
