@@ -8,7 +8,7 @@
 
 #if VLEN == 8
 #define TILE_X 4
-#define TILE_Y 6
+#define TILE_Y 5
 #elif VLEN == 4
 #define TILE_X 3
 #define TILE_Y 4
