@@ -3,6 +3,7 @@
 #include <float.h>
 
 #include "tape/work.h"
+#include "support/run_suite.h"
 #include "tape_mixture.h"
 
 static const int32_t ops[] = {SBI_NARROW_EXP,  SBI_NARROW_EXPM1,    SBI_NARROW_LOG,     SBI_NARROW_LOG1P,
@@ -170,9 +171,5 @@ int main(void)
     tcase_add_loop_test(cases, half_precision_is_exact, 0, SBI_ISA_COUNT);
     tcase_add_loop_test(cases, instruction_sets_agree, 0, 6);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite);
 }

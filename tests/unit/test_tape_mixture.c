@@ -3,6 +3,8 @@
  * HVP, rows against the Hessian to the bit, for every storage, for one and two stages. */
 #include "tape_mixture.h"
 
+#include "support/run_suite.h"
+
 static sbi_context *context(int threads)
 {
     sbi_context_options options = SBI_CONTEXT_OPTIONS_INIT;
@@ -142,9 +144,5 @@ int main(void)
     tcase_add_loop_test(cases, derivatives, 0, N_VARIANTS);
     tcase_add_loop_test(cases, same_bits_for_any_threads, 0, N_VARIANTS);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? 1 : 0;
+    return run_suite(suite);
 }

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every operation, scalar and event-wise: value against libm, first and second derivatives three ways (differences of values,
+ * HVP against differenced gradients, Hessian against HVP and rows), at interior points and at large arguments. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sbi/tape.h"
+#include "support/run_suite.h"
+
+enum { EVENTS = 37 };
+
+typedef sbi_var binary_fn(sbi_tape *tape, sbi_var a, sbi_var b);
+
+static sbi_var power3(sbi_tape *t, sbi_var a, sbi_var b) { return sbi_tape_mul(t, b, sbi_tape_pow(t, a, sbi_tape_constant(t, 3))); }
+static sbi_var power_m2(sbi_tape *t, sbi_var a, sbi_var b) { return sbi_tape_mul(t, b, sbi_tape_pow(t, a, sbi_tape_constant(t, -2))); }
+static sbi_var power0(sbi_tape *t, sbi_var a, sbi_var b) { return sbi_tape_mul(t, b, sbi_tape_pow(t, a, sbi_tape_constant(t, 0))); }
+static sbi_var power1(sbi_tape *t, sbi_var a, sbi_var b) { return sbi_tape_mul(t, b, sbi_tape_pow(t, a, sbi_tape_constant(t, 1))); }
+#define UNARY(name)                                                                                                    \
+    static sbi_var do_##name(sbi_tape *t, sbi_var a, sbi_var b) { return sbi_tape_mul(t, b, sbi_tape_##name(t, a)); }
+UNARY(neg) UNARY(square) UNARY(exp) UNARY(expm1) UNARY(log) UNARY(log1p) UNARY(sqrt) UNARY(tanh) UNARY(logistic) UNARY(softplus)
+#define INTERP(code)                                                                                                   \
+    static sbi_var interp_##code(sbi_tape *t, sbi_var a, sbi_var b)                                                     \
+    {                                                                                                                  \
+        return sbi_tape_mul(t, b, sbi_tape_interp(t, a, 1.3, 0.8, code));                                               \
+    }
+INTERP(0) INTERP(1) INTERP(2) INTERP(4) INTERP(40)
+
+static long double f_logistic(long double x) { return 1 / (1 + expl(-x)); }
+static long double f_softplus(long double x) { return (x > 0 ? x : 0) + log1pl(expl(-fabsl(x))); }
+static long double f_code4(long double a)
+{
+    const long double u = 1.3, d = 0.8;
+    if (a > 1) return powl(u, a);
+    if (a < -1) return powl(d, -a);
+    const long double lu = logl(u), ld = logl(d), S0 = (u + d) / 2, A0 = (u - d) / 2, S1 = (u * lu - d * ld) / 2;
+    const long double A1 = (u * lu + d * ld) / 2, S2 = (u * lu * lu + d * ld * ld) / 2, A2 = (u * lu * lu - d * ld * ld) / 2;
+    return 1 + a * (15 * A0 - 7 * S1 + A2) / 8 + a * a * (-24 + 24 * S0 - 9 * A1 + S2) / 8 +
+           powl(a, 3) * (-5 * A0 + 5 * S1 - A2) / 4 + powl(a, 4) * (12 - 12 * S0 + 7 * A1 - S2) / 4 +
+           powl(a, 5) * (3 * A0 - 3 * S1 + A2) / 8 + powl(a, 6) * (-8 + 8 * S0 - 5 * A1 + S2) / 8;
+}
+static long double f_code0(long double a) { return a > 0 ? 1 + a * (long double)(1.3 - 1) : 1 + a * (long double)(1 - 0.8); }
+static long double f_code1(long double a) { return a > 0 ? powl(1.3, a) : powl(0.8, -a); }
+static long double f_code2(long double a)
+{
+    const long double u = 1.3, d = 0.8, s = (u + d) / 2 - 1, b = (u - d) / 2;
+    return a > 1 ? u + (b + 2 * s) * (a - 1) : a < -1 ? d + (b - 2 * s) * (a + 1) : 1 + s * a * a + b * a;
+}
+static long double f_code4p(long double a)
+{
+    const long double u = 1.3, d = 0.8, s = (u - d) / 2, q = (u + d - 2) / 16;
+    if (a > 1) return 1 + a * (u - 1);
+    if (a < -1) return 1 + a * (1 - d);
+    return 1 + a * s + q * (15 * a * a - 10 * powl(a, 4) + 3 * powl(a, 6));
+}
+static long double f_neg(long double x) { return -x; }
+static long double f_square(long double x) { return x * x; }
+static long double f_cube(long double x) { return x * x * x; }
+static long double f_m2(long double x) { return 1 / (x * x); }
+static long double f_one(long double x) { return x - x + 1; }
+static long double f_same(long double x) { return x; }
+
+static const struct operation {
+    const char *name;
+    binary_fn *record;
+    long double (*f)(long double); /* unary: f(a) b; NULL: binary */
+    double points[4];              /* of a; b is 0.7 */
+    int scalar_only;
+} operations[] = {
+    {"add", sbi_tape_add, NULL, {0.3, -1.2, 5.0, 40.0}, 0},
+    {"sub", sbi_tape_sub, NULL, {0.3, -1.2, 5.0, 40.0}, 0},
+    {"mul", sbi_tape_mul, NULL, {0.3, -1.2, 5.0, 40.0}, 0},
+    {"div", sbi_tape_div, NULL, {0.3, -1.2, 5.0, 40.0}, 0},
+    {"pow", sbi_tape_pow, NULL, {0.3, 1.2, 5.0, 40.0}, 0},
+    {"pow 3", power3, f_cube, {0.3, -1.2, 5.0, -7.0}, 0},
+    {"pow -2", power_m2, f_m2, {0.3, -1.2, 5.0, -7.0}, 0},
+    {"pow 0", power0, f_one, {0.3, -1.2, 5.0, -7.0}, 0},
+    {"pow 1", power1, f_same, {0.3, -1.2, 5.0, -7.0}, 0},
+    {"neg", do_neg, f_neg, {0.3, -1.2, 5.0, 40.0}, 0},
+    {"square", do_square, f_square, {0.3, -1.2, 5.0, 40.0}, 0},
+    {"exp", do_exp, expl, {0.3, -1.2, 5.0, 20.0}, 0},
+    {"expm1", do_expm1, expm1l, {0.3, -1.2, 1e-2, -30.0}, 0},
+    {"log", do_log, logl, {0.3, 1.2, 5.0, 400.0}, 0},
+    {"log1p", do_log1p, log1pl, {0.3, -0.7, 0.02, 400.0}, 0},
+    {"sqrt", do_sqrt, sqrtl, {0.3, 1.2, 5.0, 400.0}, 0},
+    {"tanh", do_tanh, tanhl, {0.3, -1.2, 5.0, -0.02}, 0},
+    {"logistic", do_logistic, f_logistic, {0.3, -1.2, 5.0, -30.0}, 0},
+    {"softplus", do_softplus, f_softplus, {0.3, -1.2, 5.0, -30.0}, 0},
+    {"interp 0", interp_0, f_code0, {0.3, -0.2, 1.7, -2.4}, 1},
+    {"interp 1", interp_1, f_code1, {0.3, -0.2, 1.7, -2.4}, 1},
+    {"interp 2", interp_2, f_code2, {0.3, -0.2, 1.7, -2.4}, 1},
+    {"interp 4", interp_4, f_code4, {0.3, -0.2, 1.7, -2.4}, 1},
+    {"interp 4p", interp_40, f_code4p, {0.3, -0.2, 1.7, -2.4}, 1},
+};
+#define N_OPERATIONS ((int)(sizeof operations / sizeof *operations))
+
+static long double apply(const struct operation *o, long double a, long double b)
+{
+    if (o->f) return o->f(a) * b;
+    if (o->record == sbi_tape_add) return a + b;
+    if (o->record == sbi_tape_sub) return a - b;
+    if (o->record == sbi_tape_mul) return a * b;
+    if (o->record == sbi_tape_div) return a / b;
+    return powl(a, b);
+}
+
+static double column_a[EVENTS], column_b[EVENTS];
+
+/* What is tested: f(p, q) as a scalar, or the sum over events of w f(p c_i, q + d_i). */
+static long double whole(const struct operation *o, int eventwise, const long double *x)
+{
+    if (!eventwise) return apply(o, x[0], x[1]);
+    long double sum = 0;
+    for (int i = 0; i < EVENTS; i++)
+        sum += (1 + 0.1L * i) * apply(o, x[0] * column_a[i], x[1] + column_b[i]);
+    return sum;
+}
+
+START_TEST(three_ways)
+{
+    const struct operation *o = &operations[_i / 2];
+    const int eventwise = _i % 2;
+    if (eventwise && o->scalar_only) return;
+    sbi_context *ctx;
+    sbi_tape *t;
+    sbi_tape_work *work;
+    double weights[EVENTS];
+    for (int i = 0; i < EVENTS; i++) {
+        column_a[i] = 1.0 + 0.004 * i;
+        column_b[i] = 0.01 * i;
+        weights[i] = (double)(1 + 0.1L * i);
+    }
+    ck_assert_int_eq(sbi_context_create(&ctx, NULL), SBI_OK);
+    ck_assert_int_eq(sbi_tape_create(&t, ctx), SBI_OK);
+    sbi_var p = sbi_tape_param(t, "p"), q = sbi_tape_param(t, "q"), output;
+    if (eventwise) {
+        sbi_events events = sbi_tape_events(t, "events", EVENTS);
+        sbi_array a = sbi_array_1d(column_a, SBI_F64, EVENTS), b = sbi_array_1d(column_b, SBI_F64, EVENTS);
+        sbi_array w = sbi_array_1d(weights, SBI_F64, EVENTS);
+        sbi_var x = o->record(t, sbi_tape_mul(t, p, sbi_tape_column(t, events, &a, "a")),
+                              sbi_tape_add(t, sbi_tape_column(t, events, &b, "b"), q));
+        output = sbi_tape_weighted_sum(t, sbi_tape_column(t, events, &w, "w"), x);
+    } else {
+        output = o->record(t, p, q);
+    }
+    ck_assert_msg(sbi_tape_seal(t, output) == SBI_OK, "%s", sbi_last_error());
+    ck_assert_int_eq(sbi_tape_work_create(&work, t), SBI_OK);
+    for (int at = 0; at < 4; at++) {
+        const double theta[2] = {o->points[at], 0.7};
+        long double x[2] = {theta[0], theta[1]};
+        double value, g[2], H[4], HV[4];
+        ck_assert_msg(sbi_tape_eval(work, theta, &value, g) == SBI_OK, "%s: %s", o->name, sbi_last_error());
+        const long double want = whole(o, eventwise, x);
+        const double scale = fabs((double)want) + 1e-300;
+        ck_assert_double_eq_tol(value, (double)want, 4e-15 * scale + (o->record == sbi_tape_pow ? 1e-13 * scale : 0.0));
+        ck_assert_int_eq(sbi_tape_hessian(work, theta, NULL, NULL, H), SBI_OK);
+        const double V[4] = {1, 0, 0, 1};
+        ck_assert_int_eq(sbi_tape_hvp(work, theta, V, 2, HV), SBI_OK);
+        ck_assert(memcmp(&H[1], &H[2], sizeof *H) == 0);
+        for (int j = 0; j < 2; j++) {
+            const double step = 1e-3 * (j == 0 ? fmax(0.02, fmin(1.0, fabs(theta[0]))) : 1.0), s[4] = {-2, -1, 1, 2};
+            long double f[4];
+            double moved[4][2], second[2];
+            for (int k = 0; k < 4; k++) {
+                x[0] = theta[0];
+                x[1] = theta[1];
+                x[j] += s[k] * step;
+                f[k] = whole(o, eventwise, x);
+                const double there[2] = {j == 0 ? theta[0] + s[k] * step : theta[0], j == 1 ? theta[1] + s[k] * step : theta[1]};
+                ck_assert_int_eq(sbi_tape_eval(work, there, &value, moved[k]), SBI_OK);
+            }
+            const double slope = (double)((f[0] - 8 * f[1] + 8 * f[2] - f[3]) / (12 * step));
+            const double size = fabs(g[0]) + fabs(g[1]) + 1e-300;
+            ck_assert_msg(fabs(g[j] - slope) <= 2e-8 * size, "%s at %g: gradient %d is %.15g, differences give %.15g", o->name,
+                          theta[0], j, g[j], slope);
+            const double large = fabs(H[0]) + fabs(H[1]) + fabs(H[3]) + size;
+            for (int k = 0; k < 2; k++) {
+                second[k] = (moved[0][k] - 8 * moved[1][k] + 8 * moved[2][k] - moved[3][k]) / (12 * step);
+                ck_assert_msg(fabs(H[j * 2 + k] - second[k]) <= 5e-8 * large, "%s at %g: H[%d,%d] is %.15g, differences give %.15g",
+                              o->name, theta[0], j, k, H[j * 2 + k], second[k]);
+                ck_assert_msg(fabs(H[j * 2 + k] - HV[j * 2 + k]) <= 1e-13 * large, "%s: HVP %.17g, Hessian %.17g", o->name,
+                              HV[j * 2 + k], H[j * 2 + k]);
+            }
+            double row[2];
+            ck_assert_int_eq(sbi_tape_hessian_rows(work, theta, (size_t)j, 1, row), SBI_OK);
+            ck_assert_mem_eq(row, H + 2 * j, sizeof row);
+        }
+    }
+    sbi_tape_work_destroy(work);
+    sbi_tape_destroy(t);
+    sbi_context_destroy(ctx);
+}
+END_TEST
+
+/* A scalar that is at once an alpha of a morph and used directly: both sides of its diagonal element. */
+START_TEST(alpha_used_twice)
+{
+    sbi_context *ctx;
+    sbi_tape *t;
+    sbi_tape_work *work;
+    double up[EVENTS], down[EVENTS];
+    for (int i = 0; i < EVENTS; i++) {
+        up[i] = 1.1 + 0.01 * i;
+        down[i] = 0.9 - 0.005 * i;
+    }
+    ck_assert_int_eq(sbi_context_create(&ctx, NULL), SBI_OK);
+    ck_assert_int_eq(sbi_tape_create(&t, ctx), SBI_OK);
+    sbi_var a = sbi_tape_param(t, "a"), b = sbi_tape_param(t, "b"), alphas[2] = {b, a};
+    sbi_events events = sbi_tape_events(t, "events", EVENTS);
+    const sbi_array ups[2] = {sbi_array_1d(up, SBI_F64, EVENTS), sbi_array_1d(down, SBI_F64, EVENTS)};
+    const sbi_array downs[2] = {sbi_array_1d(down, SBI_F64, EVENTS), sbi_array_1d(up, SBI_F64, EVENTS)};
+    sbi_var y = sbi_tape_morph(t, events, alphas, 2, ups, downs, SBI_INTERP_CODE4, SBI_MORPH_RATIO);
+    sbi_var x = sbi_tape_mul(t, sbi_tape_exp(t, a), sbi_tape_square(t, sbi_tape_add(t, y, sbi_tape_mul(t, a, b))));
+    ck_assert_int_eq(sbi_tape_seal(t, sbi_tape_sum(t, x)), SBI_OK);
+    ck_assert_int_eq(sbi_tape_work_create(&work, t), SBI_OK);
+    const double theta[2] = {0.4, -0.3}, V[4] = {1, 0, 0, 1}, h = 1e-3, s[4] = {-2, -1, 1, 2};
+    double H[4], HV[4], value;
+    ck_assert_int_eq(sbi_tape_hessian(work, theta, NULL, NULL, H), SBI_OK);
+    ck_assert_int_eq(sbi_tape_hvp(work, theta, V, 2, HV), SBI_OK);
+    for (int j = 0; j < 2; j++) {
+        double g[4][2], row[2];
+        for (int k = 0; k < 4; k++) {
+            double there[2] = {theta[0], theta[1]};
+            there[j] += s[k] * h;
+            ck_assert_int_eq(sbi_tape_eval(work, there, &value, g[k]), SBI_OK);
+        }
+        ck_assert_int_eq(sbi_tape_hessian_rows(work, theta, (size_t)j, 1, row), SBI_OK);
+        ck_assert_mem_eq(row, H + 2 * j, sizeof row);
+        for (int k = 0; k < 2; k++) {
+            ck_assert_double_eq_tol(H[2 * j + k], (g[0][k] - 8 * g[1][k] + 8 * g[2][k] - g[3][k]) / (12 * h), 1e-8 * fabs(H[0]));
+            ck_assert_double_eq_tol(H[2 * j + k], HV[2 * j + k], 1e-12 * fabs(H[0]));
+        }
+    }
+    sbi_tape_work_destroy(work);
+    sbi_tape_destroy(t);
+    sbi_context_destroy(ctx);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("tape_ops");
+    TCase *cases = tcase_create("ops");
+    tcase_add_loop_test(cases, three_ways, 0, 2 * N_OPERATIONS);
+    tcase_add_test(cases, alpha_used_twice);
+    suite_add_tcase(suite, cases);
+    return run_suite(suite);
+}
