@@ -11,6 +11,8 @@
 #define ROUNDING 2.220446049250313e-16
 /* A difference of F below this many roundings of F is noise; the gradients then tell more. */
 #define NOISE 1e4
+/* Over shorter steps, in standard deviations, a difference of gradients teaches rounding. */
+#define SHORTEST_LESSON 1e-7
 #define SMALLEST_RADIUS 1e-11
 #define LARGEST_RADIUS 1e18
 /* Falling this far, or going this far, is running away. */
@@ -33,7 +35,8 @@ sbi_status sbi_minimiser_create(sbi_minimiser **out, sbi_fit_objective *objectiv
     w->fixed = sbi_alloc_zero(ctx, n, 2 * sizeof *w->fixed);
     sbi_status status = w->lower && w->list && w->fixed ? SBI_OK : SBI_ERR_NO_MEMORY;
     if (status == SBI_OK) status = sbi_fit_point_create(&w->trial, ctx, n);
-    if (status == SBI_OK) status = sbi_spectrum_create(&w->spectrum, ctx, n);
+    double flat = sbi_fit_objective_has_hessian(objective) ? SBI_FIT_FLAT : SBI_FIT_FLAT_DIFFERENCES;
+    if (status == SBI_OK) status = sbi_spectrum_create(&w->spectrum, ctx, n, flat);
     if (status != SBI_OK) {
         sbi_minimiser_destroy(w);
         return status;
@@ -217,12 +220,11 @@ static void accept(sbi_minimiser *w, const sbi_minimiser_settings *set, sbi_fit_
     memcpy(p->x, t->x, p->n * sizeof *p->x);
     memcpy(p->g, t->g, p->n * sizeof *p->g);
     if (newton(w, set)) memcpy(p->H, t->H, p->n * p->n * sizeof *p->H);
-    else p->curvature = SBI_CURVATURE_GUESS;
 }
 
 /* One step: the trial point is accepted or the radius shrinks. *predicted is the model's change (0: no step left). */
 static sbi_status advance(sbi_minimiser *w, const sbi_minimiser_settings *set, progress *run, sbi_fit_point *p,
-                          double *predicted, int *accepted)
+                          int keep_curvature, double *predicted, int *accepted)
 {
     size_t n = p->n;
     sbi_fit_point *t = w->trial;
@@ -252,7 +254,7 @@ static sbi_status advance(sbi_minimiser *w, const sbi_minimiser_settings *set, p
     }
     run->ratio = actual_change(p, t, w->step, has_gradient) / *predicted;
     *accepted = has_gradient && run->ratio > 1e-4;
-    if (!newton(w, set)) {
+    if (!newton(w, set) && !keep_curvature && length > SHORTEST_LESSON) {
         double *y = w->real, *r = w->real + n;
         for (size_t k = 0; k < n; k++) y[k] = t->g[k] - p->g[k];
         sbi_fit_rank_one_update(n, p->H, w->step, y, p->scale, r);
@@ -263,6 +265,7 @@ static sbi_status advance(sbi_minimiser *w, const sbi_minimiser_settings *set, p
     if (*accepted) {
         p->iterations++;
         accept(w, set, p);
+        if (!newton(w, set) && !keep_curvature) p->curvature = SBI_CURVATURE_GUESS;
     }
     return SBI_OK;
 }
@@ -333,15 +336,19 @@ static sbi_status iterate(sbi_minimiser *w, const sbi_minimiser_settings *set, p
         }
         double predicted;
         int accepted, exact = p->curvature == SBI_CURVATURE_EXACT;
-        /* A step of a thousandth of a standard deviation does not make another Hessian necessary. */
-        int same_curvature = done && exact && p->edm < 1e-2 * set->goal;
-        SBI_TRY(advance(w, set, run, p, &predicted, &accepted));
-        if (same_curvature && accepted) p->curvature = SBI_CURVATURE_EXACT;
+        /* A step of a thousandth of a standard deviation does not make another Hessian necessary, unless it is so close
+         * to singular that a little may tip it over. */
+        int same_curvature = done && exact && p->edm < 1e-2 * set->goal && p->smallest > 1e-4 * p->largest;
+        SBI_TRY(advance(w, set, run, p, same_curvature, &predicted, &accepted));
         if (ran_away(w, run, p)) p->reason = SBI_FIT_UNBOUNDED;
         else if (done && !accepted && exact) p->reason = settled(p);
         else if (done && !accepted) run->polished = set->polish; /* on to the real Hessian, if it is wanted */
         else if (!done) p->reason = stuck(set, run, p, predicted, accepted);
-        if (p->reason) return accepted ? sbi_fit_assess(w, set->level, p) : SBI_OK;
+        if (!p->reason) continue;
+        if (accepted) SBI_TRY(sbi_fit_assess(w, set->level, p));
+        /* The last step may have led to where all is well. */
+        if (p->reason == SBI_FIT_INDEFINITE_HESSIAN && !isnan(p->edm)) p->reason = 0;
+        else return SBI_OK;
     }
 }
 

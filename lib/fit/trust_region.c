@@ -8,11 +8,12 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-sbi_status sbi_spectrum_create(sbi_spectrum *s, sbi_context *ctx, size_t capacity)
+sbi_status sbi_spectrum_create(sbi_spectrum *s, sbi_context *ctx, size_t capacity, double flat)
 {
     memset(s, 0, sizeof *s);
     size_t n = capacity;
     s->capacity = n;
+    s->flat = flat;
     /* What dsyevd documents for eigenvectors. */
     size_t lwork = 1 + 6 * n + 2 * n * n, liwork = 3 + 5 * n;
     if (lwork > INT32_MAX) return sbi_fail(SBI_ERR_UNSUPPORTED, "sbi_fit: %zu parameters are too many", n);
@@ -59,7 +60,7 @@ static double largest_magnitude(const sbi_spectrum *s)
 
 int sbi_spectrum_positive(const sbi_spectrum *s)
 {
-    return s->m == 0 || (s->eigenvalue[0] > 0 && s->eigenvalue[0] > SBI_FIT_FLAT * s->eigenvalue[s->m - 1]);
+    return s->m == 0 || (s->eigenvalue[0] > 0 && s->eigenvalue[0] > s->flat * s->eigenvalue[s->m - 1]);
 }
 
 static double dot(const double *a, const double *b, size_t n)
@@ -123,7 +124,7 @@ void sbi_spectrum_step(const sbi_spectrum *s, const double *g, double radius, do
     double *gamma = scratch, *q = scratch + m;
     memset(p, 0, m * sizeof *p);
     if (m == 0) return;
-    double flat = SBI_FIT_FLAT * largest_magnitude(s), lowest = INFINITY;
+    double flat = s->flat * largest_magnitude(s), lowest = INFINITY;
     for (size_t i = 0; i < m; i++) {
         gamma[i] = dot(s->matrix + i * m, g, m);
         if (fabs(s->eigenvalue[i]) <= flat && fabs(gamma[i]) * radius < negligible) gamma[i] = 0;

@@ -6,12 +6,15 @@
 
 #include "sbi/context.h"
 
-/* Eigenvalues below this part of the largest one are rounding: neither positive nor negative. */
+/* Eigenvalues below this part of the largest one are rounding, neither positive nor negative: of exact Hessians, and of
+ * differences of gradients. */
 #define SBI_FIT_FLAT 1e-11
+#define SBI_FIT_FLAT_DIFFERENCES 1e-6
 
 typedef struct sbi_spectrum {
     size_t capacity; /* largest order */
     size_t m;        /* order now */
+    double flat;     /* SBI_FIT_FLAT... */
     double *matrix;  /* [m, m]: A on entry; afterwards row i is the eigenvector of eigenvalue i, ascending */
     double *eigenvalue;
     double *work;
@@ -19,13 +22,13 @@ typedef struct sbi_spectrum {
     int32_t lwork, liwork;
 } sbi_spectrum;
 
-sbi_status sbi_spectrum_create(sbi_spectrum *s, sbi_context *ctx, size_t capacity);
+sbi_status sbi_spectrum_create(sbi_spectrum *s, sbi_context *ctx, size_t capacity, double flat);
 void sbi_spectrum_destroy(sbi_spectrum *s, sbi_context *ctx);
 
 /* Decomposes the m x m matrix in s->matrix. Eigenvectors get a definite sign: their largest component is positive. */
 sbi_status sbi_spectrum_compute(sbi_spectrum *s, size_t m);
 
-/* All eigenvalues are above SBI_FIT_FLAT times the largest; true for m = 0. */
+/* All eigenvalues are above s->flat times the largest; true for m = 0. */
 int sbi_spectrum_positive(const sbi_spectrum *s);
 
 /* g.A^-1.g / 2; only for a positive spectrum. */
