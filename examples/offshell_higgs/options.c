@@ -43,13 +43,13 @@ static const flag flags[] = {
 };
 enum { FLAGS = sizeof flags / sizeof flags[0] };
 
-static const job_options defaults = {.events = 100000,
+static const job_options defaults = {.events = 200000,
                                      .integration = 50000,
-                                     .members = 4,
+                                     .members = 5,
                                      .variation_members = 2,
                                      .depth = 3,
                                      .width = 64,
-                                     .epochs = 12,
+                                     .epochs = 14,
                                      .batch = 512,
                                      .nuisances = 4,
                                      .scan_points = 61,

@@ -11,7 +11,7 @@
 #include "job.h"
 
 static const double MU_MAX = 3.0; /* of the scan and of the search for minima */
-enum { MINIMA_GRID = 61, MINIMA_MOST = 8 };
+enum { MINIMA_MOST = 8 };
 
 /* A fit at the deepest minimum along mu, and all minima. */
 typedef struct fitted {
@@ -42,7 +42,8 @@ static sbi_status fit_workspace(const job *j, const char *file, fitted *f)
     memset(f, 0, sizeof *f);
     JOB_TRY(sbi_model_load(&f->model, j->ctx, job_file(j, "%s", file).text));
     JOB_TRY(fit_from(&f->fit, f->model, 1.0));
-    JOB_TRY(sbi_fit_minima(f->fit, "mu", 1e-4, MU_MAX, MINIMA_GRID, MINIMA_MOST, &f->n_minima, f->position, f->nll, NULL));
+    JOB_TRY(sbi_fit_minima(f->fit, "mu", 1e-4, MU_MAX, (size_t)j->options.scan_points, MINIMA_MOST, &f->n_minima,
+                           f->position, f->nll, NULL));
     if (f->n_minima > MINIMA_MOST) f->n_minima = MINIMA_MOST;
     double deepest;
     JOB_TRY(sbi_fit_nll(f->fit, &deepest));
@@ -168,7 +169,8 @@ static sbi_status add_scan(const job *j, fitted *learnt, fitted *truth, json_t *
     double *mu = work, *t = work + n, *exact = work + 2 * n, *nominal = work + 3 * n;
     for (size_t i = 0; i < n; i++) mu[i] = 0.005 + (MU_MAX - 0.005) * (double)i / (double)(n - 1);
     sbi_status status = scan(learnt, mu, n, t);
-    if (status == SBI_OK) status = scan(truth, mu, n, exact);
+    if (status == SBI_OK && truth == learnt) memcpy(exact, t, n * sizeof *exact);
+    if (status == SBI_OK && truth != learnt) status = scan(truth, mu, n, exact);
     if (status == SBI_OK) status = true_curve(j, mu, n, nominal);
     /* Columns of the array: mu, t learnt, t exact, t exact at alpha = 0. */
     double *table = job_doubles(4 * n);
@@ -195,7 +197,11 @@ static sbi_status write_results(const job *j, json_t *results)
 static sbi_status fit_all(const job *j, fitted *learnt, fitted *truth, json_t *results)
 {
     JOB_TRY(fit_workspace(j, "workspace.json", learnt));
-    JOB_TRY(fit_workspace(j, "workspace_truth.json", truth));
+    /* With --truth-ratios both would be the same model. */
+    if (j->options.truth_ratios)
+        truth = learnt;
+    else
+        JOB_TRY(fit_workspace(j, "workspace_truth.json", truth));
     size_t n = sbi_fit_n_params(learnt->fit);
     JOB_TRY(hessian_both_ways(j, learnt, n));
     json_object_set_new(results, "fit", describe_fit(learnt));
