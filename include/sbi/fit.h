@@ -324,5 +324,18 @@ SBI_API sbi_status sbi_fit_pulls(const sbi_fit *fit, double *pull, double *const
  *  minimum. Since: 0.1 */
 SBI_API sbi_status sbi_fit_test_statistic(sbi_fit *fit, const char *name, double mu, int32_t kind, double *statistic);
 
+/** p-values of q_mu or q~_mu by the asymptotic formulae: CLsb = P(q >= observed | mu), CLb the same without signal,
+ *  CLs = CLsb / CLb. With r = sqrt(q), a = sqrt(q_A): CLsb = 1 - Phi(r), CLb = 1 - Phi(r - a); for q~_mu with q > q_A:
+ *  CLsb = 1 - Phi((q + q_A) / 2a), CLb = 1 - Phi((q - q_A) / 2a).
+ *  @param kind SBI_STATISTIC_Q or SBI_STATISTIC_QTILDE. @param q observed, >= 0. @param q_asimov its value for the Asimov data
+ *  without signal, > 0. @param[out] cl [3]: CLsb, CLb, CLs. Source: arXiv:1007.1727, eq. 59, 66, 89. Since: 0.1 */
+SBI_API sbi_status sbi_asymptotic_cls(int32_t kind, double q, double q_asimov, double *cl);
+
+/** The upper limit on a parameter at which CLs = 1 - confidence, by q~_mu and the asymptotic formulae.
+ *  @param fit to the data. @param asimov fit of the same parameter to the Asimov data without signal; it may be `fit` itself, for
+ *  the expected limit. @param confidence 0.95, say. @param[out] limit to 1e-4 standard deviations.
+ *  Errors: SBI_ERR_DOMAIN where CLs does not fall that low within the parameter's bounds. Since: 0.1 */
+SBI_API sbi_status sbi_fit_upper_limit(sbi_fit *fit, sbi_fit *asimov, const char *name, double confidence, double *limit);
+
 SBI_END_DECLS
 #endif
