@@ -73,6 +73,7 @@ void sbi_model_destroy(sbi_model *m)
     sbi_free(ctx, m->channels);
     sbi_free(ctx, m->parameters);
     sbi_free(ctx, m->files);
+    sbi_free(ctx, m->workspace);
     sbi_free(ctx, m);
 }
 

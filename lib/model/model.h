@@ -55,6 +55,7 @@ struct sbi_model {
     sbi_tape *tape;
     sbi_npy **files; /* columns that the loader mapped */
     size_t n_files;
+    char *workspace; /* path of the file it was loaded from, or NULL */
 };
 
 /* Grows an array by one zeroed element of `size` bytes; returns the element, NULL on failure. */

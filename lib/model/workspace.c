@@ -406,5 +406,10 @@ sbi_status sbi_model_load(sbi_model **out, sbi_context *ctx, const char *path)
     sbi_status status = folder ? build(out, ctx, workspace, path, folder) : SBI_ERR_NO_MEMORY;
     sbi_free(ctx, folder);
     json_decref(workspace);
+    if (status == SBI_OK && !((*out)->workspace = sbi_strdup(ctx, path))) {
+        sbi_model_destroy(*out);
+        *out = NULL;
+        status = SBI_ERR_NO_MEMORY;
+    }
     return status;
 }

@@ -47,6 +47,8 @@ struct sbi_network {
 /* A network with parameters zero, shift 0, scale 1 and names x0, x1, .... */
 sbi_status sbi_network_new(sbi_network **out, sbi_context *ctx, const sbi_mlp *mlp);
 sbi_network *sbi_network_retain(sbi_network *net);
+/* sbi_network_load() from the bytes of a network file; `name` is used in messages. */
+sbi_status sbi_network_load_memory(sbi_network **out, sbi_context *ctx, const void *data, size_t size, const char *name);
 /* Replaces the name of a feature. */
 sbi_status sbi_network_set_name(sbi_network *net, int64_t index, const char *name);
 

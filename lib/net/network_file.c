@@ -239,3 +239,14 @@ sbi_status sbi_network_load(sbi_network **out, sbi_context *ctx, const char *pat
     if (status != SBI_OK && !strstr(sbi_last_error(), path)) return sbi_fail_within(status, "%s", path);
     return status;
 }
+
+sbi_status sbi_network_load_memory(sbi_network **out, sbi_context *ctx, const void *data, size_t size, const char *name)
+{
+    *out = NULL;
+    sbi_npz *npz;
+    SBI_TRY(sbi_npz_open_memory(&npz, ctx, data, size, name));
+    sbi_status status = load_open(out, ctx, npz);
+    sbi_npz_close(npz);
+    if (status != SBI_OK && !strstr(sbi_last_error(), name)) return sbi_fail_within(status, "%s", name);
+    return status;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file job.h
+ * Jobs: what the tasks that this library submits mean, and how to run one, here or on the machine that an executor chose.
+ *
+ * The spec of a job is canonical JSON (sorted keys, no white space); docs/jobs.md lists the kinds: "train_member",
+ * "evaluate_columns", "hessian_rows", "scan_point". Checksums of all inputs are verified before they are used. The result depends on
+ * the spec and the contents of its inputs alone.
+ */
+#ifndef SBI_JOB_H
+#define SBI_JOB_H
+
+#include "executor.h"
+
+SBI_BEGIN_DECLS
+
+/** Runs a job in the calling thread, with the context's threads. @param task only spec and spec_size are looked at.
+ *  Paths in the spec are relative to `root` (NULL: the working directory). @param checkpoint folder for checkpoints, from which an
+ *  interrupted job resumes, and which must be this job's own; NULL: none. @param sink takes the result once it is complete.
+ *  Errors: SBI_ERR_FORMAT naming the member of the spec (unknown, missing, wrong type or range); SBI_ERR_VERSION for a kind that
+ *  this library does not know; SBI_ERR_CHECKSUM naming the input; what the work itself reports. Since: 0.1 */
+SBI_API sbi_status sbi_job_run(sbi_context *ctx, const sbi_task *task, const char *root, const char *checkpoint,
+                               sbi_sink *sink);
+
+/** The key of a job: SHA-256 of its canonical spec without where its inputs lie (the members "path" and "parts"), as 64 hex digits
+ *  and NUL. Also checks the spec. Since: 0.1 */
+SBI_API sbi_status sbi_job_key(sbi_context *ctx, const void *spec, size_t size, char key[SBI_TASK_KEY_MAX + 1]);
+
+/** Exit codes of a worker, those of sysexits.h where it has them. */
+#define SBI_EXIT_DONE 0
+#define SBI_EXIT_SPEC 64          /**< the spec is malformed */
+#define SBI_EXIT_INPUT 65         /**< an input is malformed or fails its checksum */
+#define SBI_EXIT_STORAGE 69       /**< an input cannot be read, or the result cannot be written: may pass */
+#define SBI_EXIT_INTERNAL 70      /**< everything else */
+#define SBI_EXIT_PREEMPTED 75     /**< stopped before the end: another attempt resumes */
+#define SBI_EXIT_CONFIGURATION 78 /**< the folder or the library does not fit: retry nothing */
+
+/** Runs the job of a job folder, as sbi-worker does: reads `spec.json`; makes `attempts/<uuid>/` with `heartbeat.json`, `log` and
+ *  `checkpoint/`, resumes from the newest checkpoint of an earlier attempt; writes `result` and commits it by linking
+ *  `result.json`, which is never replaced: a job that has one is done, and is not run again. Relative paths in the spec are relative
+ *  to the folder two levels up (that of `jobs/<id>`). docs/jobs.md has the layout.
+ *  @param[out] exit_code one of SBI_EXIT_...; also on failure. When the context is cancelled the job is checkpointed and the
+ *  status is SBI_ERR_CANCELLED, the exit code SBI_EXIT_PREEMPTED. SBI_ERR_EXISTS: another attempt was first, with another result: the
+ *  task is not reproducible, an alarm. Since: 0.1 */
+SBI_API sbi_status sbi_job_run_folder(sbi_context *ctx, const char *folder, int32_t *exit_code);
+
+SBI_END_DECLS
+#endif

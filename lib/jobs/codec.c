@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Specs: reading with every member checked, and their keys. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/sha256.h"
+#include "jobs/job.h"
+#include "net/train.h"
+#include "sbi/ratio.h"
+
+#define DOCUMENT "job spec"
+
+static sbi_status get_hash(const json_t *object, const sbi_json_place *at, const char *key, const char **out)
+{
+    SBI_TRY(sbi_json_get_string(object, at, key, out));
+    if (strlen(*out) != 64 || strspn(*out, "0123456789abcdef") != 64)
+        return sbi_json_fail(SBI_ERR_FORMAT, at, "%s is \"%.70s\", expected 64 hex digits", key, *out);
+    return SBI_OK;
+}
+
+/* Text that may be a path: not empty, no NUL (jansson refuses those). */
+static sbi_status get_path(const json_t *object, const sbi_json_place *at, const char *key, const char **out)
+{
+    SBI_TRY(sbi_json_get_string(object, at, key, out));
+    if (!**out) return sbi_json_fail(SBI_ERR_FORMAT, at, "%s is empty", key);
+    return SBI_OK;
+}
+
+static sbi_status get_range(const json_t *object, const sbi_json_place *at, const char *key, int64_t low, int64_t high,
+                            int64_t *out)
+{
+    SBI_TRY(sbi_json_get_integer(object, at, key, out));
+    if (*out < low || *out > high)
+        return sbi_json_fail(SBI_ERR_FORMAT, at, "%s is %lld, expected %lld to %lld", key, (long long)*out, (long long)low,
+                             (long long)high);
+    return SBI_OK;
+}
+
+/* Index of a string in a list. */
+static sbi_status get_choice(const json_t *object, const sbi_json_place *at, const char *key, const char *const *choices,
+                             int32_t *out)
+{
+    const char *text;
+    SBI_TRY(sbi_json_get_string(object, at, key, &text));
+    for (*out = 0; choices[*out]; ++*out) {
+        if (strcmp(choices[*out], text) == 0) return SBI_OK;
+    }
+    return sbi_json_fail(SBI_ERR_FORMAT, at, "%s is \"%.40s\"", key, text);
+}
+
+static sbi_status get_file(const json_t *object, const sbi_json_place *at, sbi_job_file *out)
+{
+    static const char *const known[] = {"path", "sha256", NULL};
+    SBI_TRY(sbi_json_expect(object, at, JSON_OBJECT));
+    SBI_TRY(sbi_json_only_keys(object, at, known));
+    SBI_TRY(get_path(object, at, "path", &out->path));
+    return get_hash(object, at, "sha256", &out->sha256);
+}
+
+static sbi_status get_file_member(const json_t *object, const sbi_json_place *at, const char *key, sbi_job_file *out)
+{
+    json_t *file;
+    sbi_json_place in = sbi_json_member(at, key);
+    SBI_TRY(sbi_json_get(object, at, key, &file));
+    return get_file(file, &in, out);
+}
+
+/* ---- train_member ---------------------------------------------------------------------------------------------- */
+
+static const char *const sides[] = {"denominator", "numerator", NULL};    /* SBI_DENOMINATOR, SBI_NUMERATOR */
+static const char *const policies[] = {"refuse_negative", "allow_negative", NULL}; /* SBI_WEIGHTS_... */
+
+static sbi_status read_part(const json_t *part, const sbi_json_place *at, sbi_job_part *out)
+{
+    static const char *const known[] = {"features", "side", "weights", NULL};
+    SBI_TRY(sbi_json_expect(part, at, JSON_OBJECT));
+    SBI_TRY(sbi_json_only_keys(part, at, known));
+    SBI_TRY(get_choice(part, at, "side", sides, &out->side));
+    SBI_TRY(get_path(part, at, "features", &out->features));
+    return json_object_get(part, "weights") ? get_path(part, at, "weights", &out->weights) : SBI_OK;
+}
+
+static sbi_status read_parts(sbi_job *job, const json_t *data, const sbi_json_place *at)
+{
+    json_t *parts;
+    if (!json_object_get(data, "parts")) return SBI_OK;
+    SBI_TRY(sbi_json_get_array(data, at, "parts", &parts));
+    sbi_json_place list = sbi_json_member(at, "parts");
+    size_t n = json_array_size(parts);
+    if (n == 0) return sbi_json_fail(SBI_ERR_FORMAT, &list, "is empty");
+    job->parts = sbi_alloc_zero(job->ctx, n, sizeof *job->parts);
+    if (!job->parts) return SBI_ERR_NO_MEMORY;
+    job->n_parts = n;
+    for (size_t i = 0; i < n; i++) {
+        sbi_json_place in = sbi_json_item(&list, i);
+        SBI_TRY(read_part(json_array_get(parts, i), &in, &job->parts[i]));
+    }
+    return SBI_OK;
+}
+
+static sbi_status read_names(sbi_job *job, const json_t *data, const sbi_json_place *at)
+{
+    json_t *names;
+    if (!json_object_get(data, "names")) return SBI_OK;
+    SBI_TRY(sbi_json_get_array(data, at, "names", &names));
+    size_t n = json_array_size(names);
+    job->names = sbi_alloc_zero(job->ctx, n, sizeof *job->names);
+    if (!job->names) return SBI_ERR_NO_MEMORY;
+    for (size_t i = 0; i < n; i++) {
+        job->names[i] = json_string_value(json_array_get(names, i));
+        if (!job->names[i]) return sbi_json_fail(SBI_ERR_FORMAT, at, "names[%zu] is not a string", i);
+    }
+    job->n_names = n;
+    return SBI_OK;
+}
+
+static sbi_status read_train(sbi_job *job, const sbi_json_place *at)
+{
+    static const char *const known[] = {"data", "job", "member", "options", "version", NULL};
+    static const char *const of_data[] = {"names", "negative_weights", "parts", "sha256", NULL};
+    json_t *data, *options;
+    int64_t member;
+    SBI_TRY(sbi_json_only_keys(job->json, at, known));
+    SBI_TRY(get_range(job->json, at, "member", 0, INT32_MAX, &member));
+    job->member = (int32_t)member;
+    SBI_TRY(sbi_json_get_object(job->json, at, "options", &options));
+    sbi_json_place in = sbi_json_member(at, "options");
+    SBI_TRY(sbi_train_options_from_json(&job->options, options, &in));
+    SBI_TRY(sbi_json_get_object(job->json, at, "data", &data));
+    in = sbi_json_member(at, "data");
+    SBI_TRY(sbi_json_only_keys(data, &in, of_data));
+    SBI_TRY(get_hash(data, &in, "sha256", &job->data_sha256));
+    SBI_TRY(get_choice(data, &in, "negative_weights", policies, &job->weight_policy));
+    SBI_TRY(read_names(job, data, &in));
+    return read_parts(job, data, &in);
+}
+
+/* ---- evaluate_columns ------------------------------------------------------------------------------------------ */
+
+static sbi_status read_evaluate(sbi_job *job, const sbi_json_place *at)
+{
+    static const char *const known[] = {"combination", "correction", "dtype",  "features", "job",
+                                        "members",     "output",     "version", NULL};
+    static const char *const combinations[] = {"mean_ratio", "mean_log", "median", NULL}; /* SBI_COMBINE_... */
+    static const char *const outputs[] = {"ratio", "log_ratio", NULL};                    /* SBI_RATIO_... */
+    static const char *const dtypes[] = {"f16", "f32", "f64", NULL};
+    json_t *members;
+    SBI_TRY(sbi_json_only_keys(job->json, at, known));
+    SBI_TRY(get_choice(job->json, at, "combination", combinations, &job->combination));
+    SBI_TRY(get_choice(job->json, at, "output", outputs, &job->output));
+    SBI_TRY(get_choice(job->json, at, "dtype", dtypes, &job->dtype));
+    job->dtype += SBI_F16;
+    SBI_TRY(sbi_json_get_number(job->json, at, "correction", &job->correction));
+    if (!(job->correction > 0)) return sbi_json_fail(SBI_ERR_FORMAT, at, "correction is %g, expected > 0", job->correction);
+    SBI_TRY(get_file_member(job->json, at, "features", &job->features));
+    SBI_TRY(sbi_json_get_array(job->json, at, "members", &members));
+    sbi_json_place list = sbi_json_member(at, "members");
+    size_t n = json_array_size(members);
+    if (n == 0) return sbi_json_fail(SBI_ERR_FORMAT, &list, "is empty");
+    job->members = sbi_alloc_zero(job->ctx, n, sizeof *job->members);
+    if (!job->members) return SBI_ERR_NO_MEMORY;
+    job->n_members = n;
+    for (size_t i = 0; i < n; i++) {
+        sbi_json_place in = sbi_json_item(&list, i);
+        SBI_TRY(get_file(json_array_get(members, i), &in, &job->members[i]));
+    }
+    return SBI_OK;
+}
+
+/* ---- hessian_rows, scan_point ---------------------------------------------------------------------------------- */
+
+static sbi_status read_model(sbi_job *job, const sbi_json_place *at)
+{
+    json_t *theta;
+    if (json_object_get(job->json, "workspace")) {
+        SBI_TRY(get_file_member(job->json, at, "workspace", &job->workspace));
+        SBI_TRY(get_hash(job->json, at, "columns_sha256", &job->columns_sha256));
+    } else {
+        const char *fingerprint; /* only tells jobs on different models apart */
+        SBI_TRY(get_hash(job->json, at, "fingerprint", &fingerprint));
+    }
+    SBI_TRY(sbi_json_get_array(job->json, at, "theta", &theta));
+    sbi_json_place list = sbi_json_member(at, "theta");
+    size_t n = json_array_size(theta);
+    if (n == 0) return sbi_json_fail(SBI_ERR_FORMAT, &list, "is empty");
+    job->theta = sbi_alloc_array(job->ctx, n, sizeof *job->theta);
+    if (!job->theta) return SBI_ERR_NO_MEMORY;
+    job->n_theta = n;
+    for (size_t i = 0; i < n; i++) {
+        sbi_json_place in = sbi_json_item(&list, i);
+        SBI_TRY(sbi_json_number(json_array_get(theta, i), &in, &job->theta[i]));
+    }
+    return SBI_OK;
+}
+
+static sbi_status read_hessian(sbi_job *job, const sbi_json_place *at)
+{
+    static const char *const known[] = {"columns_sha256", "count",   "fingerprint", "first", "job",
+                                        "theta",          "version", "workspace",   NULL};
+    int64_t first, count;
+    SBI_TRY(sbi_json_only_keys(job->json, at, known));
+    SBI_TRY(read_model(job, at));
+    SBI_TRY(get_range(job->json, at, "first", 0, (int64_t)job->n_theta - 1, &first));
+    SBI_TRY(get_range(job->json, at, "count", 1, (int64_t)job->n_theta - first, &count));
+    job->first = (size_t)first;
+    job->count = (size_t)count;
+    return SBI_OK;
+}
+
+static sbi_status read_scan(sbi_job *job, const sbi_json_place *at)
+{
+    static const char *const known[] = {"columns_sha256", "fingerprint", "job",       "parameter", "theta",
+                                        "value",          "version",     "workspace", NULL};
+    SBI_TRY(sbi_json_only_keys(job->json, at, known));
+    SBI_TRY(read_model(job, at));
+    SBI_TRY(sbi_json_get_string(job->json, at, "parameter", &job->parameter));
+    return sbi_json_get_number(job->json, at, "value", &job->value);
+}
+
+/* ---- all of them ----------------------------------------------------------------------------------------------- */
+
+static sbi_status read_job(sbi_job *job)
+{
+    static const struct {
+        const char *name;
+        int32_t kind;
+        sbi_status (*read)(sbi_job *job, const sbi_json_place *at);
+    } kinds[] = {{"train_member", SBI_JOB_TRAIN_MEMBER, read_train},
+                 {"evaluate_columns", SBI_JOB_EVALUATE_COLUMNS, read_evaluate},
+                 {"hessian_rows", SBI_JOB_HESSIAN_ROWS, read_hessian},
+                 {"scan_point", SBI_JOB_SCAN_POINT, read_scan}};
+    sbi_json_place at = sbi_json_root(DOCUMENT);
+    const char *name;
+    int64_t version;
+    SBI_TRY(sbi_json_expect(job->json, &at, JSON_OBJECT));
+    SBI_TRY(sbi_json_get_integer(job->json, &at, "version", &version));
+    if (version != SBI_JOB_VERSION)
+        return sbi_json_fail(SBI_ERR_VERSION, &at, "version is %lld, this library reads %d", (long long)version,
+                             SBI_JOB_VERSION);
+    SBI_TRY(sbi_json_get_string(job->json, &at, "job", &name));
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(kinds[i].name, name) != 0) continue;
+        job->kind = kinds[i].kind;
+        return kinds[i].read(job, &at);
+    }
+    return sbi_json_fail(SBI_ERR_VERSION, &at, "job \"%.40s\" is unknown", name);
+}
+
+sbi_status sbi_job_parse(sbi_job **out, sbi_context *ctx, const void *spec, size_t size)
+{
+    *out = NULL;
+    if (size > SBI_JOB_SPEC_LARGEST) return sbi_fail(SBI_ERR_FORMAT, DOCUMENT ": %zu bytes are too many", size);
+    sbi_job *job = sbi_alloc_zero(ctx, 1, sizeof *job);
+    if (!job) return SBI_ERR_NO_MEMORY;
+    job->ctx = ctx;
+    sbi_status status = sbi_json_parse(&job->json, spec, size, DOCUMENT);
+    if (status == SBI_OK) status = read_job(job);
+    if (status != SBI_OK) {
+        sbi_job_free(job);
+        return status;
+    }
+    *out = job;
+    return SBI_OK;
+}
+
+void sbi_job_free(sbi_job *job)
+{
+    if (!job) return;
+    json_decref(job->json);
+    sbi_free(job->ctx, job->parts);
+    sbi_free(job->ctx, job->names);
+    sbi_free(job->ctx, job->members);
+    sbi_free(job->ctx, job->theta);
+    sbi_free(job->ctx, job);
+}
+
+/* ---- keys ------------------------------------------------------------------------------------------------------ */
+
+/* Removes where inputs lie; what they contain is said by checksums. */
+static void remove_places(json_t *value)
+{
+    size_t i;
+    const char *key;
+    json_t *item;
+    if (json_is_object(value)) {
+        json_object_del(value, "path");
+        json_object_del(value, "parts");
+        json_object_foreach(value, key, item) remove_places(item);
+    } else if (json_is_array(value)) {
+        json_array_foreach(value, i, item) remove_places(item);
+    }
+}
+
+static sbi_status key_of_json(sbi_context *ctx, const json_t *json, char key[SBI_TASK_KEY_MAX + 1])
+{
+    json_t *copy = json_deep_copy(json);
+    if (!copy) return sbi_fail(SBI_ERR_NO_MEMORY, DOCUMENT ": out of memory");
+    remove_places(copy);
+    sbi_text text;
+    sbi_text_init(&text, ctx);
+    sbi_status status = sbi_json_canonical(&text, copy);
+    if (status == SBI_OK) sbi_sha256_text(text.data, text.size, key);
+    sbi_text_clear(&text);
+    json_decref(copy);
+    return status;
+}
+
+sbi_status sbi_job_key(sbi_context *ctx, const void *spec, size_t size, char key[SBI_TASK_KEY_MAX + 1])
+{
+    SBI_REQUIRE(ctx && key && (spec || !size), "sbi_job_key: an argument is NULL");
+    sbi_job *job;
+    SBI_TRY(sbi_job_parse(&job, ctx, spec, size));
+    sbi_status status = key_of_json(ctx, job->json, key);
+    sbi_job_free(job);
+    return status;
+}
+
+sbi_status sbi_job_spec_make(sbi_job_spec *out, sbi_context *ctx, json_t *json)
+{
+    sbi_text_init(&out->text, ctx);
+    if (!json) return sbi_fail(SBI_ERR_NO_MEMORY, DOCUMENT ": out of memory");
+    sbi_status status = sbi_json_canonical(&out->text, json);
+    if (status == SBI_OK) status = key_of_json(ctx, json, out->key);
+    json_decref(json);
+    if (status != SBI_OK) sbi_text_clear(&out->text);
+    return status;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sbi_ensemble_train(): one task a member. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "jobs/collect.h"
+#include "jobs/job.h"
+#include "net/train.h"
+
+/* A path that means the same in another working directory. */
+static json_t *absolute(const char *path)
+{
+    char *real = realpath(path, NULL);
+    json_t *json = json_string(real ? real : path);
+    free(real);
+    return json;
+}
+
+/* The files that a dataset was made of; NULL where some of it was in memory. */
+static json_t *describe_parts(const sbi_dataset *data)
+{
+    for (size_t i = 0; i < data->n_parts; i++) {
+        const sbi_dataset_part *p = &data->parts[i];
+        if (!p->feature_path || (p->weights.ndim && !p->weight_path)) return NULL;
+    }
+    json_t *parts = json_array();
+    for (size_t i = 0; i < data->n_parts; i++) {
+        const sbi_dataset_part *p = &data->parts[i];
+        json_t *part = json_pack("{s:s, s:o}", "side", p->side == SBI_NUMERATOR ? "numerator" : "denominator", "features",
+                                 absolute(p->feature_path));
+        if (part && p->weight_path) json_object_set_new(part, "weights", absolute(p->weight_path));
+        json_array_append_new(parts, part);
+    }
+    return parts;
+}
+
+static json_t *describe_names(const sbi_dataset *data)
+{
+    if (!data->names) return NULL;
+    json_t *names = json_array();
+    for (int64_t i = 0; i < data->d; i++) json_array_append_new(names, json_string(data->names[i]));
+    return names;
+}
+
+static json_t *describe_data(const sbi_dataset *data, const char *sha256)
+{
+    json_t *json = json_pack("{s:s, s:s}", "sha256", sha256, "negative_weights",
+                             data->policy == SBI_WEIGHTS_ALLOW_NEGATIVE ? "allow_negative" : "refuse_negative");
+    json_t *parts = describe_parts(data), *names = describe_names(data);
+    if (json && parts) json_object_set(json, "parts", parts);
+    if (json && names) json_object_set(json, "names", names);
+    json_decref(parts);
+    json_decref(names);
+    return json;
+}
+
+typedef struct training {
+    sbi_context *ctx;
+    sbi_dataset *data;
+    sbi_train_options options;
+    sbi_campaign *campaign;
+    json_t *described;
+    sbi_job_attachment attachment;
+    char (*keys)[SBI_TASK_KEY_MAX + 1];
+    sbi_network **networks;
+} training;
+
+static sbi_status add_member(training *t, int32_t member)
+{
+    sbi_job_spec spec;
+    json_t *options = sbi_train_options_to_json(&t->options);
+    if (!options) return sbi_fail(SBI_ERR_NO_MEMORY, "sbi_ensemble_train: out of memory");
+    json_t *json = json_pack("{s:s, s:i, s:i, s:o, s:O}", "job", "train_member", "version", SBI_JOB_VERSION, "member",
+                             (int)member, "options", options, "data", t->described);
+    SBI_TRY(sbi_job_spec_make(&spec, t->ctx, json));
+    memcpy(t->keys[member], spec.key, sizeof spec.key);
+    sbi_task task = SBI_TASK_INIT;
+    task.key = spec.key;
+    task.spec = spec.text.data;
+    task.spec_size = spec.text.size;
+    task.attachment = &t->attachment;
+    sbi_status status = sbi_campaign_add(t->campaign, &task, NULL, 0, NULL);
+    sbi_text_clear(&spec.text);
+    return status;
+}
+
+static sbi_status load_member(training *t, int32_t member)
+{
+    sbi_text bytes;
+    sbi_text_init(&bytes, t->ctx);
+    sbi_status status = sbi_jobs_result(t->campaign, t->keys[member], &bytes);
+    if (status == SBI_OK)
+        status = sbi_network_load_memory(&t->networks[member], t->ctx, bytes.data, bytes.size, t->keys[member]);
+    sbi_text_clear(&bytes);
+    return status;
+}
+
+static sbi_status train_members(training *t, sbi_executor *exec)
+{
+    sbi_executor_caps caps = {.struct_size = (uint32_t)sizeof caps};
+    char sha256[65];
+    SBI_TRY(sbi_executor_capabilities(exec, &caps));
+    SBI_TRY(sbi_dataset_checksum(t->data, sha256));
+    t->described = describe_data(t->data, sha256);
+    if (!t->described) return sbi_fail(SBI_ERR_NO_MEMORY, "sbi_ensemble_train: out of memory");
+    if (!caps.in_process && !json_object_get(t->described, "parts"))
+        return sbi_fail(SBI_ERR_UNSUPPORTED,
+                        "sbi_ensemble_train: the executor \"%s\" needs datasets in files, some of this one is in memory", caps.name);
+    for (int32_t m = 0; m < t->options.members; m++) SBI_TRY(add_member(t, m));
+    SBI_TRY(sbi_jobs_run(t->campaign, exec));
+    for (int32_t m = 0; m < t->options.members; m++) SBI_TRY(load_member(t, m));
+    return SBI_OK;
+}
+
+static sbi_status prepare(training *t)
+{
+    size_t n = (size_t)t->options.members;
+    t->keys = sbi_alloc_zero(t->ctx, n, sizeof *t->keys);
+    t->networks = sbi_alloc_zero(t->ctx, n, sizeof *t->networks);
+    if (!t->keys || !t->networks) return SBI_ERR_NO_MEMORY;
+    return sbi_campaign_open(&t->campaign, t->ctx, t->options.campaign, NULL);
+}
+
+static void finish(training *t)
+{
+    for (int32_t m = 0; t->networks && m < t->options.members; m++) sbi_network_destroy(t->networks[m]);
+    sbi_campaign_close(t->campaign);
+    json_decref(t->described);
+    sbi_free(t->ctx, t->networks);
+    sbi_free(t->ctx, t->keys);
+}
+
+sbi_status sbi_ensemble_train(sbi_ensemble **out, sbi_dataset *data, const sbi_train_options *options, sbi_executor *exec)
+{
+    SBI_REQUIRE(out, "sbi_ensemble_train: out is NULL");
+    *out = NULL;
+    SBI_REQUIRE(data, "sbi_ensemble_train: data is NULL");
+    training t = {.ctx = data->ctx, .data = data};
+    SBI_TRY(sbi_train_options_read(&t.options, options));
+    SBI_TRY(sbi_dataset_check_sides(data));
+    t.attachment.data = data;
+    t.attachment.folder = t.options.campaign;
+    sbi_executor *used, *owned = NULL;
+    sbi_status status = prepare(&t);
+    if (status == SBI_OK) status = sbi_jobs_executor(&used, &owned, t.ctx, exec);
+    if (status == SBI_OK) status = train_members(&t, used);
+    if (status == SBI_OK) status = sbi_ensemble_create(out, t.ctx, t.networks, (size_t)t.options.members);
+    sbi_executor_close(owned);
+    finish(&t);
+    return status;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A job, decoded; and what runs it. */
+#ifndef SBI_JOBS_JOB_H
+#define SBI_JOBS_JOB_H
+
+#include "io/json.h"
+#include "sbi/job.h"
+#include "sbi/model.h"
+#include "sbi/train.h"
+
+#define SBI_JOB_VERSION 1
+#define SBI_JOB_SPEC_LARGEST ((size_t)64 << 20)
+
+enum { SBI_JOB_TRAIN_MEMBER = 1, SBI_JOB_EVALUATE_COLUMNS, SBI_JOB_HESSIAN_ROWS, SBI_JOB_SCAN_POINT };
+
+typedef struct sbi_job_file {
+    const char *path;
+    const char *sha256; /* 64 hex digits */
+} sbi_job_file;
+
+typedef struct sbi_job_part {
+    int32_t side;
+    const char *features;
+    const char *weights; /* NULL: ones */
+} sbi_job_part;
+
+/* Strings belong to `json`. */
+typedef struct sbi_job {
+    sbi_context *ctx;
+    json_t *json;
+    int32_t kind;
+
+    /* train_member */
+    sbi_train_options options;
+    int32_t member;
+    int32_t weight_policy;
+    const char *data_sha256; /* content checksum of the dataset */
+    sbi_job_part *parts;     /* none: the dataset comes as an attachment */
+    size_t n_parts;
+    const char **names; /* of features; none: the default ones */
+    size_t n_names;
+
+    /* evaluate_columns */
+    sbi_job_file *members;
+    size_t n_members;
+    sbi_job_file features;
+    int32_t combination, output, dtype;
+    double correction;
+
+    /* hessian_rows, scan_point */
+    sbi_job_file workspace;     /* path NULL: the model comes as an attachment */
+    const char *columns_sha256; /* of all mapped columns, in the order of the workspace */
+    double *theta;
+    size_t n_theta;
+    size_t first, count;
+    const char *parameter; /* scan_point: held at */
+    double value;
+} sbi_job;
+
+/* Decodes and checks; unknown members are refused. */
+sbi_status sbi_job_parse(sbi_job **out, sbi_context *ctx, const void *spec, size_t size);
+void sbi_job_free(sbi_job *job);
+
+/* What this library's own submitters put into sbi_task.attachment. */
+typedef struct sbi_job_attachment {
+    sbi_dataset *data;
+    const sbi_model *model;
+    const char *folder; /* for checkpoints, or NULL */
+} sbi_job_attachment;
+
+/* Where a job runs. */
+typedef struct sbi_job_place {
+    const char *root;       /* relative paths start here; NULL: the working directory */
+    const char *checkpoint; /* folder of this job's checkpoints, or NULL */
+} sbi_job_place;
+
+sbi_status sbi_job_run_decoded(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
+                               const sbi_job_place *place, sbi_sink *sink);
+/* The runner of the executor "local". */
+sbi_status sbi_job_run_local(void *user, sbi_context *ctx, const sbi_task *task, sbi_sink *sink);
+
+sbi_status sbi_job_train_member(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
+                                const sbi_job_place *place, sbi_sink *sink);
+sbi_status sbi_job_evaluate_columns(sbi_context *ctx, const sbi_job *job, const sbi_job_place *place, sbi_sink *sink);
+sbi_status sbi_job_hessian_rows(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
+                                const sbi_job_place *place, sbi_sink *sink);
+sbi_status sbi_job_scan_point(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
+                              const sbi_job_place *place, sbi_sink *sink);
+
+/* ---- shared by the kinds ---- */
+
+/* A path of a spec, absolute or under the root. Freed by sbi_free(). */
+char *sbi_job_path(sbi_context *ctx, const sbi_job_place *place, const char *path);
+/* SBI_ERR_CHECKSUM unless the file has this SHA-256. */
+sbi_status sbi_job_verify_file(const char *path, const char *sha256);
+/* A file of our own that lives in a folder of its own under TMPDIR; remove deletes both. */
+sbi_status sbi_job_scratch(sbi_context *ctx, char **folder, char **path, const char *name);
+void sbi_job_scratch_remove(sbi_context *ctx, char *folder, char *path);
+/* Sends a whole file into a sink. */
+sbi_status sbi_job_send_file(const char *path, sbi_sink *sink);
+/* SHA-256 of dtype, shape and content of every column that the loader of a model mapped. */
+sbi_status sbi_job_columns_digest(const sbi_model *model, char hex[65]);
+/* Loads the model that a job names, everything checked. */
+sbi_status sbi_job_load_model(sbi_model **out, sbi_context *ctx, const sbi_job *job, const sbi_job_place *place);
+
+/* ---- making specs: canonical text and its key ---- */
+typedef struct sbi_job_spec {
+    sbi_text text;
+    char key[SBI_TASK_KEY_MAX + 1];
+} sbi_job_spec;
+/* Takes `json`, also on failure; NULL is out of memory. */
+sbi_status sbi_job_spec_make(sbi_job_spec *out, sbi_context *ctx, json_t *json);
+
+#endif

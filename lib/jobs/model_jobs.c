@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* "hessian_rows" and "scan_point": a model at a point. */
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/sha256.h"
+#include "jobs/job.h"
+#include "model/model.h"
+#include "sbi/fit.h"
+
+sbi_status sbi_job_columns_digest(const sbi_model *model, char hex[65])
+{
+    sbi_sha256 h;
+    unsigned char digest[32];
+    sbi_sha256_init(&h);
+    for (size_t i = 0; i < model->n_files; i++) {
+        sbi_array a;
+        SBI_TRY(sbi_npy_array(model->files[i], &a));
+        int64_t n = 1;
+        for (int32_t k = 0; k < a.ndim; k++) n *= a.shape[k];
+        const int64_t head[2] = {a.dtype, n};
+        sbi_sha256_update(&h, head, sizeof head);
+        sbi_sha256_update(&h, a.data, (size_t)n * sbi_dtype_size(a.dtype)); /* a file has no gaps */
+    }
+    sbi_sha256_final(&h, digest);
+    sbi_sha256_hex(digest, hex);
+    return SBI_OK;
+}
+
+static sbi_status check_columns(const sbi_model *model, const sbi_job *job)
+{
+    char hex[65];
+    SBI_TRY(sbi_job_columns_digest(model, hex));
+    if (strcmp(hex, job->columns_sha256) == 0) return SBI_OK;
+    return sbi_fail(SBI_ERR_CHECKSUM, "%s: its columns have sha256 %s, the job says %s", job->workspace.path, hex,
+                    job->columns_sha256);
+}
+
+sbi_status sbi_job_load_model(sbi_model **out, sbi_context *ctx, const sbi_job *job, const sbi_job_place *place)
+{
+    *out = NULL;
+    if (!job->workspace.path)
+        return sbi_fail(SBI_ERR_UNSUPPORTED, "job: its model was in memory elsewhere, and there is no workspace file of it");
+    char *path = sbi_job_path(ctx, place, job->workspace.path);
+    if (!path) return SBI_ERR_NO_MEMORY;
+    sbi_model *model = NULL;
+    sbi_status status = sbi_job_verify_file(path, job->workspace.sha256);
+    if (status == SBI_OK) status = sbi_model_load(&model, ctx, path);
+    if (status == SBI_OK) status = check_columns(model, job);
+    sbi_free(ctx, path);
+    if (status != SBI_OK) {
+        sbi_model_destroy(model);
+        return status;
+    }
+    *out = model;
+    return SBI_OK;
+}
+
+/* The model of a job, from memory or from its files; *loaded is to be destroyed. */
+static sbi_status find_model(const sbi_model **out, sbi_model **loaded, sbi_context *ctx, const sbi_job *job,
+                             const sbi_job_attachment *attachment, const sbi_job_place *place)
+{
+    *loaded = NULL;
+    *out = attachment ? attachment->model : NULL;
+    if (!*out) {
+        SBI_TRY(sbi_job_load_model(loaded, ctx, job, place));
+        *out = *loaded;
+    }
+    size_t n = sbi_model_n_parameters(*out);
+    if (n == job->n_theta) return SBI_OK;
+    sbi_model_destroy(*loaded);
+    *loaded = NULL;
+    return sbi_fail(SBI_ERR_SHAPE, "job: theta has %zu values, the model has %zu parameters", job->n_theta, n);
+}
+
+static sbi_status send_rows(sbi_context *ctx, const sbi_model *model, const sbi_job *job, sbi_sink *sink)
+{
+    size_t n = job->count * job->n_theta;
+    double *rows = sbi_alloc_array(ctx, n, sizeof *rows);
+    if (!rows) return SBI_ERR_NO_MEMORY;
+    sbi_model_work *work = NULL;
+    sbi_status status = sbi_model_work_create(&work, model);
+    if (status == SBI_OK) status = sbi_model_hessian_rows(work, job->theta, job->first, job->count, rows);
+    if (status == SBI_OK) status = sink->write(sink->user, rows, n * sizeof *rows);
+    sbi_model_work_destroy(work);
+    sbi_free(ctx, rows);
+    return status;
+}
+
+sbi_status sbi_job_hessian_rows(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
+                                const sbi_job_place *place, sbi_sink *sink)
+{
+    const sbi_model *model;
+    sbi_model *loaded;
+    SBI_TRY(find_model(&model, &loaded, ctx, job, attachment, place));
+    sbi_status status = send_rows(ctx, model, job, sink);
+    sbi_model_destroy(loaded);
+    return status;
+}
+
+/* ---- scan_point ------------------------------------------------------------------------------------------------ */
+
+static sbi_status send_fit(sbi_context *ctx, const sbi_fit *fit, const sbi_job *job, sbi_sink *sink)
+{
+    double *values = sbi_alloc_array(ctx, job->n_theta, sizeof *values), nll = NAN;
+    json_t *list = json_array(), *json = NULL;
+    sbi_text text;
+    sbi_text_init(&text, ctx);
+    sbi_status status = values && list ? SBI_OK : SBI_ERR_NO_MEMORY;
+    if (status == SBI_OK) status = sbi_fit_values(fit, values);
+    if (status == SBI_OK) status = sbi_fit_nll(fit, &nll);
+    for (size_t i = 0; i < job->n_theta && status == SBI_OK; i++) {
+        if (json_array_append_new(list, json_real(values[i]))) status = sbi_fail(SBI_ERR_VALUE, "value %zu is %g", i, values[i]);
+    }
+    if (status == SBI_OK) {
+        json = json_pack("{s:f, s:i, s:O}", "nll", nll, "reason", (int)sbi_fit_reason(fit), "values", list);
+        status = json ? sbi_json_canonical(&text, json) : sbi_fail(SBI_ERR_VALUE, "scan_point: the NLL is %g", nll);
+    }
+    if (status == SBI_OK) status = sink->write(sink->user, text.data, text.size);
+    sbi_text_clear(&text);
+    json_decref(json);
+    json_decref(list);
+    sbi_free(ctx, values);
+    return status;
+}
+
+static sbi_status scan(sbi_context *ctx, const sbi_model *model, const sbi_job *job, sbi_sink *sink)
+{
+    sbi_fit_options o = SBI_FIT_OPTIONS_INIT;
+    const char **names = sbi_alloc_array(ctx, job->n_theta, sizeof *names);
+    if (!names) return SBI_ERR_NO_MEMORY;
+    for (size_t i = 0; i < job->n_theta; i++) names[i] = sbi_model_parameter_name(model, i);
+    o.n_start = job->n_theta;
+    o.start_names = names;
+    o.start_values = job->theta;
+    o.n_fixed = 1;
+    o.fixed_names = &job->parameter;
+    o.fixed_values = &job->value;
+    sbi_fit *fit = NULL;
+    sbi_status status = sbi_fit_run(&fit, model, &o);
+    if (status == SBI_OK) status = send_fit(ctx, fit, job, sink);
+    sbi_fit_destroy(fit);
+    sbi_free(ctx, names);
+    return status;
+}
+
+sbi_status sbi_job_scan_point(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
+                              const sbi_job_place *place, sbi_sink *sink)
+{
+    const sbi_model *model;
+    sbi_model *loaded;
+    SBI_TRY(find_model(&model, &loaded, ctx, job, attachment, place));
+    sbi_status status = scan(ctx, model, job, sink);
+    sbi_model_destroy(loaded);
+    return status;
+}
