@@ -27,20 +27,21 @@ SBI_API sbi_status sbi_job_key(sbi_context *ctx, const void *spec, size_t size, 
 
 /** Exit codes of a worker, those of sysexits.h where it has them. */
 #define SBI_EXIT_DONE 0
-#define SBI_EXIT_SPEC 64          /**< the spec is malformed */
-#define SBI_EXIT_INPUT 65         /**< an input is malformed or fails its checksum */
-#define SBI_EXIT_STORAGE 69       /**< an input cannot be read, or the result cannot be written: may pass */
-#define SBI_EXIT_INTERNAL 70      /**< everything else */
-#define SBI_EXIT_PREEMPTED 75     /**< stopped before the end: another attempt resumes */
-#define SBI_EXIT_CONFIGURATION 78 /**< the folder or the library does not fit: retry nothing */
+#define SBI_EXIT_SPEC 64           /**< the spec is malformed, or asks for what cannot be done */
+#define SBI_EXIT_INPUT 65          /**< an input is malformed or fails its checksum */
+#define SBI_EXIT_STORAGE 69        /**< an input cannot be read, or the result cannot be written: may pass */
+#define SBI_EXIT_INTERNAL 70       /**< everything else */
+#define SBI_EXIT_PREEMPTED 75      /**< stopped before the end: another attempt resumes */
+#define SBI_EXIT_CONFIGURATION 78  /**< folder or library do not fit: retry nothing */
+#define SBI_EXIT_OUT_OF_MEMORY 137 /**< as when the kernel had killed it */
 
-/** Runs the job of a job folder, as sbi-worker does: reads `spec.json`; makes `attempts/<uuid>/` with `heartbeat.json`, `log` and
- *  `checkpoint/`, resumes from the newest checkpoint of an earlier attempt; writes `result` and commits it by linking
- *  `result.json`, which is never replaced: a job that has one is done, and is not run again. Relative paths in the spec are relative
- *  to the folder two levels up (that of `jobs/<id>`). docs/jobs.md has the layout.
+/** Runs the job of a folder `STORE/jobs/KEY`, as sbi-worker does: reads `spec.json`; makes `attempts/UUID/` with
+ *  `heartbeat.json`, `log` and `checkpoint/`, resumes from the newest checkpoint of an earlier attempt; puts the result at
+ *  `STORE/cas/sha256/ab/cd/HASH` and commits it by creating `result.json`, which is never replaced: a job that has one is done, and
+ *  is not run again. Relative paths in the spec start at STORE. docs/jobs.md has the layout.
  *  @param[out] exit_code one of SBI_EXIT_...; also on failure. When the context is cancelled the job is checkpointed and the
  *  status is SBI_ERR_CANCELLED, the exit code SBI_EXIT_PREEMPTED. SBI_ERR_EXISTS: another attempt was first, with another result: the
- *  task is not reproducible, an alarm. Since: 0.1 */
+ *  job is not reproducible, an alarm. Since: 0.1 */
 SBI_API sbi_status sbi_job_run_folder(sbi_context *ctx, const char *folder, int32_t *exit_code);
 
 SBI_END_DECLS

@@ -201,7 +201,7 @@ static sbi_status run_task(record *r, int alone, uint64_t *peak)
 
 static void run_record(local *l, record *r)
 {
-    int alone = l->live == 1;
+    int alone = l->wanted == 1 || l->live == 1;
     r->state = SBI_TASK_RUNNING;
     mark_changed(l, r);
     pthread_mutex_unlock(&l->lock);

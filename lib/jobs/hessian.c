@@ -6,10 +6,10 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/sha256.h"
+#include "fit/fit.h"
 #include "jobs/collect.h"
 #include "jobs/job.h"
 #include "model/model.h"
-#include "sbi/fit.h"
 
 /* A pass over the events costs about as much for these many rows as for one. */
 #define ROWS_A_TASK 16
@@ -130,16 +130,14 @@ static sbi_status compute(rows *r, const sbi_fit *fit, sbi_executor *exec)
 
 static sbi_status compute_here(rows *r, const sbi_fit *fit)
 {
-    sbi_model_work *work;
-    r->theta = sbi_alloc_array(r->ctx, r->n, sizeof *r->theta);
+    double value = 0;
+    if (!sbi_fit_objective_has_hessian(fit->objective))
+        return sbi_fail(SBI_ERR_UNSUPPORTED, "sbi_fit_hessian: the objective has neither hessian nor hvp");
+    r->theta = sbi_alloc_array(r->ctx, 2 * r->n, sizeof *r->theta); /* and the gradient behind it */
     r->hessian = sbi_alloc_array(r->ctx, r->n * r->n, sizeof *r->hessian);
     if (!r->theta || !r->hessian) return SBI_ERR_NO_MEMORY;
     SBI_TRY(sbi_fit_values(fit, r->theta));
-    SBI_TRY(sbi_model_work_create(&work, r->model));
-    double value;
-    sbi_status status = sbi_model_hessian(work, r->theta, &value, NULL, r->hessian);
-    sbi_model_work_destroy(work);
-    return status;
+    return sbi_fit_objective_eval(fit->objective, r->theta, &value, r->theta + r->n, r->hessian);
 }
 
 static void finish(rows *r)
@@ -155,9 +153,9 @@ sbi_status sbi_fit_hessian(sbi_fit *fit, sbi_executor *executor, double *hessian
 {
     SBI_REQUIRE(fit, "sbi_fit_hessian: fit is NULL");
     const sbi_model *model = sbi_fit_model(fit);
-    if (!model)
+    if (!model && executor)
         return sbi_fail(SBI_ERR_UNSUPPORTED, "sbi_fit_hessian: the fit is one of an objective, of which only the caller can make rows");
-    rows r = {.ctx = sbi_model_context(model), .model = model, .n = sbi_fit_n_params(fit)};
+    rows r = {.ctx = fit->ctx, .model = model, .n = sbi_fit_n_params(fit)};
     r.attachment.model = model;
     sbi_status status = executor ? compute(&r, fit, executor) : compute_here(&r, fit);
     if (status == SBI_OK) status = sbi_fit_set_hessian(fit, r.hessian);

@@ -18,6 +18,7 @@ typedef struct item {
     sbi_text result;
     int32_t attempt;
     int32_t state;
+    sbi_status status;
     int delay;     /* polls until it ends */
     int news;      /* to be reported */
     int silent;    /* vanished: nothing more is said of this attempt */
@@ -89,6 +90,7 @@ static sbi_status take(toy *t, const sbi_task *task)
     if (i->spec.status != SBI_OK) return i->spec.status;
     i->attempt = task->attempt;
     i->state = SBI_TASK_PENDING;
+    i->status = SBI_OK;
     i->delay = 1 + (int)(4 * draw(t));
     i->news = 1;
     i->silent = i->cancelled = 0;
@@ -136,6 +138,7 @@ static void run_item(toy *t, item *i)
     task.spec_size = i->spec.size;
     sbi_status status = t->options.run(t->options.user, ctx, &task, &sink);
     i->state = status == SBI_OK ? SBI_TASK_DONE : status == SBI_ERR_CANCELLED ? SBI_TASK_CANCELLED : SBI_TASK_FAILED;
+    i->status = status;
     if (status != SBI_OK) snprintf(i->message, sizeof i->message, "%s", sbi_last_error());
     sbi_context_destroy(ctx);
 }
@@ -189,6 +192,7 @@ static sbi_status toy_poll(void *self, sbi_task_report *reports, size_t capacity
         sbi_task_report *r = &reports[count++];
         r->state = i->state;
         r->attempt = i->attempt;
+        r->status = i->status;
         snprintf(r->key, sizeof r->key, "%s", i->key);
         snprintf(r->message, sizeof r->message, "%s", i->message);
         if (draw(t) < 0.8) i->news = 0; /* else it says so again */

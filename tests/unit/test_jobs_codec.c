@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Job specs: what is well formed is read, everything else is refused by name. */
+#include "contract/temporary_folder.h"
+
+#include "jobs/job.h"
+#include "net/train.h"
+#include "support/run_suite.h"
+
+static sbi_context *ctx;
+
+static void setup(void)
+{
+    ck_assert_int_eq(sbi_context_create(&ctx, NULL), SBI_OK);
+}
+
+static void teardown(void)
+{
+    sbi_context_destroy(ctx);
+}
+
+#define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static json_t *train_spec(void)
+{
+    sbi_train_options o = SBI_TRAIN_OPTIONS_INIT;
+    o.seed = UINT64_MAX;
+    return json_pack("{s:s, s:i, s:i, s:o, s:{s:s, s:s, s:[{s:s, s:s, s:s}, {s:s, s:s}]}}", "job", "train_member", "version", 1,
+                     "member", 3, "options", sbi_train_options_to_json(&o), "data", "sha256", HASH, "negative_weights",
+                     "allow_negative", "parts", "side", "numerator", "features", "s.npy", "weights", "w.npy", "side",
+                     "denominator", "features", "/b.npy");
+}
+
+static json_t *hessian_spec(void)
+{
+    return json_pack("{s:s, s:i, s:{s:s, s:s}, s:s, s:[f, f, i], s:i, s:i}", "job", "hessian_rows", "version", 1, "workspace",
+                     "path", "w.json", "sha256", HASH, "columns_sha256", HASH, "theta", 0.1, -2.5e-300, 7, "first", 1, "count", 2);
+}
+
+static json_t *evaluate_spec(void)
+{
+    return json_pack("{s:s, s:i, s:[{s:s, s:s}], s:{s:s, s:s}, s:s, s:s, s:s, s:f}", "job", "evaluate_columns", "version", 1,
+                     "members", "path", "m.npz", "sha256", HASH, "features", "path", "x.npy", "sha256", HASH, "combination",
+                     "median", "output", "log_ratio", "dtype", "f16", "correction", 1.5);
+}
+
+static json_t *scan_spec(void)
+{
+    return json_pack("{s:s, s:i, s:s, s:[f], s:s, s:f}", "job", "scan_point", "version", 1, "fingerprint", HASH, "theta", 1.0,
+                     "parameter", "mu", "value", 2.5);
+}
+
+static sbi_status parse(json_t *json, sbi_job **job)
+{
+    sbi_job_spec spec;
+    ck_assert_int_eq(sbi_job_spec_make(&spec, ctx, json_incref(json)), SBI_OK);
+    sbi_status status = sbi_job_parse(job, ctx, spec.text.data, spec.text.size);
+    ck_assert(status == SBI_OK ? *job != NULL : *job == NULL);
+    sbi_text_clear(&spec.text);
+    return status;
+}
+
+START_TEST(reads_what_was_written)
+{
+    sbi_job *job;
+    json_t *json = train_spec();
+    ck_assert_msg(parse(json, &job) == SBI_OK, "%s", sbi_last_error());
+    ck_assert_int_eq(job->kind, SBI_JOB_TRAIN_MEMBER);
+    ck_assert_int_eq(job->member, 3);
+    ck_assert(job->options.seed == UINT64_MAX);
+    ck_assert_int_eq(job->weight_policy, SBI_WEIGHTS_ALLOW_NEGATIVE);
+    ck_assert_uint_eq(job->n_parts, 2);
+    ck_assert_int_eq(job->parts[0].side, SBI_NUMERATOR);
+    ck_assert_int_eq(job->parts[1].side, SBI_DENOMINATOR);
+    ck_assert_str_eq(job->parts[0].weights, "w.npy");
+    ck_assert_ptr_null(job->parts[1].weights);
+    sbi_job_free(job);
+    json_decref(json);
+    json = hessian_spec();
+    ck_assert_msg(parse(json, &job) == SBI_OK, "%s", sbi_last_error());
+    ck_assert_uint_eq(job->first, 1);
+    ck_assert_uint_eq(job->count, 2);
+    ck_assert(job->theta[0] == 0.1 && job->theta[1] == -2.5e-300 && job->theta[2] == 7);
+    sbi_job_free(job);
+    json_decref(json);
+    json = evaluate_spec();
+    ck_assert_msg(parse(json, &job) == SBI_OK, "%s", sbi_last_error());
+    ck_assert_int_eq(job->combination, SBI_COMBINE_MEDIAN);
+    ck_assert_int_eq(job->output, 1);
+    ck_assert_int_eq(job->dtype, SBI_F16);
+    sbi_job_free(job);
+    json_decref(json);
+    json = scan_spec();
+    ck_assert_msg(parse(json, &job) == SBI_OK, "%s", sbi_last_error());
+    ck_assert_str_eq(job->parameter, "mu");
+    sbi_job_free(job);
+    json_decref(json);
+}
+END_TEST
+
+/* Every member is needed (but for those with a default), has its type, and no other is allowed. */
+START_TEST(every_member_is_checked)
+{
+    json_t *(*const makers[])(void) = {train_spec, hessian_spec, evaluate_spec, scan_spec};
+    for (size_t m = 0; m < 4; m++) {
+        json_t *json = makers[m](), *value;
+        const char *key;
+        sbi_job *job;
+        json_object_foreach(json, key, value)
+        {
+            json_t *changed = json_deep_copy(json);
+            json_object_del(changed, key);
+            ck_assert_msg(parse(changed, &job) != SBI_OK, "without %s", key);
+            if (strcmp(key, "workspace") != 0) /* then it asks for the fingerprint */
+                ck_assert_msg(strstr(sbi_last_error(), key) != NULL, "without %s: %s", key, sbi_last_error());
+            json_object_set_new(changed, key, json_true());
+            ck_assert_msg(parse(changed, &job) != SBI_OK, "%s: true", key);
+            ck_assert_msg(strstr(sbi_last_error(), key) != NULL, "%s: true: %s", key, sbi_last_error());
+            json_decref(changed);
+        }
+        json_object_set_new(json, "surprise", json_integer(1));
+        ck_assert_int_eq(parse(json, &job), SBI_ERR_FORMAT);
+        ck_assert_ptr_nonnull(strstr(sbi_last_error(), "surprise"));
+        json_decref(json);
+    }
+}
+END_TEST
+
+static void refused(json_t *json, sbi_status expected, const char *name)
+{
+    sbi_job *job;
+    ck_assert_int_eq(parse(json, &job), expected);
+    ck_assert_msg(strstr(sbi_last_error(), name) != NULL, "%s", sbi_last_error());
+    json_decref(json);
+}
+
+START_TEST(ranges_are_checked)
+{
+    json_t *json = hessian_spec();
+    json_object_set_new(json, "first", json_integer(3));
+    refused(json, SBI_ERR_FORMAT, "first");
+    json = hessian_spec();
+    json_object_set_new(json, "count", json_integer(3));
+    refused(json, SBI_ERR_FORMAT, "count");
+    json = hessian_spec();
+    json_object_set_new(json, "count", json_integer(0));
+    refused(json, SBI_ERR_FORMAT, "count");
+    json = hessian_spec();
+    json_object_set_new(json, "theta", json_array());
+    refused(json, SBI_ERR_FORMAT, "theta");
+    json = hessian_spec();
+    json_object_set_new(json, "version", json_integer(2));
+    refused(json, SBI_ERR_VERSION, "version");
+    json = hessian_spec();
+    json_object_set_new(json, "job", json_string("make_coffee"));
+    refused(json, SBI_ERR_VERSION, "make_coffee");
+    json = hessian_spec();
+    json_object_set_new(json_object_get(json, "workspace"), "sha256", json_string("abc"));
+    refused(json, SBI_ERR_FORMAT, "/workspace");
+    json = train_spec();
+    json_object_set_new(json, "member", json_integer(-1));
+    refused(json, SBI_ERR_FORMAT, "member");
+    json = train_spec();
+    json_object_set_new(json_object_get(json, "options"), "depth", json_integer(-1));
+    refused(json, SBI_ERR_FORMAT, "depth");
+    json = train_spec();
+    json_object_set_new(json_array_get(json_object_get(json_object_get(json, "data"), "parts"), 1), "side", json_string("up"));
+    refused(json, SBI_ERR_FORMAT, "/data/parts/1");
+    json = evaluate_spec();
+    json_object_set_new(json, "correction", json_real(-1));
+    refused(json, SBI_ERR_FORMAT, "correction");
+    sbi_job *job;
+    const char *broken[] = {"", "{", "[]", "null", "{\"job\":\"hessian_rows\"} x", "{\"version\":1,\"version\":1}"};
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        ck_assert_int_ne(sbi_job_parse(&job, ctx, broken[i], strlen(broken[i])), SBI_OK);
+        ck_assert_ptr_null(job);
+    }
+}
+END_TEST
+
+START_TEST(keys_do_not_depend_on_places)
+{
+    sbi_job_spec a, b, c;
+    json_t *json = hessian_spec();
+    ck_assert_int_eq(sbi_job_spec_make(&a, ctx, json_incref(json)), SBI_OK);
+    json_object_set_new(json_object_get(json, "workspace"), "path", json_string("/elsewhere/w.json"));
+    ck_assert_int_eq(sbi_job_spec_make(&b, ctx, json_incref(json)), SBI_OK);
+    json_object_set_new(json, "first", json_integer(0));
+    ck_assert_int_eq(sbi_job_spec_make(&c, ctx, json), SBI_OK);
+    ck_assert_str_eq(a.key, b.key);
+    ck_assert_str_ne(a.key, c.key);
+    ck_assert_str_ne(a.text.data, b.text.data);
+    char key[SBI_TASK_KEY_MAX + 1];
+    ck_assert_int_eq(sbi_job_key(ctx, b.text.data, b.text.size, key), SBI_OK);
+    ck_assert_str_eq(key, a.key);
+    ck_assert_ptr_null(strpbrk(a.text.data, " \n\t"));
+    sbi_text_clear(&a.text);
+    sbi_text_clear(&b.text);
+    sbi_text_clear(&c.text);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("jobs: codec");
+    TCase *tc = tcase_create("codec");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, reads_what_was_written);
+    tcase_add_test(tc, every_member_is_checked);
+    tcase_add_test(tc, ranges_are_checked);
+    tcase_add_test(tc, keys_do_not_depend_on_places);
+    suite_add_tcase(suite, tc);
+    return run_suite(suite);
+}
