@@ -9,7 +9,7 @@ export SBI_PYTHON=$build/venv/bin/python
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 small=(--events 30000 --integration 15000 --members 3 --variation-members 1 --depth 2 --width 32 --epochs 6 --nuisances 2
-       --scan 21 --luminosity 4 --asimov)
+       --scan 21 --luminosity 4)
 
 "$program" --help | grep -q -- --truth-ratios
 echo "demo: an uninterrupted run"
@@ -57,7 +57,7 @@ else
     refuse "Permission denied" 1 --output "$scratch/locked/run"
 fi
 
-"$program" --truth-ratios --asimov --events 20000 --integration 10000 --nuisances 20 --scan 11 --output "$scratch/exact" \
+"$program" --truth-ratios --events 20000 --integration 10000 --nuisances 20 --scan 11 --output "$scratch/exact" \
     > "$scratch/exact.log" 2>&1 || { cat "$scratch/exact.log"; exit 1; }
 
 # Closure: the learnt curve against the one with exact ratios, and the exact fit against the analytic curve.

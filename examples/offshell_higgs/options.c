@@ -20,7 +20,7 @@ typedef struct flag {
 
 #define AT(member) __builtin_offsetof(job_options, member)
 static const flag flags[] = {
-    {"events", INTEGER64, AT(events), 1000, 1e9, "training events of each process (with --asimov: of the data too)"},
+    {"events", INTEGER64, AT(events), 1000, 1e9, "training events of each process, and of the Asimov data"},
     {"integration", INTEGER64, AT(integration), 1000, 1e9, "events of the sample that normalises variations"},
     {"members", INTEGER32, AT(members), 1, 10000, "networks in the ensemble of each process"},
     {"variation-members", INTEGER32, AT(variation_members), 1, 10000, "networks for each systematic variation"},
@@ -38,18 +38,18 @@ static const flag flags[] = {
     {"executor-config", TEXT, AT(executor_config), 0, 0, "its configuration, a JSON object"},
     {"output", TEXT, AT(output), 0, 0, "folder of everything that is made; the same folder again continues"},
     {"truth-ratios", SWITCH, AT(truth_ratios), 0, 0, "exact ratios instead of networks (for runs at scale)"},
-    {"asimov", SWITCH, AT(asimov), 0, 0, "the weighted expectation as data instead of a Poisson sample"},
+    {"poisson", SWITCH, AT(poisson), 0, 0, "a Poisson sample as data instead of the weighted expectation (Asimov)"},
     {"force", SWITCH, AT(force), 0, 0, "overwrite a folder that holds a run with other flags"},
 };
 enum { FLAGS = sizeof flags / sizeof flags[0] };
 
-static const job_options defaults = {.events = 200000,
+static const job_options defaults = {.events = 400000,
                                      .integration = 50000,
                                      .members = 5,
                                      .variation_members = 2,
                                      .depth = 3,
                                      .width = 64,
-                                     .epochs = 14,
+                                     .epochs = 6,
                                      .batch = 512,
                                      .nuisances = 4,
                                      .scan_points = 61,
@@ -89,7 +89,7 @@ static void help(void)
         putchar('\n');
     }
     puts("  --help               this text\n\n"
-         "At scale: offshell_higgs --truth-ratios --asimov --events 1000000 --nuisances 100 --output scale");
+         "At scale: offshell_higgs --truth-ratios --events 1000000 --nuisances 100 --output scale");
 }
 
 static int set_value(const flag *f, job_options *o, const char *text)

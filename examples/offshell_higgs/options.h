@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 typedef struct job_options {
-    int64_t events;      /* training events of each process and of the reference; with asimov also of the data */
+    int64_t events;      /* training events of each process and of the reference; also of the data, unless poisson */
     int64_t integration; /* events of the sample that normalises */
     int32_t members, variation_members;
     int32_t depth, width, epochs, batch;
@@ -14,7 +14,7 @@ typedef struct job_options {
     int32_t scan_points;
     int32_t threads;
     int32_t truth_ratios; /* exact ratios instead of networks */
-    int32_t asimov;       /* weighted expectation instead of a Poisson data set */
+    int32_t poisson;      /* a Poisson sample as data instead of the weighted expectation */
     int32_t force;        /* start anew in a folder that holds another job */
     uint64_t seed;
     double mu;         /* true value */

@@ -133,7 +133,7 @@ sbi_status stage_simulate(job *j)
     }
     offshell_sample integration = {.kind = OFFSHELL_REFERENCE, .number = NUMBER_INTEGRATION};
     JOB_TRY(simulate_evaluated(j, "integration", &integration, (size_t)o->integration, 1.0 / (double)o->integration));
-    if (o->asimov) {
+    if (!o->poisson) {
         offshell_sample data = {.kind = OFFSHELL_ASIMOV, .point = j->point, .total = (uint64_t)o->events};
         return simulate_evaluated(j, "observed", &data, (size_t)o->events, 1);
     }
