@@ -29,6 +29,8 @@ static sbi_status train_one(job *j, const char *name, const char *numerator, con
     sbi_status status = sbi_dataset_add_npy(data, SBI_NUMERATOR, numerator, numerator_weights);
     if (status == SBI_OK) status = sbi_dataset_add_npy(data, SBI_DENOMINATOR, denominator, NULL);
     if (status == SBI_OK) status = sbi_ensemble_train(&ensemble, data, &t, j->exec);
+    /* The median: where interference subtracts processes, one member's outlier could make the density negative. */
+    if (status == SBI_OK) status = sbi_ensemble_set_combination(ensemble, SBI_COMBINE_MEDIAN);
     if (status == SBI_OK) status = sbi_ensemble_save(ensemble, folder.text);
     job_say(status, name);
     sbi_ensemble_destroy(ensemble);
