@@ -176,9 +176,41 @@ static sbi_status cpu_sum_squares(void *self, double *out, const float *x, int64
     return status;
 }
 
+/* ---- scratch ---- */
+
+sbi_cpu_scratch *sbi_cpu_scratch_take(sbi_cpu *cpu)
+{
+    pthread_mutex_lock(&cpu->lock);
+    sbi_cpu_scratch *block = cpu->idle;
+    if (block) cpu->idle = block->next;
+    pthread_mutex_unlock(&cpu->lock);
+    if (block) return block;
+    block = sbi_alloc(cpu->ctx, sizeof *block);
+    if (!block) return NULL;
+    block->memory = sbi_alloc_array(cpu->ctx, SBI_CPU_SCRATCH, sizeof *block->memory);
+    if (block->memory) return block;
+    sbi_free(cpu->ctx, block);
+    return NULL;
+}
+
+void sbi_cpu_scratch_give(sbi_cpu *cpu, sbi_cpu_scratch *block)
+{
+    pthread_mutex_lock(&cpu->lock);
+    block->next = cpu->idle;
+    cpu->idle = block;
+    pthread_mutex_unlock(&cpu->lock);
+}
+
 static void cpu_close(void *self)
 {
     sbi_cpu *cpu = self;
+    while (cpu->idle) {
+        sbi_cpu_scratch *block = cpu->idle;
+        cpu->idle = block->next;
+        sbi_free(cpu->ctx, block->memory);
+        sbi_free(cpu->ctx, block);
+    }
+    pthread_mutex_destroy(&cpu->lock);
     sbi_free(cpu->ctx, cpu);
 }
 
@@ -208,6 +240,11 @@ sbi_status sbi_device_cpu_open_isa(const sbi_device_ops **ops, void **self, sbi_
 {
     sbi_cpu *cpu = sbi_alloc_zero(ctx, 1, sizeof *cpu);
     if (!cpu) return SBI_ERR_NO_MEMORY;
+    int error = pthread_mutex_init(&cpu->lock, NULL);
+    if (error) {
+        sbi_free(ctx, cpu);
+        return sbi_fail_errno(error, "cpu device: mutex");
+    }
     cpu->ctx = ctx;
     cpu->kernels = sbi_cpu_kernels_get((sbi_isa)isa);
     *ops = &cpu_ops;

@@ -10,7 +10,24 @@
 #include "base/isa.h"
 #include "device/device.h"
 
+/* Tiles of products: limits that the scratch memory below is made for. */
+#define SBI_CPU_TILE_ROWS 512
+#define SBI_CPU_TILE_DEPTH 256 /* of k, at a time */
+#define SBI_CPU_PANEL 48       /* columns; a multiple of every register block */
+#define SBI_CPU_SCRATCH ((SBI_CPU_PANEL + SBI_CPU_TILE_ROWS) * SBI_CPU_TILE_DEPTH) /* floats */
+
+/* C = alpha op(A) op(B) + beta C with m <= SBI_CPU_TILE_ROWS. */
+typedef struct sbi_cpu_tile {
+    int32_t transpose_a, transpose_b;
+    int64_t m, n, k;
+    const float *a, *b;
+    float *c;
+    int64_t lda, ldb, ldc;
+    float alpha, beta;
+} sbi_cpu_tile;
+
 typedef struct sbi_cpu_kernels {
+    void (*gemm_tile)(const sbi_cpu_tile *t, float *scratch);
     /* In place on rows of z with leading dimension ld: z = f(z + b), d = f'(z + b) unless d is NULL (same ld). */
     void (*activate)(int32_t activation, float *z, float *d, const float *b, int64_t rows, int64_t columns, int64_t ld);
     /* x = x * d, rows with leading dimension ld. */

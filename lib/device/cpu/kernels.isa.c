@@ -174,6 +174,7 @@ static double sum_squares(const float *x, int64_t n)
 }
 
 const sbi_cpu_kernels SBI_ISA_NAME(sbi_cpu_kernels) = {
+    .gemm_tile = SBI_ISA_NAME(sbi_cpu_gemm_tile),
     .activate = activate,
     .multiply = multiply,
     .column_sums = column_sums,

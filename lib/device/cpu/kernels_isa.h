@@ -6,6 +6,7 @@
 #include "device/cpu/kernels.h"
 #include "device/cpu/vector_math.h"
 
+void SBI_ISA_NAME(sbi_cpu_gemm_tile)(const sbi_cpu_tile *t, float *scratch);
 void SBI_ISA_NAME(sbi_cpu_update)(const sbi_device_update *op, int64_t first, int64_t n);
 
 #endif

@@ -1,29 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Matrix products of the cpu device, in tiles. */
-#include <cblas.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/pool.h"
 #include "device/cpu/cpu.h"
 
-/* Tiles of a product: so large that packing the operands costs a few per cent, so small that a tile of the result stays in the
- * second-level cache for the element-wise pass, and that a batch of 1024 by 1000 gives work to more than ten threads. */
-#define TILE_ROWS 256
-#define TILE_COLUMNS 512
-/* A last tile narrower than this share joins its neighbour. */
-#define TILE_SLACK 4
+/* Tiles of a product: so many rows that packing the right operand costs a few per cent, so few columns that a batch of 1024 by
+ * 1000 gives work to ten threads. */
+#define TILE_ROWS SBI_CPU_TILE_ROWS
+#define TILE_COLUMNS (5 * SBI_CPU_PANEL)
 
 typedef struct cut {
     int64_t n, tile, count;
 } cut;
 
-static cut cut_make(int64_t n, int64_t tile)
+/* Equal parts of at most `most`, in multiples of `unit`. */
+static cut cut_make(int64_t n, int64_t most, int64_t unit)
 {
-    cut c = {n, tile, n / tile};
-    if (n % tile > tile / TILE_SLACK || c.count == 0) c.count++;
-    /* Equal parts, in multiples of 16. */
-    c.tile = ((n + c.count - 1) / c.count + 15) / 16 * 16;
+    const int64_t count = (n + most - 1) / most;
+    cut c = {n, ((n + count - 1) / count + unit - 1) / unit * unit, 0};
     c.count = (n + c.tile - 1) / c.tile;
     return c;
 }
@@ -39,25 +35,17 @@ static int64_t cut_size(const cut *c, int64_t i)
     return c->n - first < c->tile ? c->n - first : c->tile;
 }
 
-static void sgemm(int ta, int tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b,
-                  int64_t ldb, float beta, float *c, int64_t ldc)
-{
-    cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, (blasint)m, (blasint)n,
-                (blasint)k, alpha, a, (blasint)lda, b, (blasint)ldb, beta, c, (blasint)ldc);
-}
-
-/* BLAS counts in int. */
 static sbi_status check_sizes(const char *what, int64_t a, int64_t b, int64_t c)
 {
     if (a < 0 || b < 0 || c < 0 || a > INT32_MAX || b > INT32_MAX || c > INT32_MAX)
-        return sbi_fail(SBI_ERR_SHAPE, "%s: %lld x %lld x %lld is more than a BLAS counts", what, (long long)a, (long long)b,
-                        (long long)c);
+        return sbi_fail(SBI_ERR_SHAPE, "%s: a product of %lld x %lld x %lld", what, (long long)a, (long long)b, (long long)c);
     return SBI_OK;
 }
 
 /* ---- plain and batched products ---- */
 
 typedef struct gemm_job {
+    sbi_cpu *cpu;
     const sbi_device_gemm *op;
     cut rows, columns;
 } gemm_job;
@@ -70,10 +58,25 @@ static sbi_status gemm_tile(void *arg, size_t index)
     const int64_t item = (int64_t)index / tiles, tile = (int64_t)index % tiles;
     const int64_t r = tile / j->columns.count, c = tile % j->columns.count;
     const int64_t i0 = cut_first(&j->rows, r), j0 = cut_first(&j->columns, c);
-    const float *a = o->a + item * o->stride_a + (o->transpose_a ? i0 : i0 * o->lda);
-    const float *b = o->b + item * o->stride_b + (o->transpose_b ? j0 * o->ldb : j0);
-    sgemm(o->transpose_a, o->transpose_b, cut_size(&j->rows, r), cut_size(&j->columns, c), o->k, o->alpha, a, o->lda, b,
-          o->ldb, o->beta, o->c + item * o->stride_c + i0 * o->ldc + j0, o->ldc);
+    const sbi_cpu_tile t = {
+        .transpose_a = o->transpose_a,
+        .transpose_b = o->transpose_b,
+        .m = cut_size(&j->rows, r),
+        .n = cut_size(&j->columns, c),
+        .k = o->k,
+        .a = o->a + item * o->stride_a + (o->transpose_a ? i0 : i0 * o->lda),
+        .b = o->b + item * o->stride_b + (o->transpose_b ? j0 * o->ldb : j0),
+        .c = o->c + item * o->stride_c + i0 * o->ldc + j0,
+        .lda = o->lda,
+        .ldb = o->ldb,
+        .ldc = o->ldc,
+        .alpha = o->alpha,
+        .beta = o->beta,
+    };
+    sbi_cpu_scratch *scratch = sbi_cpu_scratch_take(j->cpu);
+    if (!scratch) return SBI_ERR_NO_MEMORY;
+    j->cpu->kernels->gemm_tile(&t, scratch->memory);
+    sbi_cpu_scratch_give(j->cpu, scratch);
     return SBI_OK;
 }
 
@@ -82,14 +85,14 @@ sbi_status sbi_cpu_gemm(void *self, const sbi_device_gemm *op)
     sbi_cpu *cpu = self;
     SBI_TRY(check_sizes("gemm", op->m, op->n, op->k));
     if (op->m == 0 || op->n == 0 || op->count <= 0) return SBI_OK;
-    gemm_job job = {op, cut_make(op->m, TILE_ROWS), cut_make(op->n, TILE_COLUMNS)};
+    gemm_job job = {cpu, op, cut_make(op->m, TILE_ROWS, 8), cut_make(op->n, TILE_COLUMNS, SBI_CPU_PANEL)};
     return sbi_parallel_for(cpu->ctx, (size_t)(op->count * job.rows.count * job.columns.count), gemm_tile, &job);
 }
 
 /* ---- a layer forward ---- */
 
 typedef struct forward_job {
-    const sbi_cpu *cpu;
+    sbi_cpu *cpu;
     const sbi_device_forward *op;
     cut rows, columns;
 } forward_job;
@@ -98,17 +101,26 @@ static sbi_status forward_tile(void *arg, size_t index)
 {
     const forward_job *j = arg;
     const sbi_device_forward *o = j->op;
+    const sbi_cpu_kernels *kernels = j->cpu->kernels;
     const int64_t r = (int64_t)index / j->columns.count, c = (int64_t)index % j->columns.count;
-    const int64_t i0 = cut_first(&j->rows, r), j0 = cut_first(&j->columns, c);
-    const int64_t rows = cut_size(&j->rows, r), columns = cut_size(&j->columns, c);
-    float *y = o->y + i0 * o->out + j0;
-    if (o->out == 1) {
-        j->cpu->kernels->head_forward(y, o->x + i0 * o->in, o->w, 0, rows, o->in);
-    } else {
-        sgemm(0, 1, rows, columns, o->in, 1, o->x + i0 * o->in, o->in, o->w + j0 * o->in, o->in, 0, y, o->out);
+    const int64_t i0 = cut_first(&j->rows, r), rows = cut_size(&j->rows, r);
+    const int64_t first = cut_first(&j->columns, c), last = first + cut_size(&j->columns, c);
+    const int keep = o->d && o->activation != SBI_DEVICE_IDENTITY;
+    const float *x = o->x + i0 * o->in;
+    sbi_cpu_scratch *scratch = NULL;
+    if (o->out > 1 && !(scratch = sbi_cpu_scratch_take(j->cpu))) return SBI_ERR_NO_MEMORY;
+    for (int64_t j0 = first; j0 < last; j0 += SBI_CPU_PANEL) {
+        const int64_t columns = last - j0 < SBI_CPU_PANEL ? last - j0 : SBI_CPU_PANEL;
+        float *y = o->y + i0 * o->out + j0;
+        if (o->out == 1) {
+            kernels->head_forward(y, x, o->w, 0, rows, o->in);
+        } else {
+            const sbi_cpu_tile t = {0, 1, rows, columns, o->in, x, o->w + j0 * o->in, y, o->in, o->in, o->out, 1, 0};
+            kernels->gemm_tile(&t, scratch->memory);
+        }
+        kernels->activate(o->activation, y, keep ? o->d + i0 * o->out + j0 : NULL, o->b + j0, rows, columns, o->out);
     }
-    float *d = o->d && o->activation != SBI_DEVICE_IDENTITY ? o->d + i0 * o->out + j0 : NULL;
-    j->cpu->kernels->activate(o->activation, y, d, o->b + j0, rows, columns, o->out);
+    if (scratch) sbi_cpu_scratch_give(j->cpu, scratch);
     return SBI_OK;
 }
 
@@ -117,36 +129,42 @@ sbi_status sbi_cpu_forward(void *self, const sbi_device_forward *op)
     sbi_cpu *cpu = self;
     SBI_TRY(check_sizes("forward", op->rows, op->in, op->out));
     if (op->rows == 0) return SBI_OK;
-    forward_job job = {cpu, op, cut_make(op->rows, TILE_ROWS), cut_make(op->out, TILE_COLUMNS)};
+    forward_job job = {cpu, op, cut_make(op->rows, TILE_ROWS, 8), cut_make(op->out, TILE_COLUMNS, SBI_CPU_PANEL)};
     return sbi_parallel_for(cpu->ctx, (size_t)(job.rows.count * job.columns.count), forward_tile, &job);
 }
 
 /* ---- a layer backward: tiles of dX, then blocks of dW, all independent ---- */
 
 typedef struct backward_job {
-    const sbi_cpu *cpu;
+    sbi_cpu *cpu;
     const sbi_device_backward *op;
-    cut rows, columns;   /* of dX */
-    cut outs, ins;       /* of dW */
+    cut rows, columns; /* of dX */
+    cut outs, ins;     /* of dW */
     int64_t data_tiles;
 } backward_job;
 
-static void backward_data(const backward_job *j, int64_t index)
+static void backward_data(const backward_job *j, int64_t index, float *scratch)
 {
     const sbi_device_backward *o = j->op;
+    const sbi_cpu_kernels *kernels = j->cpu->kernels;
     const int64_t r = index / j->columns.count, c = index % j->columns.count;
-    const int64_t i0 = cut_first(&j->rows, r), j0 = cut_first(&j->columns, c);
-    const int64_t rows = cut_size(&j->rows, r), columns = cut_size(&j->columns, c);
+    const int64_t i0 = cut_first(&j->rows, r), rows = cut_size(&j->rows, r);
+    const int64_t first = cut_first(&j->columns, c), last = first + cut_size(&j->columns, c);
+    const float *dz = o->dz + i0 * o->out;
     if (o->out == 1) { /* its tiles have every column */
-        j->cpu->kernels->head_backward(o->dx + i0 * o->in, o->dz + i0, o->w, o->d + i0 * o->in, rows, o->in);
+        kernels->head_backward(o->dx + i0 * o->in, dz, o->w, o->d + i0 * o->in, rows, o->in);
         return;
     }
-    float *dx = o->dx + i0 * o->in + j0;
-    sgemm(0, 0, rows, columns, o->out, 1, o->dz + i0 * o->out, o->out, o->w + j0, o->in, 0, dx, o->in);
-    j->cpu->kernels->multiply(dx, o->d + i0 * o->in + j0, rows, columns, o->in);
+    for (int64_t j0 = first; j0 < last; j0 += SBI_CPU_PANEL) {
+        const int64_t columns = last - j0 < SBI_CPU_PANEL ? last - j0 : SBI_CPU_PANEL;
+        float *dx = o->dx + i0 * o->in + j0;
+        const sbi_cpu_tile t = {0, 0, rows, columns, o->out, dz, o->w + j0, dx, o->out, o->in, o->in, 1, 0};
+        kernels->gemm_tile(&t, scratch);
+        kernels->multiply(dx, o->d + i0 * o->in + j0, rows, columns, o->in);
+    }
 }
 
-static void backward_weights(const backward_job *j, int64_t index)
+static void backward_weights(const backward_job *j, int64_t index, float *scratch)
 {
     const sbi_device_backward *o = j->op;
     const sbi_cpu_kernels *k = j->cpu->kernels;
@@ -157,7 +175,9 @@ static void backward_weights(const backward_job *j, int64_t index)
     if (o->out == 1) {
         k->head_weights(dw, o->dz, o->x + i0, o->rows, ins, o->in, o->accumulate);
     } else {
-        sgemm(1, 0, outs, ins, o->rows, 1, o->dz + o0, o->out, o->x + i0, o->in, o->accumulate ? 1.0f : 0.0f, dw, o->in);
+        const sbi_cpu_tile t = {1,  0,      outs,  ins,   o->rows, o->dz + o0, o->x + i0,
+                                dw, o->out, o->in, o->in, 1,       o->accumulate ? 1.0f : 0.0f};
+        k->gemm_tile(&t, scratch);
     }
     if (c == 0) k->column_sums(o->db + o0, o->dz + o0, o->rows, outs, o->out, o->accumulate);
 }
@@ -165,11 +185,14 @@ static void backward_weights(const backward_job *j, int64_t index)
 static sbi_status backward_tile(void *arg, size_t index)
 {
     const backward_job *j = arg;
+    sbi_cpu_scratch *scratch = sbi_cpu_scratch_take(j->cpu);
+    if (!scratch) return SBI_ERR_NO_MEMORY;
     if ((int64_t)index < j->data_tiles) {
-        backward_data(j, (int64_t)index);
+        backward_data(j, (int64_t)index, scratch->memory);
     } else {
-        backward_weights(j, (int64_t)index - j->data_tiles);
+        backward_weights(j, (int64_t)index - j->data_tiles, scratch->memory);
     }
+    sbi_cpu_scratch_give(j->cpu, scratch);
     return SBI_OK;
 }
 
@@ -185,10 +208,10 @@ sbi_status sbi_cpu_backward(void *self, const sbi_device_backward *op)
         return SBI_OK;
     }
     backward_job job = {.cpu = cpu, .op = op};
-    job.rows = cut_make(op->rows, TILE_ROWS);
-    job.columns = cut_make(op->in, op->out == 1 ? op->in : TILE_COLUMNS);
-    job.outs = cut_make(op->out, TILE_ROWS);
-    job.ins = cut_make(op->in, TILE_COLUMNS);
+    job.rows = cut_make(op->rows, TILE_ROWS, 8);
+    job.columns = cut_make(op->in, op->out == 1 ? op->in : TILE_COLUMNS, SBI_CPU_PANEL);
+    job.outs = cut_make(op->out, TILE_COLUMNS, 8);
+    job.ins = cut_make(op->in, TILE_ROWS, SBI_CPU_PANEL);
     job.data_tiles = op->dx ? job.rows.count * job.columns.count : 0;
     return sbi_parallel_for(cpu->ctx, (size_t)(job.data_tiles + job.outs.count * job.ins.count), backward_tile, &job);
 }

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A tile of a matrix product, in one thread.
+ *
+ * The library has a product of its own because it calls it from several threads at once: a BLAS without threads need not be safe
+ * for that (Debian's serial OpenBLAS 0.3.21 returns wrong numbers), and one with threads gives bits that depend on their number.
+ *
+ * A block of MR rows by NV vectors of C stays in registers while k runs. The right operand is packed in panels of that
+ * width, at most KC deep, so that a panel stays in the first-level cache while all rows of the tile pass over it; the left
+ * one is read where it is if its rows run along k, and packed otherwise. The order of sums over k depends on k alone.
+ * Source: Goto and van de Geijn, ACM TOMS 34 (2008) 12. */
+#include "device/cpu/kernels_isa.h"
+
+#include <string.h>
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#define LANES 16
+#define MR 8
+typedef __m512 vec;
+#define LOAD(p) _mm512_loadu_ps(p)
+#define STORE(p, v) _mm512_storeu_ps(p, v)
+#define SPREAD(x) _mm512_set1_ps(x)
+#define MULTIPLY_ADD(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define MULTIPLY(a, b) _mm512_mul_ps(a, b)
+#elif defined(__AVX2__) && defined(__FMA__)
+#include <immintrin.h>
+#define LANES 8
+#define MR 4
+typedef __m256 vec;
+#define LOAD(p) _mm256_loadu_ps(p)
+#define STORE(p, v) _mm256_storeu_ps(p, v)
+#define SPREAD(x) _mm256_set1_ps(x)
+#define MULTIPLY_ADD(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define MULTIPLY(a, b) _mm256_mul_ps(a, b)
+#else
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+#define LANES 4
+#define MR 4
+typedef float vec __attribute__((vector_size(16)));
+INLINE vec load_vec(const float *p)
+{
+    vec v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+#define LOAD(p) load_vec(p)
+#define STORE(p, v) memcpy((p), &(v), sizeof(vec))
+#define SPREAD(x) ((vec){(x), (x), (x), (x)})
+#define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
+#define MULTIPLY(a, b) ((a) * (b))
+#endif
+
+#define NV 3
+#define NR (NV * LANES)
+#define KC SBI_CPU_TILE_DEPTH
+_Static_assert(SBI_CPU_PANEL % NR == 0, "a panel holds whole register blocks");
+
+/* ---- the block in registers ---- */
+
+#define ROWS_8(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+#define ROWS_4(X) X(0) X(1) X(2) X(3)
+#if MR == 8
+#define ROWS ROWS_8
+#else
+#define ROWS ROWS_4
+#endif
+
+/* The left operand: row r at a[r] with steps of 1 along k, or packed with MR values a step at a[0]. */
+#define BLOCK(name, vectors, ELEMENT)                                                                                  \
+    static void name(int64_t depth, const float *const a[MR], const float *restrict b, float *restrict out)             \
+    {                                                                                                                  \
+        POINTERS                                                                                                       \
+        vec c[MR][vectors];                                                                                            \
+        for (int i = 0; i < MR; i++)                                                                                   \
+            for (int v = 0; v < vectors; v++) c[i][v] = SPREAD(0.0f);                                                  \
+        for (int64_t k = 0; k < depth; k++, b += NR) {                                                                 \
+            vec w[vectors];                                                                                            \
+            for (int v = 0; v < vectors; v++) w[v] = LOAD(b + v * LANES);                                              \
+            ROWS(ELEMENT)                                                                                              \
+        }                                                                                                              \
+        for (int i = 0; i < MR; i++)                                                                                   \
+            for (int v = 0; v < vectors; v++) STORE(out + i * NR + v * LANES, c[i][v]);                                \
+    }
+
+#define STEP(r, value, vectors)                                                                                        \
+    {                                                                                                                  \
+        const vec x = SPREAD(value);                                                                                   \
+        for (int v = 0; v < vectors; v++) c[r][v] = MULTIPLY_ADD(x, w[v], c[r][v]);                                    \
+    }
+
+#define DECLARE(r) const float *const a##r = a[r];
+#define POINTERS ROWS(DECLARE)
+#define ELEMENT_1(r) STEP(r, a##r[k], 1)
+#define ELEMENT_2(r) STEP(r, a##r[k], 2)
+#define ELEMENT_3(r) STEP(r, a##r[k], 3)
+BLOCK(rows_1, 1, ELEMENT_1)
+BLOCK(rows_2, 2, ELEMENT_2)
+BLOCK(rows_3, 3, ELEMENT_3)
+#undef POINTERS
+#define POINTERS const float *const packed = a[0];
+#define PACKED_1(r) STEP(r, packed[k * MR + r], 1)
+#define PACKED_2(r) STEP(r, packed[k * MR + r], 2)
+#define PACKED_3(r) STEP(r, packed[k * MR + r], 3)
+BLOCK(packed_1, 1, PACKED_1)
+BLOCK(packed_2, 2, PACKED_2)
+BLOCK(packed_3, 3, PACKED_3)
+
+typedef void (*block_fn)(int64_t, const float *const *, const float *, float *);
+static const block_fn blocks[2][NV] = {{rows_1, rows_2, rows_3}, {packed_1, packed_2, packed_3}};
+
+/* C = alpha AB + beta C for the part of a block that exists. */
+static void store_block(const float *block, float *c, int64_t ldc, int64_t rows, int64_t columns, float alpha, float beta)
+{
+    for (int64_t i = 0; i < rows; i++, c += ldc, block += NR) {
+        if (beta == 0) {
+            for (int64_t j = 0; j < columns; j++) c[j] = alpha * block[j];
+        } else {
+            for (int64_t j = 0; j < columns; j++) c[j] = FMA(beta, c[j], alpha * block[j]);
+        }
+    }
+}
+
+/* ---- packing ---- */
+
+/* Rows of B run along the columns of C: copies. */
+static void pack_copy(float *restrict to, const float *restrict b, int64_t ld, int64_t depth, int64_t columns)
+{
+    if (columns == NR) {
+        for (int64_t k = 0; k < depth; k++, to += NR, b += ld) memcpy(to, b, NR * sizeof *to);
+        return;
+    }
+    for (int64_t k = 0; k < depth; k++, to += NR, b += ld) {
+        for (int64_t j = 0; j < columns; j++) to[j] = b[j];
+        for (int64_t j = columns; j < NR; j++) to[j] = 0;
+    }
+}
+
+/* Rows of B run along k: transposes, in squares of four where there are such. */
+static void pack_transpose(float *restrict to, const float *restrict b, int64_t ld, int64_t depth, int64_t columns)
+{
+    int64_t j = 0;
+#if defined(__SSE2__)
+    for (; j + 4 <= columns; j += 4) {
+        const float *p = b + j * ld;
+        float *q = to + j;
+        int64_t k = 0;
+        for (; k + 4 <= depth; k += 4) {
+            __m128 r0 = _mm_loadu_ps(p + k), r1 = _mm_loadu_ps(p + ld + k);
+            __m128 r2 = _mm_loadu_ps(p + 2 * ld + k), r3 = _mm_loadu_ps(p + 3 * ld + k);
+            _MM_TRANSPOSE4_PS(r0, r1, r2, r3);
+            _mm_storeu_ps(q + k * NR, r0);
+            _mm_storeu_ps(q + (k + 1) * NR, r1);
+            _mm_storeu_ps(q + (k + 2) * NR, r2);
+            _mm_storeu_ps(q + (k + 3) * NR, r3);
+        }
+        for (; k < depth; k++)
+            for (int64_t i = 0; i < 4; i++) q[k * NR + i] = p[i * ld + k];
+    }
+#endif
+    for (; j < columns; j++)
+        for (int64_t k = 0; k < depth; k++) to[k * NR + j] = b[j * ld + k];
+    for (; j < NR; j++)
+        for (int64_t k = 0; k < depth; k++) to[k * NR + j] = 0;
+}
+
+/* The left operand, columns of whose rows run along k: panels of MR rows. */
+static void pack_left(float *restrict to, const float *restrict a, int64_t ld, int64_t depth, int64_t rows)
+{
+    for (int64_t i = 0; i < rows; i += MR, to += MR * KC) {
+        const int64_t n = rows - i < MR ? rows - i : MR;
+        const float *p = a + i;
+        float *q = to;
+        if (n == MR) {
+            for (int64_t k = 0; k < depth; k++, q += MR, p += ld) memcpy(q, p, MR * sizeof *q);
+            continue;
+        }
+        for (int64_t k = 0; k < depth; k++, q += MR, p += ld)
+            for (int64_t r = 0; r < MR; r++) q[r] = r < n ? p[r] : 0;
+    }
+}
+
+/* ---- a tile ---- */
+
+/* All rows of the tile against one packed panel. */
+static void run_panel(const sbi_cpu_tile *t, const float *left, const float *panel, int64_t first_k, int64_t depth, int64_t j,
+                      int64_t columns)
+{
+    const block_fn block = blocks[t->transpose_a != 0][(columns - 1) / LANES];
+    const float beta = first_k ? 1.0f : t->beta;
+    float result[MR * NR] __attribute__((aligned(64)));
+    for (int64_t i = 0; i < t->m; i += MR) {
+        const int64_t rows = t->m - i < MR ? t->m - i : MR;
+        const float *a[MR];
+        for (int64_t r = 0; r < MR; r++) /* rows that are not there repeat the first, and are not stored */
+            a[r] = t->transpose_a ? left + i * KC : t->a + (r < rows ? i + r : i) * t->lda + first_k;
+        block(depth, a, panel, result);
+        store_block(result, t->c + i * t->ldc + j, t->ldc, rows, columns, t->alpha, beta);
+    }
+}
+
+void SBI_ISA_NAME(sbi_cpu_gemm_tile)(const sbi_cpu_tile *t, float *scratch)
+{
+    float *panel = scratch, *left = scratch + SBI_CPU_PANEL * KC;
+    int64_t k = 0;
+    do {
+        const int64_t depth = t->k - k < KC ? t->k - k : KC;
+        if (t->transpose_a) pack_left(left, t->a + k * t->lda, t->lda, depth, t->m);
+        for (int64_t j = 0; j < t->n; j += NR) {
+            const int64_t columns = t->n - j < NR ? t->n - j : NR;
+            if (t->transpose_b) {
+                pack_transpose(panel, t->b + j * t->ldb + k, t->ldb, depth, columns);
+            } else {
+                pack_copy(panel, t->b + k * t->ldb + j, t->ldb, depth, columns);
+            }
+            run_panel(t, left, panel, k, depth, j, columns);
+        }
+        k += depth;
+    } while (k < t->k);
+}
