@@ -474,6 +474,28 @@ START_TEST(error_level_scales_errors)
 }
 END_TEST
 
+START_TEST(polishing_can_be_left_out)
+{
+    counts c;
+    counts_make(&c, 8, 3, -0.4, 1.5);
+    double start[4] = {0.6, 0.5, -0.5, 0.2}, g[4];
+    sbi_objective o = fit_objective(4, start, counts_gradient, counts_hessian, &c);
+    sbi_fit_options opt = SBI_FIT_OPTIONS_INIT;
+    sbi_fit *polished = run(&o, &opt);
+    opt.flags = SBI_FIT_NO_POLISH;
+    opt.tolerance = 100;
+    sbi_fit *plain = run(&o, &opt);
+    ck_assert_int_eq(sbi_fit_reason(plain), SBI_FIT_CONVERGED);
+    ck_assert_double_lt(fit_info(plain).edm, 0.1);
+    ck_assert_int_lt(fit_info(plain).hessian_evaluations, fit_info(polished).hessian_evaluations);
+    ck_assert_double_lt(fit_info(polished).edm, 1e-9);
+    ck_ok(sbi_fit_gradient(polished, g));
+    for (int k = 0; k < 4; k++) ck_assert_double_lt(fabs(g[k]), 1e-3);
+    sbi_fit_destroy(plain);
+    sbi_fit_destroy(polished);
+}
+END_TEST
+
 START_TEST(hessian_from_elsewhere)
 {
     parabola p;
@@ -527,6 +549,7 @@ int main(void)
     tcase_add_test(tc, large_offset);
     tcase_add_test(tc, many_starts_find_the_deeper_minimum);
     tcase_add_test(tc, error_level_scales_errors);
+    tcase_add_test(tc, polishing_can_be_left_out);
     tcase_add_test(tc, hessian_from_elsewhere);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
