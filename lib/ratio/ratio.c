@@ -96,6 +96,7 @@ uint16_t sbi_half_from_double(double value)
     const double a = fabs(value);
     if (isnan(value)) return 0x7e00;
     if (a >= 65520) return sign | 0x7c00;
+    if (a == 0) return sign;
     int exponent;
     frexp(a, &exponent); /* a = f 2^exponent with f in [1/2, 1) */
     if (exponent < -13) exponent = -13;  /* subnormal numbers have the spacing of the smallest normal ones */
