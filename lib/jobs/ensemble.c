@@ -115,13 +115,15 @@ static sbi_status train_members(training *t, sbi_executor *exec)
     return SBI_OK;
 }
 
-static sbi_status prepare(training *t)
+static sbi_status prepare(training *t, int here)
 {
+    sbi_campaign_options o = SBI_CAMPAIGN_OPTIONS_INIT;
+    if (here) o.max_attempts = 1; /* what failed here a moment ago would fail again, memory included */
     size_t n = (size_t)t->options.members;
     t->keys = sbi_alloc_zero(t->ctx, n, sizeof *t->keys);
     t->networks = sbi_alloc_zero(t->ctx, n, sizeof *t->networks);
     if (!t->keys || !t->networks) return SBI_ERR_NO_MEMORY;
-    return sbi_campaign_open(&t->campaign, t->ctx, t->options.campaign, NULL);
+    return sbi_campaign_open(&t->campaign, t->ctx, t->options.campaign, &o);
 }
 
 static void finish(training *t)
@@ -144,7 +146,7 @@ sbi_status sbi_ensemble_train(sbi_ensemble **out, sbi_dataset *data, const sbi_t
     t.attachment.data = data;
     t.attachment.folder = t.options.campaign;
     sbi_executor *used, *owned = NULL;
-    sbi_status status = prepare(&t);
+    sbi_status status = prepare(&t, !exec);
     if (status == SBI_OK) status = sbi_jobs_executor(&used, &owned, t.ctx, exec);
     if (status == SBI_OK) status = train_members(&t, used);
     if (status == SBI_OK) status = sbi_ensemble_create(out, t.ctx, t.networks, (size_t)t.options.members);

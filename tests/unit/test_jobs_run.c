@@ -14,6 +14,7 @@
 #include "jobs/job.h"
 #include "sbi/fit.h"
 #include "sbi/ratio.h"
+#include "support/failing_allocator.h"
 #include "support/run_suite.h"
 
 #define EVENTS 600
@@ -89,7 +90,7 @@ static sbi_train_options small(void)
 /* An executor elsewhere: attachments do not reach its tasks, everything comes from files. */
 static sbi_executor *elsewhere(void)
 {
-    toy_options o = {.seed = 9, .trouble = 0.1, .loss = 0.2, .run = sbi_job_run_local};
+    toy_options o = {.seed = 9, .trouble = 0.01, .loss = 0.1, .run = sbi_job_run_local};
     sbi_executor *exec;
     OK(toy_open(&exec, ctx, &o));
     return exec;
@@ -518,6 +519,49 @@ START_TEST(executors_are_opened_by_name)
 }
 END_TEST
 
+/* Every allocation fails in turn, in training through a campaign in memory and in Hessian rows. */
+static sbi_status train_under_torture(sbi_context *context, void *arg)
+{
+    static const double x[40] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20};
+    sbi_array a = sbi_array_2d(x, SBI_F64, 20, 2);
+    sbi_train_options o = SBI_TRAIN_OPTIONS_INIT;
+    o.depth = 1;
+    o.width = 2;
+    o.epochs = 1;
+    o.validation_fraction = 0;
+    sbi_dataset *data = NULL;
+    sbi_ensemble *ens = NULL;
+    (void)arg;
+    sbi_status status = sbi_dataset_create(&data, context);
+    if (status == SBI_OK) status = sbi_dataset_add_array(data, SBI_NUMERATOR, &a, NULL);
+    if (status == SBI_OK) status = sbi_dataset_add_array(data, SBI_DENOMINATOR, &a, NULL);
+    if (status == SBI_OK) status = sbi_ensemble_train(&ens, data, &o, NULL);
+    if ((status == SBI_OK) != (ens != NULL)) status = SBI_ERR_INTERNAL;
+    sbi_ensemble_destroy(ens);
+    sbi_dataset_destroy(data);
+    return status;
+}
+
+static sbi_status decode_under_torture(sbi_context *context, void *arg)
+{
+    sbi_job *job = NULL;
+    char key[SBI_TASK_KEY_MAX + 1];
+    sbi_status status = sbi_job_parse(&job, context, arg, strlen(arg));
+    if (status == SBI_OK) status = sbi_job_key(context, arg, strlen(arg), key);
+    sbi_job_free(job);
+    return status;
+}
+
+START_TEST(every_allocation_may_fail)
+{
+    static char spec[] = "{\"count\":1,\"fingerprint\":\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\","
+                         "\"first\":0,\"job\":\"hessian_rows\",\"theta\":[1,2],\"version\":1}";
+    torture_allocations(decode_under_torture, spec, 1, 0);
+    torture_allocations(train_under_torture, NULL, 1, 0);
+    torture_allocations(train_under_torture, NULL, 1, 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("jobs: run");
@@ -535,6 +579,7 @@ int main(void)
     tcase_add_test(tc, folder_is_preempted_and_resumed);
     tcase_add_test(tc, columns_are_those_of_this_process);
     tcase_add_test(tc, executors_are_opened_by_name);
+    tcase_add_test(tc, every_allocation_may_fail);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
 }
