@@ -52,7 +52,7 @@ static sbi_network *line(sbi_context *own, double slope, double offset)
 
 static sbi_ensemble *lines(const double *slopes, size_t n)
 {
-    sbi_network *net[8];
+    sbi_network *net[8] = {NULL};
     sbi_ensemble *ens;
     for (size_t m = 0; m < n; m++) net[m] = line(ctx, slopes[m], 0.25);
     ok(sbi_ensemble_create(&ens, ctx, net, n));
