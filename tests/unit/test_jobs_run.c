@@ -505,6 +505,61 @@ START_TEST(columns_are_those_of_this_process)
 }
 END_TEST
 
+static sbi_status append(void *user, const void *data, size_t size)
+{
+    sbi_text_add(user, data, size);
+    return ((sbi_text *)user)->status;
+}
+
+START_TEST(points_are_those_of_this_process)
+{
+    sbi_model *model = make_model();
+    size_t n = sbi_model_n_parameters(model);
+    const char *mu = "mu";
+    double value = 1.3, nll;
+    char columns[65], workspace[65];
+    OK(sbi_job_columns_digest(model, columns));
+    OK(sbi_sha256_file(in_folder("workspace.json"), workspace));
+    json_t *theta = json_array();
+    for (size_t i = 0; i < n; i++) {
+        sbi_parameter p = {.struct_size = sizeof p};
+        OK(sbi_model_parameter(model, i, &p));
+        json_array_append_new(theta, json_real(p.start));
+    }
+    json_t *json = json_pack("{s:s, s:i, s:{s:s, s:s}, s:s, s:o, s:s, s:f}", "job", "scan_point", "version", 1, "workspace", "path",
+                             "workspace.json", "sha256", workspace, "columns_sha256", columns, "theta", theta, "parameter", mu,
+                             "value", value);
+    sbi_job_spec spec;
+    OK(sbi_job_spec_make(&spec, ctx, json));
+    sbi_task task = SBI_TASK_INIT;
+    task.spec = spec.text.data;
+    task.spec_size = spec.text.size;
+    sbi_text text;
+    sbi_text_init(&text, ctx);
+    sbi_sink sink = {sizeof sink, 0, append, &text};
+    OK(sbi_job_run(ctx, &task, folder, NULL, &sink));
+    json_t *got = json_loadb(text.data, text.size, 0, NULL);
+    ck_assert_ptr_nonnull(got);
+    sbi_fit_options o = SBI_FIT_OPTIONS_INIT;
+    o.n_fixed = 1;
+    o.fixed_names = &mu;
+    o.fixed_values = &value;
+    sbi_fit *fit;
+    OK(sbi_fit_run(&fit, model, &o));
+    OK(sbi_fit_nll(fit, &nll));
+    ck_assert(json_real_value(json_object_get(got, "nll")) == nll); /* to the bit, through decimal text */
+    ck_assert_int_eq(json_integer_value(json_object_get(got, "reason")), sbi_fit_reason(fit));
+    ck_assert_uint_eq(json_array_size(json_object_get(got, "values")), n);
+    ck_assert(json_number_value(json_array_get(json_object_get(got, "values"), 0)) == value);
+    ck_assert_int_eq(sbi_job_run(ctx, &task, "/nonexistent", NULL, &sink), SBI_ERR_NOT_FOUND);
+    json_decref(got);
+    sbi_fit_destroy(fit);
+    sbi_text_clear(&text);
+    sbi_text_clear(&spec.text);
+    sbi_model_destroy(model);
+}
+END_TEST
+
 START_TEST(executors_are_opened_by_name)
 {
     sbi_executor *exec;
@@ -578,6 +633,7 @@ int main(void)
     tcase_add_test(tc, folder_tells_what_is_wrong);
     tcase_add_test(tc, folder_is_preempted_and_resumed);
     tcase_add_test(tc, columns_are_those_of_this_process);
+    tcase_add_test(tc, points_are_those_of_this_process);
     tcase_add_test(tc, executors_are_opened_by_name);
     tcase_add_test(tc, every_allocation_may_fail);
     suite_add_tcase(suite, tc);
