@@ -52,6 +52,14 @@ STATISTIC_TTILDE = 2
 STATISTIC_Q0 = 3
 STATISTIC_Q = 4
 STATISTIC_QTILDE = 5
+EXIT_DONE = 0
+EXIT_SPEC = 64
+EXIT_INPUT = 65
+EXIT_STORAGE = 69
+EXIT_INTERNAL = 70
+EXIT_PREEMPTED = 75
+EXIT_CONFIGURATION = 78
+EXIT_OUT_OF_MEMORY = 137
 CONSTRAINT_NONE = 0
 CONSTRAINT_GAUSSIAN = 1
 CHANNEL_ALLOW_NEGATIVE_WEIGHTS = 1
@@ -595,6 +603,11 @@ _declare("sbi_fit_minima", c_int32, c_void_p, c_char_p, c_double, c_double, c_si
 _declare("sbi_fit_impacts", c_int32, c_void_p, c_char_p, POINTER(c_double), POINTER(c_double))
 _declare("sbi_fit_pulls", c_int32, c_void_p, POINTER(c_double), POINTER(c_double))
 _declare("sbi_fit_test_statistic", c_int32, c_void_p, c_char_p, c_double, c_int32, POINTER(c_double))
+_declare("sbi_asymptotic_cls", c_int32, c_int32, c_double, c_double, POINTER(c_double))
+_declare("sbi_fit_upper_limit", c_int32, c_void_p, c_void_p, c_char_p, c_double, POINTER(c_double))
+_declare("sbi_job_run", c_int32, c_void_p, POINTER(Task), c_char_p, c_char_p, POINTER(Sink))
+_declare("sbi_job_key", c_int32, c_void_p, c_void_p, c_size_t, c_char_p)
+_declare("sbi_job_run_folder", c_int32, c_void_p, c_char_p, POINTER(c_int32))
 _declare("sbi_parameter_init", None, POINTER(Parameter))
 _declare("sbi_model_load", c_int32, POINTER(c_void_p), c_void_p, c_char_p)
 _declare("sbi_model_load_text", c_int32, POINTER(c_void_p), c_void_p, c_char_p, c_size_t, c_char_p)
