@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/blas.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "fit/fit.h"
@@ -35,8 +36,10 @@ sbi_status sbi_fit_update_covariance(sbi_fit *fit)
     if (m == 0) return SBI_OK;
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < m; j++) A[i * m + j] = p->H[list[i] * n + list[j]] * p->scale[list[i]] * p->scale[list[j]];
+    sbi_blas_enter();
     lapack_int info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', (lapack_int)m, A, (lapack_int)m);
     if (info == 0) info = LAPACKE_dpotri_work(LAPACK_COL_MAJOR, 'L', (lapack_int)m, A, (lapack_int)m);
+    sbi_blas_leave();
     if (info != 0) {
         fit->covariance_status = SBI_ERR_SINGULAR;
         return SBI_OK;

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/blas.h"
 #include "base/error.h"
 #include "base/memory.h"
 
@@ -39,8 +40,10 @@ sbi_status sbi_spectrum_compute(sbi_spectrum *s, size_t m)
     s->m = m;
     if (m == 0) return SBI_OK;
     /* Column-major eigenvectors are rows to us. */
+    sbi_blas_enter();
     lapack_int info = LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, 'V', 'L', (lapack_int)m, s->matrix, (lapack_int)m,
                                           s->eigenvalue, s->work, s->lwork, s->iwork, s->liwork);
+    sbi_blas_leave();
     if (info != 0) return sbi_fail(SBI_ERR_INTERNAL, "sbi_fit: dsyevd of order %zu failed with %d", m, (int)info);
     for (size_t i = 0; i < m; i++) {
         double *v = s->matrix + i * m;
