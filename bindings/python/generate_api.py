@@ -62,8 +62,10 @@ class Headers:
         if base == "void":
             return "None" if not stars else "POINTER(c_void_p)" if stars > 1 else "c_void_p"
         if base == "char" and stars:
-            # A `char **` hands out memory that goes back to the library, so its address is kept.
-            return "c_char_p" if stars == 1 else "POINTER(c_char_p)" if "const" in declaration else "POINTER(c_void_p)"
+            # Without const it is a buffer, or memory that goes back to the library, so its address is kept.
+            if "const" not in declaration:
+                return "c_void_p" if stars == 1 else "POINTER(c_void_p)"
+            return "c_char_p" if stars == 1 else "POINTER(c_char_p)"
         if base in PLAIN:
             return PLAIN[base] if not stars else f"POINTER({PLAIN[base]})"
         if base in self.structs:
@@ -117,7 +119,7 @@ class Headers:
                 continue
             base, names = re.fullmatch(r"((?:const )?(?:struct )?\w+(?: ?const)?) ?(.*)", declaration).groups()
             for name in names.split(","):
-                stars, name, array = re.fullmatch(r"\s*((?:\*|const|\s)*)(\w+)\s*(\[.*\])?\s*", name).groups()
+                stars, name, array = re.fullmatch(r"\s*((?:\*|\bconst\b|\s)*)(\w+)\s*(\[.*\])?\s*", name).groups()
                 kind = self.ctype(base + " " + stars)
                 if array:
                     kind = f"{kind} * {self.length(array[1:-1])}"

@@ -11,6 +11,7 @@
 #include "executor.h"
 #include "fit.h"
 #include "job.h"
+#include "job.h"
 #include "model.h"
 #include "network.h"
 #include "ratio.h"

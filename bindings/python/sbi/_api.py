@@ -303,8 +303,8 @@ class Objective(Structure):
         ("lower", POINTER(c_double)),
         ("upper", POINTER(c_double)),
         ("fixed", POINTER(c_int32)),
-        ("raint_center", POINTER(c_double)),
-        ("raint_sigma", POINTER(c_double)),
+        ("constraint_center", POINTER(c_double)),
+        ("constraint_sigma", POINTER(c_double)),
         ("value", CFUNCTYPE(c_int32, c_void_p, POINTER(c_double), POINTER(c_double))),
         ("gradient", CFUNCTYPE(c_int32, c_void_p, POINTER(c_double), POINTER(c_double), POINTER(c_double))),
         ("hessian", CFUNCTYPE(c_int32, c_void_p, POINTER(c_double), POINTER(c_double), POINTER(c_double), POINTER(c_double))),
@@ -553,7 +553,7 @@ _declare("sbi_dataset_feature_name", c_char_p, c_void_p, c_size_t)
 _declare("sbi_dataset_features", c_size_t, c_void_p)
 _declare("sbi_dataset_events", c_int64, c_void_p, c_int32)
 _declare("sbi_dataset_weight", c_double, c_void_p, c_int32)
-_declare("sbi_dataset_checksum", c_int32, c_void_p, c_char_p)
+_declare("sbi_dataset_checksum", c_int32, c_void_p, c_void_p)
 _declare("sbi_dataset_split", c_int32, c_void_p, c_int32, c_uint64, c_double, POINTER(c_uint8))
 _declare("sbi_task_state_name", c_char_p, c_int32)
 _declare("sbi_executor_open", c_int32, POINTER(c_void_p), c_void_p, c_char_p, c_char_p)
@@ -606,7 +606,7 @@ _declare("sbi_fit_test_statistic", c_int32, c_void_p, c_char_p, c_double, c_int3
 _declare("sbi_asymptotic_cls", c_int32, c_int32, c_double, c_double, POINTER(c_double))
 _declare("sbi_fit_upper_limit", c_int32, c_void_p, c_void_p, c_char_p, c_double, POINTER(c_double))
 _declare("sbi_job_run", c_int32, c_void_p, POINTER(Task), c_char_p, c_char_p, POINTER(Sink))
-_declare("sbi_job_key", c_int32, c_void_p, c_void_p, c_size_t, c_char_p)
+_declare("sbi_job_key", c_int32, c_void_p, c_void_p, c_size_t, c_void_p)
 _declare("sbi_job_run_folder", c_int32, c_void_p, c_char_p, POINTER(c_int32))
 _declare("sbi_parameter_init", None, POINTER(Parameter))
 _declare("sbi_model_load", c_int32, POINTER(c_void_p), c_void_p, c_char_p)
@@ -712,7 +712,7 @@ _declare("sbi_tape_hessian", c_int32, c_void_p, POINTER(c_double), POINTER(c_dou
 _declare("sbi_tape_hessian_rows", c_int32, c_void_p, POINTER(c_double), c_size_t, c_size_t, POINTER(c_double))
 _declare("sbi_tape_last_info", c_int32, c_void_p, POINTER(TapeInfo))
 _declare("sbi_tape_print", c_int32, c_void_p, POINTER(c_void_p))
-_declare("sbi_tape_print_free", None, c_void_p, c_char_p)
+_declare("sbi_tape_print_free", None, c_void_p, c_void_p)
 _declare("sbi_train_options_init", None, POINTER(TrainOptions))
 _declare("sbi_network_train", c_int32, POINTER(c_void_p), c_void_p, POINTER(TrainOptions))
 _declare("sbi_ensemble_train", c_int32, POINTER(c_void_p), c_void_p, POINTER(TrainOptions), c_void_p)
