@@ -117,7 +117,7 @@ class Headers:
             if pointer:
                 out.append((pointer.group(2), self.callback(pointer.group(1), pointer.group(3))))
                 continue
-            base, names = re.fullmatch(r"((?:const )?(?:struct )?\w+(?: ?const)?) ?(.*)", declaration).groups()
+            base, names = re.fullmatch(r"((?:const )?(?:struct )?\w+(?: const\b)?) ?(.*)", declaration).groups()
             for name in names.split(","):
                 stars, name, array = re.fullmatch(r"\s*((?:\*|\bconst\b|\s)*)(\w+)\s*(\[.*\])?\s*", name).groups()
                 kind = self.ctype(base + " " + stars)

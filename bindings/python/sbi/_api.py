@@ -378,7 +378,7 @@ class FitInterval(Structure):
 class Parameter(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
-        ("raint", c_int32),
+        ("constraint", c_int32),
         ("fixed", c_int32),
         ("reserved_", c_int32),
         ("start", c_double),
