@@ -123,7 +123,9 @@ sbi_status job_folder_open(job *j)
             say_difference(j->options.output, before + 1, now + 1);
             return SBI_ERR_EXISTS;
         }
-        static const char *const parts[] = {"data", "truth", "columns", "networks", "campaigns", "stages"};
+        /* Markers first: killed in the middle, what is left must not look finished. */
+        static const char *const parts[] = {"stages", "results.json", "resources.json", "results", "plots", "diagnostics",
+                                            "data", "truth", "columns", "networks", "campaigns"};
         for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) JOB_TRY(remove_tree(job_file(j, "%s", parts[i]).text));
     }
     return job_write_text(path.text, now + 1, strlen(now + 1));

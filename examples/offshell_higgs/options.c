@@ -102,7 +102,8 @@ static int set_value(const flag *f, job_options *o, const char *text)
     errno = 0;
     if (f->kind == UNSIGNED64) {
         *(uint64_t *)(void *)at = strtoull(text, &end, 10);
-        return !errno && end != text && !*end && text[0] != '-';
+        /* A JSON integer has a sign, and the seed goes into results.json. */
+        return !errno && end != text && !*end && text[0] != '-' && *(uint64_t *)(void *)at <= INT64_MAX;
     }
     double value = strtod(text, &end);
     if (errno || end == text || *end || !(value >= f->low) || !(value <= f->high)) return 0;
