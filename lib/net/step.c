@@ -2,8 +2,9 @@
 /* The gradient of a batch.
  *
  * A large network goes through layer by layer, the device sharing each layer out over its threads. For a small one that would be
- * more waiting than work: its batch is cut in lanes, each of which goes through the whole network in one thread and has
- * a gradient of its own; these are then summed in order. Which of the two, and the cut, depend on shapes alone. */
+ * more waiting than work: its batch is cut in lanes, each of which goes through the whole network in one thread, some rows at a time
+ * so that all layers stay in the second-level cache, and adds to a gradient of its own; these are then summed in order. Which
+ * of the two, and the cuts, depend on shapes alone. */
 #include <string.h>
 
 #include "base/error.h"
@@ -12,7 +13,7 @@
 #include "base/pool.h"
 #include "net/trainer.h"
 
-/* Networks with fewer parameters use lanes, of about so many rows. */
+/* Networks with fewer parameters use lanes, of at least so many rows, and chunks of at most as many. */
 #define LANE_PARAMETERS 300000
 #define LANE_ROWS 128
 
@@ -32,7 +33,7 @@ static int64_t padded(int64_t n)
 static int64_t place_lane(const sbi_trainer *t, sbi_lane *lane, float *memory)
 {
     const sbi_mlp *mlp = &t->mlp;
-    const int64_t rows = t->lane_rows;
+    const int64_t rows = t->chunk_rows;
     int64_t used = 0, hidden = 0;
 #define PLACE(pointer, count)                                                                                          \
     do {                                                                                                               \
@@ -59,11 +60,13 @@ sbi_status sbi_trainer_make_lanes(sbi_trainer *t)
     const int64_t batch = t->options->batch < t->n_train ? t->options->batch : t->n_train;
     t->n_lanes = lane_count(t, batch);
     t->lane_rows = (batch + t->n_lanes - 1) / t->n_lanes;
+    t->chunk_rows = t->n_lanes > 1 && t->lane_rows > LANE_ROWS ? LANE_ROWS : t->lane_rows;
+    t->n_chunks = (t->lane_rows + t->chunk_rows - 1) / t->chunk_rows;
     void *memory = NULL;
     SBI_TRY(dev->ops->allocate(dev->self, &memory, sizeof(float) * (size_t)(t->n_lanes * t->mlp.n)));
     t->grads = memory;
     SBI_TRY(dev->ops->zero(dev->self, memory, sizeof(float) * (size_t)(t->n_lanes * t->mlp.n)));
-    SBI_TRY(dev->ops->allocate(dev->self, &memory, sizeof(double) * (size_t)t->n_lanes));
+    SBI_TRY(dev->ops->allocate(dev->self, &memory, sizeof(double) * (size_t)(t->n_lanes * t->n_chunks)));
     t->losses = memory;
     const int64_t length = place_lane(t, NULL, NULL);
     for (int64_t i = 0; i < t->n_lanes; i++) {
@@ -115,7 +118,7 @@ static sbi_status forward(const sbi_trainer *t, const sbi_lane *lane, int64_t ro
     return SBI_OK;
 }
 
-static sbi_status backward(const sbi_trainer *t, const sbi_lane *lane, int64_t rows)
+static sbi_status backward(const sbi_trainer *t, const sbi_lane *lane, int64_t rows, int32_t accumulate)
 {
     const sbi_mlp *mlp = &t->mlp;
     for (int32_t l = mlp->layers - 1, side = 0; l >= 0; l--, side = !side) {
@@ -130,6 +133,7 @@ static sbi_status backward(const sbi_trainer *t, const sbi_lane *lane, int64_t r
             .dx = l ? lane->dz[!side] : NULL,
             .dw = lane->grads + mlp->w[l],
             .db = lane->grads + mlp->b[l],
+            .accumulate = accumulate,
         };
         SBI_TRY(sbi_check_cancel(t->ctx, "training"));
         SBI_TRY(t->device.ops->backward(t->device.self, &op));
@@ -168,10 +172,14 @@ static sbi_status run_lane(void *arg, size_t index)
     const sbi_lane *lane = &t->lanes[index];
     const int64_t first = (int64_t)index * p->lane_rows;
     const int64_t rows = p->rows - first < p->lane_rows ? p->rows - first : p->lane_rows;
-    SBI_TRY(gather(t, lane, p->events + first, rows));
-    SBI_TRY(forward(t, lane, rows, p->back));
-    SBI_TRY(loss(t, lane, rows, p->scale, &t->losses[index], p->back));
-    return p->back ? backward(t, lane, rows) : SBI_OK;
+    for (int64_t start = 0, chunk = 0; start < rows; start += t->chunk_rows, chunk++) {
+        const int64_t part = rows - start < t->chunk_rows ? rows - start : t->chunk_rows;
+        SBI_TRY(gather(t, lane, p->events + first + start, part));
+        SBI_TRY(forward(t, lane, part, p->back));
+        SBI_TRY(loss(t, lane, part, p->scale, &t->losses[(int64_t)index * t->n_chunks + chunk], p->back));
+        if (p->back) SBI_TRY(backward(t, lane, part, chunk > 0));
+    }
+    return SBI_OK;
 }
 
 static sbi_status run_pass(sbi_trainer *t, const uint32_t *events, int64_t rows, int32_t back, double *sum, int64_t *used)
@@ -184,10 +192,15 @@ static sbi_status run_pass(sbi_trainer *t, const uint32_t *events, int64_t rows,
     } else {
         SBI_TRY(sbi_parallel_for(t->ctx, (size_t)*used, run_lane, &p));
     }
-    double losses[SBI_MAX_LANES];
-    SBI_TRY(dev->ops->download(dev->self, losses, t->losses, sizeof(double) * (size_t)*used));
     *sum = 0;
-    for (int64_t i = 0; i < *used; i++) *sum += losses[i];
+    for (int64_t i = 0; i < *used; i++) {
+        const int64_t own = rows - i * p.lane_rows < p.lane_rows ? rows - i * p.lane_rows : p.lane_rows;
+        for (int64_t chunk = 0; chunk * t->chunk_rows < own; chunk++) {
+            double part;
+            SBI_TRY(dev->ops->download(dev->self, &part, &t->losses[i * t->n_chunks + chunk], sizeof part));
+            *sum += part;
+        }
+    }
     return SBI_OK;
 }
 

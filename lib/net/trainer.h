@@ -51,9 +51,10 @@ typedef struct sbi_trainer {
 
     float *params, *m, *v, *best; /* [mlp.n] */
     float *grads;                 /* [lanes, mlp.n] */
-    double *losses;               /* [lanes] */
+    double *losses;               /* [lanes, chunks] */
     sbi_lane lanes[SBI_MAX_LANES];
-    int64_t n_lanes, lane_rows;
+    int64_t n_lanes, lane_rows;       /* of a full batch */
+    int64_t chunk_rows, n_chunks;     /* a lane goes through its rows in chunks */
 
     sbi_train_state state;
     double *history; /* [options->epochs, SBI_HISTORY_COLUMNS] */

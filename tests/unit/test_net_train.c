@@ -75,6 +75,9 @@ START_TEST(threads_do_not_change_bits)
 {
     sbi_train_options o = small();
     check_threads(&o, 1111);
+    o.batch = 5000; /* lanes of several chunks */
+    check_threads(&o, 2800);
+    o.batch = 300;
     o.depth = 0;
     check_threads(&o, 400);
     o.optimiser = SBI_OPTIMISER_SGD;
