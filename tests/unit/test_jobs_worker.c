@@ -45,7 +45,7 @@ static void make_job(const char *store, char *job, size_t size)
     sbi_train_options o = SBI_TRAIN_OPTIONS_INIT;
     o.depth = 2;
     o.width = 32;
-    o.epochs = 120;
+    o.epochs = 600;
     o.batch = 64;
     snprintf(numerator, sizeof numerator, "%s/s.npy", folder);
     snprintf(denominator, sizeof denominator, "%s/b.npy", folder);
@@ -138,10 +138,15 @@ START_TEST(stopped_worker_is_resumed)
     char whole[300], stopped[300];
     make_job("whole", whole, sizeof whole);
     make_job("stopped", stopped, sizeof stopped);
+    struct timespec begin, end;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
     ck_assert_int_eq(run_worker(whole, 0, 0), SBI_EXIT_DONE);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    /* Signals come after a third of the time that a whole run takes here, later and later. */
+    long third = (1000 * (end.tv_sec - begin.tv_sec) + (end.tv_nsec - begin.tv_nsec) / 1000000) / 3 + 1;
     int preempted = 0, code = -1;
     for (long i = 0; i < 30 && code != SBI_EXIT_DONE; i++) {
-        code = run_worker(stopped, i == 2 ? SIGKILL : SIGTERM, 150 + 60 * i);
+        code = run_worker(stopped, i == 2 ? SIGKILL : SIGTERM, third + third * i / 8);
         preempted += code == SBI_EXIT_PREEMPTED;
     }
     ck_assert_int_eq(code, SBI_EXIT_DONE);
