@@ -8,8 +8,8 @@ program=$build/bin/offshell_higgs
 export SBI_PYTHON=$build/venv/bin/python
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-small=(--events 30000 --integration 15000 --members 3 --variation-members 1 --depth 2 --width 32 --epochs 6 --nuisances 2
-       --scan 21 --luminosity 4)
+small=(--events 60000 --integration 20000 --members 5 --variation-members 1 --depth 2 --width 48 --epochs 5 --nuisances 1
+       --scan 31 --bootstrap)
 
 "$program" --help | grep -q -- --truth-ratios
 echo "demo: an uninterrupted run"
@@ -46,7 +46,7 @@ refuse() {
     [ "$status" = "$expected" ] && grep -q -- "$wanted" "$scratch/refused.log" ||
         { echo "expected exit $expected and \"$wanted\", got $status:"; cat "$scratch/refused.log"; exit 1; }
 }
-refuse "epochs 6, not --epochs 7" 1 "${small[@]}" --epochs 7 --output "$scratch/whole"
+refuse "epochs 5, not --epochs 7" 1 "${small[@]}" --epochs 7 --output "$scratch/whole"
 refuse "expected a number" 2 --events few
 refuse "nowhere" 1 --executor nowhere --output "$scratch/none"
 refuse "No such file or directory" 1 --output "$scratch/none/deeper"
@@ -57,8 +57,8 @@ else
     refuse "Permission denied" 1 --output "$scratch/locked/run"
 fi
 
-"$program" --truth-ratios --events 20000 --integration 10000 --nuisances 20 --scan 11 --output "$scratch/exact" \
+"$program" --truth-ratios --events 20000 --integration 10000 --nuisances 4 --scan 41 --output "$scratch/exact" \
     > "$scratch/exact.log" 2>&1 || { cat "$scratch/exact.log"; exit 1; }
 
 # Closure: the learnt curve against the one with exact ratios, and the exact fit against the analytic curve.
-"$build/venv/bin/python" scripts/check-closure.py "$scratch/whole" "$scratch/exact"
+SBI_LIBRARY=$build/libsbi.so.0 "$build/venv/bin/python" scripts/check-closure.py "$scratch/whole" "$scratch/exact"

@@ -38,6 +38,7 @@ static const flag flags[] = {
     {"executor-config", TEXT, AT(executor_config), 0, 0, "its configuration, a JSON object"},
     {"output", TEXT, AT(output), 0, 0, "folder of everything that is made; the same folder again continues"},
     {"truth-ratios", SWITCH, AT(truth_ratios), 0, 0, "exact ratios instead of networks (for runs at scale)"},
+    {"bootstrap", SWITCH, AT(bootstrap), 0, 0, "members differ by resampled events too, so that their spread has all of the error"},
     {"poisson", SWITCH, AT(poisson), 0, 0, "a Poisson sample as data instead of the weighted expectation (Asimov)"},
     {"force", SWITCH, AT(force), 0, 0, "overwrite a folder that holds a run with other flags"},
 };

@@ -14,6 +14,7 @@ typedef struct job_options {
     int32_t scan_points;
     int32_t threads;
     int32_t truth_ratios; /* exact ratios instead of networks */
+    int32_t bootstrap;    /* members with Poisson(1) event weights of their own */
     int32_t poisson;      /* a Poisson sample as data instead of the weighted expectation */
     int32_t force;        /* start anew in a folder that holds another job */
     uint64_t seed;

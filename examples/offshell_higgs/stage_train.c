@@ -21,6 +21,7 @@ static sbi_status train_one(job *j, const char *name, const char *numerator, con
     t.batch = o->batch;
     t.learning_rate = 2e-3;
     t.seed = seed;
+    t.bootstrap = o->bootstrap;
     t.campaign = campaign.text;
 
     sbi_dataset *data;
