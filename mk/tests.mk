@@ -32,7 +32,9 @@ $(foreach k,$(TEST_KINDS),$(eval $(call run_kind,$(k))))
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 TSAN := -fsanitize=thread
 SANITIZED = $(MAKE) BUILD=$(BUILD)/$(1) OPT="-O1 -g" SANITIZE="$(2)"
-TSAN_TESTS := $(foreach w,base tape exec jobs net_train executor,$(filter %_$(w) %_$(w)_pool %_$(w)_threads %_$(w)_local %_$(w)_toy,$(TEST_PROGRAMS)))
+TSAN_NAMES := test_base_pool test_base_blas test_exec_campaign test_executor_local test_executor_toy test_jobs_run \
+              test_tape_threads test_net_train test_ratio
+TSAN_TESTS := $(foreach n,$(TSAN_NAMES),$(filter %/$(n),$(TEST_PROGRAMS)))
 .PHONY: asan tsan
 asan: ## Run the unit, contract and torture tests under AddressSanitizer and UBSan
 	@$(call SANITIZED,asan,$(ASAN)) unit contract torture

@@ -4,7 +4,7 @@
 
 The tolerance of the learnt curve comes from the ensemble's own spread: each member alone gives a curve t_m(mu) of the same data at
 alpha = 0. Members are bootstrapped, so the curves scatter as networks trained on other data would. Where the exact t is
-below 9, the ensemble's curve must lie within three standard deviations of the members around the exact one."""
+below 9, the ensemble's curve must lie within four standard deviations of the members (and 0.2) around the exact one."""
 
 import json
 import pathlib
@@ -55,7 +55,7 @@ def main():
     near = scan["t_true"] < 9
     spread = member_curves(learnt, scan["mu"][near]).std(axis=0, ddof=1)
     difference = np.abs(scan["t"] - scan["t_true"])[near]
-    tolerance = 3 * spread + 0.2
+    tolerance = 4 * spread + 0.2
     worst = int(np.argmax(difference / tolerance))
     print(f"closure: {near.sum()} points with t < 9; largest |learnt - exact| {difference.max():.3f}; members scatter by "
           f"{spread.min():.3f} to {spread.max():.3f}; tightest at mu = {scan['mu'][near][worst]:.2f}: {difference[worst]:.3f} of "

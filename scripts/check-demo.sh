@@ -8,8 +8,7 @@ program=$build/bin/offshell_higgs
 export SBI_PYTHON=$build/venv/bin/python
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-small=(--events 60000 --integration 20000 --members 5 --variation-members 1 --depth 2 --width 48 --epochs 5 --nuisances 1
-       --scan 31 --bootstrap)
+small=(--events 30000 --integration 15000 --members 2 --variation-members 1 --depth 2 --width 32 --epochs 5 --nuisances 2 --scan 21)
 
 "$program" --help | grep -q -- --truth-ratios
 echo "demo: an uninterrupted run"
@@ -60,5 +59,9 @@ fi
 "$program" --truth-ratios --events 20000 --integration 10000 --nuisances 4 --scan 41 --output "$scratch/exact" \
     > "$scratch/exact.log" 2>&1 || { cat "$scratch/exact.log"; exit 1; }
 
+echo "demo: a run with enough events to judge its physics"
+"$program" --events 400000 --nuisances 0 --bootstrap --scan 31 --output "$scratch/closure" > "$scratch/closure.log" 2>&1 ||
+    { cat "$scratch/closure.log"; exit 1; }
+
 # Closure: the learnt curve against the one with exact ratios, and the exact fit against the analytic curve.
-SBI_LIBRARY=$build/libsbi.so.0 "$build/venv/bin/python" scripts/check-closure.py "$scratch/whole" "$scratch/exact"
+SBI_LIBRARY=$build/libsbi.so.0 "$build/venv/bin/python" scripts/check-closure.py "$scratch/closure" "$scratch/exact"
