@@ -321,7 +321,7 @@ START_TEST(pulls_have_unit_width)
 END_TEST
 
 /* Toys fluctuate the events, their number and the auxiliary measurements. Z_p comes from one integration sample that all toys
- * share, so its statistics move all pulls together, by an amount that grows as the root of events in the data over events in that
+ * share, so its statistics move all pulls together, by an amount that grows roughly as the root of events in the data over events in that
  * sample: 0.36 at luminosity 10 and 20,000 events (1000 toys), hence at most 0.1 here. */
 START_TEST(pulls_with_nuisances_have_unit_width)
 {
