@@ -55,7 +55,7 @@ struct local {
     sbi_table table;
     record **records;
     size_t n_records, capacity;
-    queue todo, changed;
+    queue waiting, changed;
     size_t live; /* pending and running */
     atomic_int closing;
     size_t n_threads, wanted;
@@ -226,13 +226,13 @@ static void *thread_main(void *arg)
     local *l = arg;
     pthread_mutex_lock(&l->lock);
     while (!atomic_load(&l->closing)) {
-        record *r = l->todo.first;
+        record *r = l->waiting.first;
         if (!r) {
             pthread_cond_wait(&l->work, &l->lock);
             continue;
         }
-        l->todo.first = r->next;
-        if (!r->next) l->todo.last = NULL;
+        l->waiting.first = r->next;
+        if (!r->next) l->waiting.last = NULL;
         r->queued = 0;
         if (r->state == SBI_TASK_PENDING) run_record(l, r);
     }
@@ -281,11 +281,11 @@ static void enqueue(local *l, record *r)
     if (r->queued) return;
     r->queued = 1;
     r->next = NULL;
-    if (l->todo.last)
-        l->todo.last->next = r;
+    if (l->waiting.last)
+        l->waiting.last->next = r;
     else
-        l->todo.first = r;
-    l->todo.last = r;
+        l->waiting.first = r;
+    l->waiting.last = r;
 }
 
 /* Whether a task starts a new attempt. */
