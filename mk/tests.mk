@@ -36,8 +36,8 @@ TSAN_NAMES := test_base_pool test_base_blas test_exec_campaign test_executor_loc
               test_tape_threads test_net_train test_ratio
 TSAN_TESTS := $(foreach n,$(TSAN_NAMES),$(filter %/$(n),$(TEST_PROGRAMS)))
 .PHONY: asan tsan
-asan: ## Run the unit, contract and torture tests under AddressSanitizer and UBSan
-	@$(call SANITIZED,asan,$(ASAN)) unit contract torture
+asan: ## Run all C tests under AddressSanitizer and UBSan
+	@$(call SANITIZED,asan,$(ASAN)) unit contract torture physics
 tsan: ## Run the threaded tests under ThreadSanitizer
 	@$(call SANITIZED,tsan,$(TSAN)) tsan-tests
 .PHONY: tsan-tests
@@ -83,7 +83,9 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libsbi.a
 	@mkdir -p $(@D); $(CC) $(LDFLAGS_ALL) -o $@ $< $(BUILD)/libsbi.a $(LIBS)
 .PHONY: bench check-peers
 bench: $(BENCHMARKS) ## Run the benchmarks
-	@for b in $(BENCHMARKS); do env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE SBI_COMMIT=$$(git rev-parse --short HEAD 2>/dev/null) $$b; done
+	@printf '{"machine": "%s", "cores": %s, "commit": "%s"}\n' "$$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -1)" \
+	    "$$(nproc)" "$$(git describe --always --dirty 2>/dev/null)"
+	@for b in $(BENCHMARKS); do env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $$b; done
 check-peers: ## Make the stored reference values anew with JAX, iminuit, PyTorch and compare
 	@scripts/check-peers.sh $(BUILD)
 

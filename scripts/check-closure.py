@@ -62,6 +62,10 @@ def main():
           f"{tolerance[worst]:.3f} allowed")
     assert np.all(difference <= tolerance), (difference, tolerance)
 
+    shift = (results["fit"]["mu"] - results["fit_true_ratios"]["mu"]) / results["fit_true_ratios"]["error"]
+    print(f"closure: mu-hat with learnt ratios is {shift:+.2f} standard deviations from mu-hat with exact ratios")
+    assert abs(shift) < 0.5, shift
+
     r = json.loads((exact / "results.json").read_text())
     assert r["fit"]["converged"] and abs(r["fit"]["mu"] - r["mu_true"]) < 0.2 * r["fit"]["error"], r["fit"]
     t, nominal = np.array(r["scan"]["t"]), np.array(r["scan"]["t_true_nominal"])

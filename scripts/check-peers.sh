@@ -6,7 +6,7 @@ build=$1
 python=/usr/bin/python3
 [ -x $python ] || python=python3
 [ -x "$build/venv-peers/bin/python" ] || "$python" -m venv "$build/venv-peers"
-"$build/venv-peers/bin/pip" install --quiet --disable-pip-version-check numpy scipy jax iminuit
+"$build/venv-peers/bin/pip" install --quiet --disable-pip-version-check numpy scipy jax iminuit torch
 for script in tests/reference/*_*.py; do
     grep -q -- --check "$script" || continue
     echo "== $script"
