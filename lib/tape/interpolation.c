@@ -6,7 +6,7 @@
 
 #include "sbi/tape.h"
 
-/* Code 4 for |alpha| <= 1 is linear in S0 - 1, A0, S1, A1, S2, A2 (DESIGN: u and d and their logarithms); p[o][.] are the
+/* Code 4 for |alpha| <= 1 is linear in S0 - 1, A0, S1, A1, S2, A2 (u and d and their logarithms); p[o][.] are the
  * polynomials in alpha that multiply them, o-th derivative. */
 static void code4_polynomials(double a, double p[3][6])
 {

@@ -5,7 +5,7 @@
 Usage: jax_model.py          writes tests/data/model: columns, two workspaces (with and without normalisation), reference.json
        jax_model.py --check  makes the numbers anew from the stored columns and compares them with reference.json
 
-The model is written as DESIGN's equations say and knows nothing of libsbi: interference factors with negative coefficients,
+The model is written as docs/model.md says and knows nothing of libsbi: interference factors with negative coefficients,
 ratios of both signs, normsys, eventsys, constraints of non-unit width. The points have |alpha| below, at and above 1."""
 
 import json

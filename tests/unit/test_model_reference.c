@@ -166,7 +166,7 @@ static void keep_warning(void *user, int32_t level, const char *message)
     if (level == SBI_LOG_WARNING) snprintf(user, 512, "%s", message);
 }
 
-/* DESIGN section 4: N Var(ln g) > 1 without an integration sample is warned of, by name. */
+/* N Var(ln g) > 1 without an integration sample is warned of, by name. */
 START_TEST(warns_of_unbounded_likelihood)
 {
     char warning[512] = "";
