@@ -12,6 +12,8 @@
 /* Bounds the recursion of the parser, and the size of a program. */
 #define DEEPEST 100
 #define MOST_STEPS 10000
+/* Each level of nesting leaves at most three operands waiting: of a sum, a product and a power. */
+#define LARGEST_STACK (4 * DEEPEST)
 
 typedef sbi_var (*unary_op)(sbi_tape *, sbi_var);
 typedef sbi_var (*binary_op)(sbi_tape *, sbi_var, sbi_var);
@@ -31,8 +33,7 @@ struct sbi_expression {
     sbi_context *ctx;
     step *steps;
     size_t count, capacity;
-    size_t deepest; /* of the stack */
-    sbi_var *stack; /* [deepest], scratch of recording */
+    size_t deepest; /* of the stack, at most LARGEST_STACK */
 };
 
 typedef struct parser {
@@ -220,7 +221,7 @@ sbi_status sbi_expression_parse(sbi_expression **out, sbi_context *ctx, const ch
     sbi_status status = parse_sum(&s);
     skip_space(&s);
     if (status == SBI_OK && *s.p) status = wrong(&s, s.p, "unexpected", s.p, 1);
-    if (status == SBI_OK && !(e->stack = sbi_alloc_array(ctx, e->deepest, sizeof *e->stack))) status = SBI_ERR_NO_MEMORY;
+    if (status == SBI_OK && e->deepest > LARGEST_STACK) status = wrong(&s, s.p, "nested too deeply", "", 0);
     if (status != SBI_OK) {
         sbi_expression_destroy(e);
         return status;
@@ -232,14 +233,13 @@ sbi_status sbi_expression_parse(sbi_expression **out, sbi_context *ctx, const ch
 void sbi_expression_destroy(sbi_expression *e)
 {
     if (!e) return;
-    sbi_free(e->ctx, e->stack);
     sbi_free(e->ctx, e->steps);
     sbi_free(e->ctx, e);
 }
 
 sbi_var sbi_expression_record(const sbi_expression *e, sbi_tape *tape, const sbi_var *params)
 {
-    sbi_var *stack = e->stack;
+    sbi_var stack[LARGEST_STACK];
     size_t n = 0;
     for (size_t i = 0; i < e->count; i++) {
         const step *s = &e->steps[i];

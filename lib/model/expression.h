@@ -22,7 +22,7 @@ typedef int64_t (*sbi_expression_lookup)(void *user, const char *name, size_t le
 sbi_status sbi_expression_parse(sbi_expression **out, sbi_context *ctx, const char *text, sbi_expression_lookup lookup,
                                 void *user);
 void sbi_expression_destroy(sbi_expression *e);
-/* Records it; params[i] is the tape's node of parameter i. One thread at a time for an expression. */
+/* Records it; params[i] is the tape's node of parameter i. */
 sbi_var sbi_expression_record(const sbi_expression *e, sbi_tape *tape, const sbi_var *params);
 
 #endif
