@@ -2,6 +2,7 @@
 #include "model/expression.h"
 
 #include <ctype.h>
+#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +10,10 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-/* Bounds the recursion of the parser, and the size of a program. */
+/* Bounds the recursion of the parser, the size of a program, and the length of a number. */
 #define DEEPEST 100
 #define MOST_STEPS 10000
+#define MOST_DIGITS 120
 /* Each level of nesting leaves at most three operands waiting: of a sum, a product and a power. */
 #define LARGEST_STACK (4 * DEEPEST)
 
@@ -33,7 +35,6 @@ struct sbi_expression {
     sbi_context *ctx;
     step *steps;
     size_t count, capacity;
-    size_t deepest; /* of the stack, at most LARGEST_STACK */
 };
 
 typedef struct parser {
@@ -86,44 +87,86 @@ static sbi_status emit(parser *s, step st)
         e->steps = grown;
         e->capacity = capacity;
     }
-    e->steps[e->count++] = st;
     if (st.kind == STEP_NUMBER || st.kind == STEP_PARAMETER) s->stack++;
     if (st.kind == STEP_BINARY) s->stack--;
-    if (s->stack > e->deepest) e->deepest = s->stack;
+    if (s->stack > LARGEST_STACK) return wrong(s, s->p, "nested too deeply", "", 0);
+    e->steps[e->count++] = st;
     return SBI_OK;
 }
 
-static sbi_status emit_unary(parser *s, unary_op op)
+/* The last steps are `n` numbers: the operands of the operation that follows. */
+static step *numbers(const parser *s, size_t n)
 {
-    return emit(s, (step){.kind = STEP_UNARY, .unary = op});
+    sbi_expression *e = s->e;
+    if (e->count < n) return NULL;
+    for (size_t i = e->count - n; i < e->count; i++) {
+        if (e->steps[i].kind != STEP_NUMBER) return NULL;
+    }
+    return &e->steps[e->count - n];
 }
 
-static sbi_status emit_binary(parser *s, binary_op op)
+/* Signs and quotients of numbers are worked out here, so that -2 and 1/2 are constants to the power operation. */
+static sbi_status emit_neg(parser *s)
 {
-    return emit(s, (step){.kind = STEP_BINARY, .binary = op});
+    step *x = numbers(s, 1);
+    if (!x) return emit(s, (step){.kind = STEP_UNARY, .unary = sbi_tape_neg});
+    x->number = -x->number;
+    return SBI_OK;
 }
 
-/* Digits, a point, an exponent: read without strtod, which follows the host's locale and accepts "nan" and "0x1". */
+static sbi_status emit_arithmetic(parser *s, char op)
+{
+    step *x = numbers(s, 2);
+    if (x) {
+        double a = x[0].number, b = x[1].number;
+        double value = op == '+' ? a + b : op == '-' ? a - b : op == '*' ? a * b : a / b;
+        if (isfinite(value)) { /* otherwise the tape says what is wrong when it is evaluated */
+            x->number = value;
+            s->e->count--;
+            s->stack--;
+            return SBI_OK;
+        }
+    }
+    binary_op record = op == '+' ? sbi_tape_add : op == '-' ? sbi_tape_sub : op == '*' ? sbi_tape_mul : sbi_tape_div;
+    return emit(s, (step){.kind = STEP_BINARY, .binary = record});
+}
+
+/* a^0.5 is sqrt(a), which has a value at zero. */
+static sbi_status emit_power(parser *s)
+{
+    step *exponent = numbers(s, 1);
+    if (!exponent || exponent->number != 0.5) return emit(s, (step){.kind = STEP_BINARY, .binary = sbi_tape_pow});
+    s->e->count--;
+    s->stack--;
+    return emit(s, (step){.kind = STEP_UNARY, .unary = sbi_tape_sqrt});
+}
+
+/* Digits, a point, an exponent; no sign, no "nan", no "0x1". The C locale, since the host's may have a decimal comma. */
 static sbi_status parse_number(parser *s)
 {
     const char *start = s->p;
-    double mantissa = 0;
-    int digits = 0, scale = 0, exponent = 0, sign = 1;
-    for (; isdigit((unsigned char)*s->p); s->p++, digits++) mantissa = 10 * mantissa + (*s->p - '0');
+    int digits = 0;
+    for (; isdigit((unsigned char)*s->p); s->p++) digits++;
     if (*s->p == '.') {
-        for (s->p++; isdigit((unsigned char)*s->p); s->p++, digits++, scale--) mantissa = 10 * mantissa + (*s->p - '0');
+        for (s->p++; isdigit((unsigned char)*s->p); s->p++) digits++;
     }
     if (!digits) return wrong(s, start, "a number was expected", "", 0);
     if (*s->p == 'e' || *s->p == 'E') {
         s->p++;
-        if (*s->p == '+' || *s->p == '-') sign = *s->p++ == '-' ? -1 : 1;
+        if (*s->p == '+' || *s->p == '-') s->p++;
         if (!isdigit((unsigned char)*s->p)) return wrong(s, s->p, "an exponent was expected", "", 0);
-        for (; isdigit((unsigned char)*s->p); s->p++) exponent = exponent < 10000 ? 10 * exponent + (*s->p - '0') : exponent;
+        while (isdigit((unsigned char)*s->p)) s->p++;
     }
-    /* pow of exact powers of ten and one rounding: exact for the short decimals that people write. */
-    int power = scale + sign * exponent;
-    double value = power < 0 ? mantissa / pow(10.0, -power) : mantissa * pow(10.0, power);
-    if (!isfinite(value)) return wrong(s, start, "the number is too large:", start, (size_t)(s->p - start));
+    size_t length = (size_t)(s->p - start);
+    char word[MOST_DIGITS + 1];
+    if (length > MOST_DIGITS) return wrong(s, start, "the number is too long:", start, length);
+    memcpy(word, start, length);
+    word[length] = '\0';
+    locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (!c) return sbi_fail(SBI_ERR_NO_MEMORY, "factor \"%.200s\": no memory for the C locale", s->text);
+    double value = strtod_l(word, NULL, c);
+    freelocale(c);
+    if (!isfinite(value)) return wrong(s, start, "the number is too large:", start, length);
     return emit(s, (step){.kind = STEP_NUMBER, .number = value});
 }
 
@@ -137,7 +180,8 @@ static sbi_status parse_call(parser *s, const char *name, size_t length)
             SBI_TRY(parse_sum(s));
         }
         if (!accept(s, ')')) return wrong(s, s->p, "\")\" was expected", "", 0);
-        return functions[i].binary ? emit_binary(s, functions[i].binary) : emit_unary(s, functions[i].unary);
+        if (functions[i].binary) return emit_power(s); /* pow, the only one of two arguments */
+        return emit(s, (step){.kind = STEP_UNARY, .unary = functions[i].unary});
     }
     return wrong(s, name, "unknown function", name, length);
 }
@@ -176,9 +220,9 @@ static sbi_status parse_unary(parser *s)
     if (*s->p == '^' || (s->p[0] == '*' && s->p[1] == '*')) {
         s->p += *s->p == '^' ? 1 : 2;
         SBI_TRY(parse_unary(s));
-        SBI_TRY(emit_binary(s, sbi_tape_pow));
+        SBI_TRY(emit_power(s));
     }
-    if (negative) SBI_TRY(emit_unary(s, sbi_tape_neg));
+    if (negative) SBI_TRY(emit_neg(s));
     s->depth--;
     return SBI_OK;
 }
@@ -188,11 +232,11 @@ static sbi_status parse_product(parser *s)
     SBI_TRY(parse_unary(s));
     for (;;) {
         skip_space(s);
-        binary_op op = *s->p == '*' && s->p[1] != '*' ? sbi_tape_mul : *s->p == '/' ? sbi_tape_div : NULL;
-        if (!op) return SBI_OK;
+        char op = *s->p;
+        if ((op != '*' || s->p[1] == '*') && op != '/') return SBI_OK;
         s->p++;
         SBI_TRY(parse_unary(s));
-        SBI_TRY(emit_binary(s, op));
+        SBI_TRY(emit_arithmetic(s, op));
     }
 }
 
@@ -201,10 +245,10 @@ static sbi_status parse_sum(parser *s)
     if (++s->depth > DEEPEST) return wrong(s, s->p, "nested too deeply", "", 0);
     SBI_TRY(parse_product(s));
     for (;;) {
-        binary_op op = accept(s, '+') ? sbi_tape_add : accept(s, '-') ? sbi_tape_sub : NULL;
+        char op = accept(s, '+') ? '+' : accept(s, '-') ? '-' : '\0';
         if (!op) break;
         SBI_TRY(parse_product(s));
-        SBI_TRY(emit_binary(s, op));
+        SBI_TRY(emit_arithmetic(s, op));
     }
     s->depth--;
     return SBI_OK;
@@ -221,7 +265,6 @@ sbi_status sbi_expression_parse(sbi_expression **out, sbi_context *ctx, const ch
     sbi_status status = parse_sum(&s);
     skip_space(&s);
     if (status == SBI_OK && *s.p) status = wrong(&s, s.p, "unexpected", s.p, 1);
-    if (status == SBI_OK && e->deepest > LARGEST_STACK) status = wrong(&s, s.p, "nested too deeply", "", 0);
     if (status != SBI_OK) {
         sbi_expression_destroy(e);
         return status;
@@ -254,4 +297,12 @@ sbi_var sbi_expression_record(const sbi_expression *e, sbi_tape *tape, const sbi
         }
     }
     return stack[0];
+}
+
+int sbi_expression_uses(const sbi_expression *e, size_t parameter)
+{
+    for (size_t i = 0; i < e->count; i++) {
+        if (e->steps[i].kind == STEP_PARAMETER && e->steps[i].parameter == parameter) return 1;
+    }
+    return 0;
 }
