@@ -33,7 +33,7 @@ ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-p
 TSAN := -fsanitize=thread
 SANITIZED = $(MAKE) BUILD=$(BUILD)/$(1) OPT="-O1 -g" SANITIZE="$(2)"
 TSAN_NAMES := test_base_pool test_base_blas test_exec_campaign test_executor_local test_executor_toy test_jobs_run \
-              test_tape_threads test_net_train test_ratio
+              test_tape_threads test_model_threads test_net_train test_ratio
 TSAN_TESTS := $(foreach n,$(TSAN_NAMES),$(filter %/$(n),$(TEST_PROGRAMS)))
 .PHONY: asan tsan
 asan: ## Run all C tests under AddressSanitizer and UBSan

@@ -41,7 +41,7 @@ typedef struct sbi_parameter {
     double sigma;     /**< its standard deviation, positive */
 } sbi_parameter;
 
-/** A nuisance parameter: Gaussian constraint of mean 0 and width 1, start 0, bounds -5 to 5. Since: 0.1 */
+/** Fills in a nuisance parameter: Gaussian constraint of mean 0 and width 1, start 0, bounds -5 to 5. Since: 0.1 */
 SBI_API void sbi_parameter_init(sbi_parameter *parameter);
 
 /* ---- loading --------------------------------------------------------------------------------------------------- */
@@ -53,11 +53,35 @@ SBI_API sbi_status sbi_model_load(sbi_model **out, sbi_context *ctx, const char 
 SBI_API sbi_status sbi_model_load_text(sbi_model **out, sbi_context *ctx, const char *text, size_t size,
                                        const char *folder);
 
+/** What to take from a workspace that holds more than one analysis. Strings are read during the call. */
+typedef struct sbi_workspace_options {
+    uint32_t struct_size;
+    int32_t reserved_;       /**< must be zero */
+    const char *measurement; /**< its name; NULL: the first of the list */
+    const char *poi;         /**< the parameter of interest in place of the measurement's; "": none; NULL: the measurement's */
+} sbi_workspace_options;
+
+#define SBI_WORKSPACE_OPTIONS_INIT                                                                                     \
+    {                                                                                                                  \
+        (uint32_t)sizeof(sbi_workspace_options), 0, NULL, NULL                                                         \
+    }
+
+/** Fills in the defaults; the same values as SBI_WORKSPACE_OPTIONS_INIT. For bindings. Since: 0.1 */
+SBI_API void sbi_workspace_options_init(sbi_workspace_options *options);
+
+/** As sbi_model_load() and sbi_model_load_text(), with choices; options NULL: defaults. A measurement that the workspace lacks is
+ *  SBI_ERR_NOT_FOUND. Since: 0.1 */
+SBI_API sbi_status sbi_model_load_with(sbi_model **out, sbi_context *ctx, const char *path,
+                                       const sbi_workspace_options *options);
+SBI_API sbi_status sbi_model_load_text_with(sbi_model **out, sbi_context *ctx, const char *text, size_t size,
+                                            const char *folder, const sbi_workspace_options *options);
+
 /* ---- building -------------------------------------------------------------------------------------------------- */
 
 /** An empty model. Since: 0.1 */
 SBI_API sbi_status sbi_model_create(sbi_model **out, sbi_context *ctx);
-/** Destroys a model, after its workspaces; NULL is fine. Since: 0.1 */
+/** Destroys a model, after its workspaces; NULL is fine. Models that sbi_model_asimov() made of it stay valid: its memory goes
+ *  when the last of them does. Since: 0.1 */
 SBI_API void sbi_model_destroy(sbi_model *model);
 
 /** Adds a parameter; parameters are numbered in the order of these calls. Every name used later must have been added. The
@@ -67,13 +91,19 @@ SBI_API sbi_status sbi_model_add_parameter(sbi_model *model, const char *name, c
 /** Names the parameter of interest. Since: 0.1 */
 SBI_API sbi_status sbi_model_set_poi(sbi_model *model, const char *name);
 
-/** Event weights below zero are refused unless this flag is given. */
-#define SBI_CHANNEL_ALLOW_NEGATIVE_WEIGHTS 1
+/** Weights below zero are refused unless the flag of their sample is given. */
+#define SBI_CHANNEL_ALLOW_NEGATIVE_WEIGHTS 1             /**< weights of the events */
+#define SBI_CHANNEL_ALLOW_NEGATIVE_INTEGRATION_WEIGHTS 2 /**< weights of the integration sample */
+/** The events are not data but a weighted sample of p_ref: sbi_model_asimov() may weight them where there is no integration
+ *  sample. */
+#define SBI_CHANNEL_REFERENCE 4
 
 /** Adds an unbinned channel of n_events events.
  *  @param weights [n_events], borrowed until the model is destroyed, or NULL for ones.
- *  @param integration_weights [n_integration] weights v_j of the integration sample, or NULL: no normalisation Z_p.
- *  @param flags SBI_CHANNEL_ALLOW_NEGATIVE_WEIGHTS or 0. @param[out] channel its number.  Since: 0.1 */
+ *  @param integration_weights [n_integration] weights v_j of the integration sample, or NULL: no normalisation Z_p. Only their
+ *         proportions matter.
+ *  @param flags SBI_CHANNEL_... or 0. @param[out] channel its number.
+ *  Errors: SBI_ERR_VALUE with the row (NaN, infinity, a negative weight), SBI_ERR_SHAPE, SBI_ERR_EXISTS. Since: 0.1 */
 SBI_API sbi_status sbi_model_add_channel(sbi_model *model, const char *name, int64_t n_events, const sbi_array *weights,
                                          const sbi_array *integration_weights, uint32_t flags, size_t *channel);
 /** Adds a process to a channel.
@@ -110,8 +140,15 @@ SBI_API sbi_status sbi_model_parameter_index(const sbi_model *model, const char 
 SBI_API sbi_status sbi_model_parameter(const sbi_model *model, size_t index, sbi_parameter *parameter);
 /** Name of the parameter of interest, or NULL. Since: 0.1 */
 SBI_API const char *sbi_model_poi(const sbi_model *model);
+/** The start values of all parameters: theta [n_parameters]. Since: 0.1 */
+SBI_API sbi_status sbi_model_start(const sbi_model *model, double *theta);
 SBI_API size_t sbi_model_n_channels(const sbi_model *model);
+/** NULL out of range. Since: 0.1 */
+SBI_API const char *sbi_model_channel_name(const sbi_model *model, size_t channel);
 SBI_API int64_t sbi_model_n_events(const sbi_model *model, size_t channel);
+/** Number of events that Asimov data of this channel have: of its integration sample, or its own with SBI_CHANNEL_REFERENCE; -1
+ *  where it has neither. Since: 0.1 */
+SBI_API int64_t sbi_model_n_asimov_events(const sbi_model *model, size_t channel);
 SBI_API size_t sbi_model_n_samples(const sbi_model *model, size_t channel);
 /** NULL out of range. Since: 0.1 */
 SBI_API const char *sbi_model_sample_name(const sbi_model *model, size_t channel, size_t sample);
@@ -136,10 +173,23 @@ SBI_API sbi_status sbi_model_last_info(const sbi_model_work *work, sbi_tape_info
 /** Expected yields nu_p at theta of one channel: [n_samples]. Since: 0.1 */
 SBI_API sbi_status sbi_model_yields(const sbi_model *model, size_t channel, const double *theta, double *yields);
 
-/** The Asimov data of one channel at theta, as weights of its integration sample: w_j = v_j sum_p nu_p s_pj, of which the sum is
- *  the expected total yield when sum_j v_j r_pj = 1. Events of an Asimov channel are those of the integration sample.
- *  @param[out] weights [n_integration]. SBI_ERR_STATE where the channel has no integration sample. Since: 0.1 */
+/** The Asimov data of one channel at theta: weights of its integration sample (with SBI_CHANNEL_REFERENCE and no integration sample:
+ *  of its own events),
+ *
+ *      w_j = v_j sum_p nu_p s_pj / sum_j v_j
+ *
+ *  so that sums over them are expectations, and their sum is the expected total yield as far as the mean of each r_p over the sample is
+ *  one; a difference of more than a tenth of its square root is warned of, since it moves the best fit away from theta.
+ *  @param[out] weights [sbi_model_n_asimov_events()]. Errors: SBI_ERR_STATE where the channel has no such sample, SBI_ERR_DOMAIN
+ *  with the row where the expected density is not positive. Source: arXiv 1007.1727, section 3.2. Since: 0.1 */
 SBI_API sbi_status sbi_model_asimov_weights(const sbi_model *model, size_t channel, const double *theta, double *weights);
+
+/** The Asimov data set at theta as a sealed model: every channel's events are those of its Asimov sample with the weights of
+ *  sbi_model_asimov_weights(), and the auxiliary observation of each constrained parameter is its value in theta. Parameters, start
+ *  values, bounds, processes, variations and integration samples are those of `model`, whose columns it uses; it may outlive
+ *  the handle `model`, not the memory that was lent to that. Its best fit is theta, within that warning.
+ *  @param theta [n_parameters], finite. Errors: as sbi_model_asimov_weights(). Since: 0.1 */
+SBI_API sbi_status sbi_model_asimov(sbi_model **out, const sbi_model *model, const double *theta);
 
 SBI_END_DECLS
 #endif

@@ -1,27 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asimov data: the integration sample, weighted to what is expected at theta. */
+/* Asimov data: the integration sample, or events that are a sample of p_ref themselves, weighted to what is expected at theta. */
 #include <math.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/pool.h"
-#include "io/column.h"
 #include "model/model.h"
 #include "tape/interpolation.h"
 
 #define BLOCK_EVENTS 8192
 
+/* The sample that a channel's Asimov data live on. */
+static int uses_events(const model_channel *c)
+{
+    return c->n_integration < 0;
+}
+
+static const sbi_array *ratio_of(const model_channel *c, const model_sample *s)
+{
+    return uses_events(c) ? &s->ratio : &s->integration_ratio;
+}
+
+static double reference_weight(const model_channel *c, int64_t i)
+{
+    if (!uses_events(c)) return sbi_model_element(&c->integration_weights, i);
+    return c->has_weights ? sbi_model_element(&c->weights, i) : 1.0;
+}
+
+int64_t sbi_model_n_asimov_events(const sbi_model *m, size_t channel)
+{
+    if (!m || channel >= m->n_channels) return -1;
+    const model_channel *c = &m->channels[channel];
+    if (!uses_events(c)) return c->n_integration;
+    return c->flags & SBI_CHANNEL_REFERENCE ? c->n_events : -1;
+}
+
 typedef struct density_job {
+    const model_channel *channel;
     const model_sample *sample;
     const double *theta;
     double *density; /* [n] r_p prod_k g_k */
     int64_t n;
 } density_job;
-
-static double element(const sbi_array *a, int64_t i)
-{
-    return sbi_element_f64((const unsigned char *)a->data + i * a->strides[0], a->dtype);
-}
 
 static sbi_status fill_block(void *arg, size_t block)
 {
@@ -29,11 +50,13 @@ static sbi_status fill_block(void *arg, size_t block)
     int64_t first = (int64_t)block * BLOCK_EVENTS, last = first + BLOCK_EVENTS;
     if (last > job->n) last = job->n;
     const model_sample *s = job->sample;
-    sbi_column_read_f64(&s->integration_ratio, first, last - first, job->density + first);
+    int own = uses_events(job->channel);
+    sbi_column_read_f64(ratio_of(job->channel, s), first, last - first, job->density + first);
     for (size_t k = 0; k < s->n_eventsys; k++) {
         const model_eventsys *e = &s->eventsys[k];
+        const sbi_array *high = own ? &e->high : &e->integration_high, *low = own ? &e->low : &e->integration_low;
         for (int64_t i = first; i < last; i++) {
-            double up = element(&e->integration_high, i), down = element(&e->integration_low, i), g[3];
+            double up = sbi_model_element(high, i), down = sbi_model_element(low, i), g[3];
             if (e->storage == SBI_MORPH_LOG) {
                 up = exp(up);
                 down = exp(down);
@@ -45,20 +68,66 @@ static sbi_status fill_block(void *arg, size_t block)
     return SBI_OK;
 }
 
-/* Adds v_j nu_p s_pj of one process. */
+/* Adds nu_p s_pj of one process to lambda. */
 static sbi_status add_process(const sbi_model *m, const model_channel *c, const model_sample *s, double yield,
-                              const double *theta, double *density, double *weights)
+                              const double *theta, double *density, double *lambda, int64_t n)
 {
-    int64_t n = c->n_integration;
-    density_job job = {s, theta, density, n};
+    density_job job = {c, s, theta, density, n};
     SBI_TRY(sbi_parallel_for(m->ctx, (size_t)((n + BLOCK_EVENTS - 1) / BLOCK_EVENTS), fill_block, &job));
-    double integral = 0;
-    for (int64_t i = 0; i < n; i++) integral += element(&c->integration_weights, i) * density[i];
-    if (!(fabs(integral) > 0))
-        return sbi_fail(SBI_ERR_DOMAIN, "channel %s, sample %s: its integral at this point is %g", c->name, s->name, integral);
-    double scale = yield * s->integration_sum / integral;
-    for (int64_t i = 0; i < n; i++) weights[i] += element(&c->integration_weights, i) * scale * density[i];
+    double scale = yield;
+    if (!uses_events(c) && s->n_eventsys) { /* Z_p, exactly where the likelihood has it */
+        double integral = 0;
+        for (int64_t i = 0; i < n; i++) integral += reference_weight(c, i) * density[i];
+        if (!(fabs(integral) > 0))
+            return sbi_fail(SBI_ERR_DOMAIN, "channel %s, sample %s: its integral at this point is %g", c->name, s->name,
+                            integral);
+        scale *= s->integration_sum / integral;
+    }
+    for (int64_t i = 0; i < n; i++) lambda[i] += scale * density[i];
     return SBI_OK;
+}
+
+/* lambda_j -> v_j lambda_j / sum v. */
+static sbi_status weigh(const sbi_model *m, const model_channel *c, double *weights, int64_t n, double expected)
+{
+    double total = 0, sum = 0;
+    for (int64_t i = 0; i < n; i++) total += reference_weight(c, i);
+    if (!(total > 0))
+        return sbi_fail(SBI_ERR_DOMAIN, "channel %s: the weights of the sample for Asimov data sum to %g", c->name, total);
+    for (int64_t i = 0; i < n; i++) {
+        double v = reference_weight(c, i);
+        if (v != 0 && !(weights[i] > 0))
+            return sbi_fail(SBI_ERR_DOMAIN, "channel %s: row %lld of the sample for Asimov data: the expected density is %g",
+                            c->name, (long long)i, weights[i]);
+        weights[i] = v != 0 ? v * weights[i] / total : 0;
+        sum += weights[i];
+    }
+    if (fabs(sum - expected) > 0.1 * sqrt(fabs(expected)))
+        sbi_log(m->ctx, SBI_LOG_WARNING,
+                "channel %s: the Asimov data sum to %.6g, the expected yield is %.6g: some ratio's mean over the sample is not one",
+                c->name, sum, expected);
+    return SBI_OK;
+}
+
+static sbi_status fill_weights(const sbi_model *m, size_t channel, const double *theta, double *weights)
+{
+    const model_channel *c = &m->channels[channel];
+    int64_t n = sbi_model_n_asimov_events(m, channel);
+    if (n < 0)
+        return sbi_fail(SBI_ERR_STATE, "channel %s has no integration sample, and its events are not a reference sample",
+                        c->name);
+    double *density = sbi_alloc_array(m->ctx, (size_t)n, sizeof *density), expected = 0;
+    double *yields = sbi_alloc_array(m->ctx, c->n_samples, sizeof *yields);
+    sbi_status status = density && yields ? sbi_model_yields(m, channel, theta, yields) : SBI_ERR_NO_MEMORY;
+    for (int64_t i = 0; i < n; i++) weights[i] = 0;
+    for (size_t p = 0; p < c->n_samples && status == SBI_OK; p++) {
+        status = add_process(m, c, &c->samples[p], yields[p], theta, density, weights, n);
+        expected += yields[p];
+    }
+    if (status == SBI_OK) status = weigh(m, c, weights, n, expected);
+    sbi_free(m->ctx, yields);
+    sbi_free(m->ctx, density);
+    return status;
 }
 
 sbi_status sbi_model_asimov_weights(const sbi_model *m, size_t channel, const double *theta, double *weights)
@@ -66,16 +135,86 @@ sbi_status sbi_model_asimov_weights(const sbi_model *m, size_t channel, const do
     SBI_REQUIRE(m && theta && weights, "sbi_model_asimov_weights: an argument is NULL");
     SBI_REQUIRE(channel < m->n_channels, "sbi_model_asimov_weights: there is no channel %zu", channel);
     if (!m->tape) return sbi_fail(SBI_ERR_STATE, "sbi_model_asimov_weights: the model is not sealed");
-    const model_channel *c = &m->channels[channel];
-    if (c->n_integration < 0)
-        return sbi_fail(SBI_ERR_STATE, "sbi_model_asimov_weights: channel %s has no integration sample", c->name);
-    double *density = sbi_alloc_array(m->ctx, (size_t)c->n_integration, sizeof *density);
-    double *yields = sbi_alloc_array(m->ctx, c->n_samples, sizeof *yields);
-    sbi_status status = density && yields ? sbi_model_yields(m, channel, theta, yields) : SBI_ERR_NO_MEMORY;
-    for (int64_t i = 0; i < c->n_integration; i++) weights[i] = 0;
-    for (size_t p = 0; p < c->n_samples && status == SBI_OK; p++)
-        status = add_process(m, c, &c->samples[p], yields[p], theta, density, weights);
-    sbi_free(m->ctx, yields);
-    sbi_free(m->ctx, density);
-    return status;
+    return fill_weights(m, channel, theta, weights);
+}
+
+/* ---- the model ---- */
+
+/* A sample whose events are the Asimov sample. Lists without columns stay the parent's. */
+static sbi_status copy_sample(sbi_context *ctx, const model_channel *from, const model_sample *s, model_sample *out)
+{
+    *out = *s;
+    out->eventsys = NULL;
+    out->ratio = *ratio_of(from, s);
+    if (!s->n_eventsys) return SBI_OK;
+    out->eventsys = sbi_alloc_array(ctx, s->n_eventsys, sizeof *out->eventsys);
+    if (!out->eventsys) return SBI_ERR_NO_MEMORY;
+    for (size_t k = 0; k < s->n_eventsys; k++) {
+        model_eventsys *e = &out->eventsys[k];
+        *e = s->eventsys[k];
+        if (uses_events(from)) continue;
+        e->high = e->integration_high;
+        e->low = e->integration_low;
+    }
+    return SBI_OK;
+}
+
+static sbi_status copy_channel(sbi_model *out, const sbi_model *m, size_t channel, const double *theta)
+{
+    const model_channel *from = &m->channels[channel];
+    int64_t n = sbi_model_n_asimov_events(m, channel);
+    model_channel *c = sbi_model_grow(out->ctx, (void **)&out->channels, &out->n_channels, sizeof *c);
+    if (!c) return SBI_ERR_NO_MEMORY;
+    c->name = from->name;
+    c->n_events = n;
+    c->n_integration = from->n_integration;
+    c->integration_weights = from->integration_weights;
+    c->has_weights = 1;
+    /* The new events are data: what they were a sample of, they no longer are. */
+    c->flags = from->flags & ~(uint32_t)SBI_CHANNEL_REFERENCE;
+    for (size_t i = 0; i < from->n_samples; i++) {
+        model_sample *s = sbi_model_grow(out->ctx, (void **)&c->samples, &c->n_samples, sizeof *s);
+        if (!s) return SBI_ERR_NO_MEMORY;
+        SBI_TRY(copy_sample(out->ctx, from, &from->samples[i], s));
+    }
+    c->own_weights = sbi_alloc_array(out->ctx, n > 0 ? (size_t)n : 0, sizeof *c->own_weights);
+    if (!c->own_weights) return SBI_ERR_NO_MEMORY;
+    SBI_TRY(fill_weights(m, channel, theta, c->own_weights));
+    c->weights = sbi_array_1d(c->own_weights, SBI_F64, n);
+    return SBI_OK;
+}
+
+static sbi_status copy_parameters(sbi_model *out, const sbi_model *m, const double *theta)
+{
+    for (size_t i = 0; i < m->n_parameters; i++) {
+        model_parameter *p = sbi_model_grow(out->ctx, (void **)&out->parameters, &out->n_parameters, sizeof *p);
+        if (!p) return SBI_ERR_NO_MEMORY;
+        *p = m->parameters[i];
+        p->spec.auxiliary = theta[i];
+        if (!isfinite(theta[i]))
+            return sbi_fail(SBI_ERR_VALUE, "sbi_model_asimov: theta of parameter %s is %g", p->name, theta[i]);
+    }
+    out->poi = m->poi;
+    return SBI_OK;
+}
+
+sbi_status sbi_model_asimov(sbi_model **out, const sbi_model *model, const double *theta)
+{
+    SBI_REQUIRE(out, "sbi_model_asimov: out is NULL");
+    *out = NULL;
+    SBI_REQUIRE(model && theta, "sbi_model_asimov: model or theta is NULL");
+    if (!model->tape) return sbi_fail(SBI_ERR_STATE, "sbi_model_asimov: the model is not sealed");
+    sbi_model *m, *parent = (sbi_model *)(uintptr_t)model;
+    SBI_TRY(sbi_model_create(&m, model->ctx));
+    atomic_fetch_add(&parent->references, 1); /* all that a sealed model shared between threads changes */
+    m->parent = parent;
+    sbi_status status = copy_parameters(m, model, theta);
+    for (size_t i = 0; i < model->n_channels && status == SBI_OK; i++) status = copy_channel(m, model, i, theta);
+    if (status == SBI_OK) status = sbi_model_seal(m);
+    if (status != SBI_OK) {
+        sbi_model_destroy(m);
+        return status;
+    }
+    *out = m;
+    return SBI_OK;
 }

@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/options.h"
-#include "io/column.h"
 #include "model/model.h"
 
 void *sbi_model_grow(sbi_context *ctx, void **array, size_t *count, size_t size)
@@ -44,37 +43,43 @@ sbi_status sbi_model_create(sbi_model **out, sbi_context *ctx)
     if (!m) return SBI_ERR_NO_MEMORY;
     m->ctx = ctx;
     m->poi = SIZE_MAX;
+    atomic_init(&m->references, 1);
     *out = m;
     return SBI_OK;
 }
 
-static void free_channel(sbi_context *ctx, model_channel *c)
+/* `shared`: names, expressions and lists belong to the parent. */
+static void free_channel(sbi_context *ctx, model_channel *c, int shared)
 {
     for (size_t i = 0; i < c->n_samples; i++) {
         model_sample *s = &c->samples[i];
+        sbi_free(ctx, s->eventsys);
+        if (shared) continue;
         sbi_expression_destroy(s->factor);
         sbi_free(ctx, s->name);
         sbi_free(ctx, s->normfactors);
         sbi_free(ctx, s->normsys);
-        sbi_free(ctx, s->eventsys);
     }
     sbi_free(ctx, c->samples);
-    sbi_free(ctx, c->name);
+    sbi_free(ctx, c->own_weights);
+    if (!shared) sbi_free(ctx, c->name);
 }
 
 void sbi_model_destroy(sbi_model *m)
 {
-    if (!m) return;
+    if (!m || atomic_fetch_sub(&m->references, 1) > 1) return;
     sbi_context *ctx = m->ctx;
+    sbi_model *parent = m->parent;
     sbi_tape_destroy(m->tape);
-    for (size_t i = 0; i < m->n_channels; i++) free_channel(ctx, &m->channels[i]);
-    for (size_t i = 0; i < m->n_parameters; i++) sbi_free(ctx, m->parameters[i].name);
+    for (size_t i = 0; i < m->n_channels; i++) free_channel(ctx, &m->channels[i], parent != NULL);
+    for (size_t i = 0; i < m->n_parameters && !parent; i++) sbi_free(ctx, m->parameters[i].name);
     for (size_t i = 0; i < m->n_files; i++) sbi_npy_unmap(m->files[i]);
     sbi_free(ctx, m->channels);
     sbi_free(ctx, m->parameters);
     sbi_free(ctx, m->files);
     sbi_free(ctx, m->workspace);
     sbi_free(ctx, m);
+    sbi_model_destroy(parent);
 }
 
 static sbi_status check_open(const sbi_model *m, const char *function)
@@ -150,48 +155,12 @@ sbi_status sbi_model_set_poi(sbi_model *m, const char *name)
     char buffer[256];                                                                                                  \
     snprintf(buffer, sizeof buffer, __VA_ARGS__)
 
-static sbi_status check_column(sbi_context *ctx, const sbi_array *a, int64_t n, const char *place)
+sbi_status sbi_model_build_channel(sbi_model *m, const char *name, int64_t n_events, const sbi_array *weights,
+                                   const sbi_array *integration_weights, uint32_t flags, size_t *channel)
 {
-    SBI_TRY(sbi_column_check_shape(a, 1, place));
-    if (a->shape[0] != n)
-        return sbi_fail(SBI_ERR_SHAPE, "%s: %lld events, but the channel has %lld", place, (long long)a->shape[0],
-                        (long long)n);
-    return sbi_column_check_finite(ctx, a, place);
-}
-
-static sbi_status check_weights(sbi_context *ctx, const sbi_array *a, int64_t n, uint32_t flags, const char *place)
-{
-    SBI_TRY(check_column(ctx, a, n, place));
-    if (flags & SBI_CHANNEL_ALLOW_NEGATIVE_WEIGHTS) return SBI_OK;
-    for (int64_t i = 0; i < n; i++) {
-        double w = sbi_element_f64((const unsigned char *)a->data + i * a->strides[0], a->dtype);
-        if (w < 0)
-            return sbi_fail(SBI_ERR_VALUE, "%s: row %lld: weight is %g, and negative weights are not allowed", place,
-                            (long long)i, w);
-    }
-    return SBI_OK;
-}
-
-sbi_status sbi_model_add_channel(sbi_model *m, const char *name, int64_t n_events, const sbi_array *weights,
-                                 const sbi_array *integration_weights, uint32_t flags, size_t *channel)
-{
-    SBI_TRY(check_open(m, "sbi_model_add_channel"));
-    SBI_REQUIRE(name && *name && channel, "sbi_model_add_channel: name or channel is NULL");
-    SBI_REQUIRE(n_events >= 0, "channel %s: %lld events", name, (long long)n_events);
-    SBI_REQUIRE(!(flags & ~(uint32_t)SBI_CHANNEL_ALLOW_NEGATIVE_WEIGHTS), "channel %s: unknown flags 0x%x", name,
-                (unsigned)flags);
+    if (!*name) return sbi_fail(SBI_ERR_VALUE, "the channel's name is empty");
     for (size_t i = 0; i < m->n_channels; i++) {
         if (strcmp(m->channels[i].name, name) == 0) return sbi_fail(SBI_ERR_EXISTS, "channel %s was added already", name);
-    }
-    int64_t n_integration = -1;
-    if (weights) {
-        PLACE(place, "channel %s: weights", name);
-        SBI_TRY(check_weights(m->ctx, weights, n_events, flags, place));
-    }
-    if (integration_weights) {
-        PLACE(place, "channel %s: integration weights", name);
-        n_integration = integration_weights->shape[0];
-        SBI_TRY(check_weights(m->ctx, integration_weights, n_integration, flags, place));
     }
     char *copy = sbi_strdup(m->ctx, name);
     model_channel *c = copy ? sbi_model_grow(m->ctx, (void **)&m->channels, &m->n_channels, sizeof *c) : NULL;
@@ -201,13 +170,39 @@ sbi_status sbi_model_add_channel(sbi_model *m, const char *name, int64_t n_event
     }
     c->name = copy;
     c->n_events = n_events;
-    c->n_integration = n_integration;
+    c->n_integration = integration_weights ? integration_weights->shape[0] : -1;
     c->has_weights = weights != NULL;
     c->flags = flags;
     if (weights) c->weights = *weights;
     if (integration_weights) c->integration_weights = *integration_weights;
     *channel = m->n_channels - 1;
     return SBI_OK;
+}
+
+#define CHANNEL_FLAGS                                                                                                  \
+    (SBI_CHANNEL_ALLOW_NEGATIVE_WEIGHTS | SBI_CHANNEL_ALLOW_NEGATIVE_INTEGRATION_WEIGHTS | SBI_CHANNEL_REFERENCE)
+
+sbi_status sbi_model_add_channel(sbi_model *m, const char *name, int64_t n_events, const sbi_array *weights,
+                                 const sbi_array *integration_weights, uint32_t flags, size_t *channel)
+{
+    SBI_TRY(check_open(m, "sbi_model_add_channel"));
+    SBI_REQUIRE(name && *name && channel, "sbi_model_add_channel: name or channel is NULL");
+    SBI_REQUIRE(n_events >= 0, "channel %s: %lld events", name, (long long)n_events);
+    SBI_REQUIRE(!(flags & ~(uint32_t)CHANNEL_FLAGS), "channel %s: unknown flags 0x%x", name, (unsigned)flags);
+    PLACE(of, "channel %s", name);
+    if (weights) {
+        PLACE(place, "channel %s: weights", name);
+        SBI_TRY(sbi_model_check_column(
+            m->ctx, weights, place, n_events, of,
+            flags & SBI_CHANNEL_ALLOW_NEGATIVE_WEIGHTS ? COLUMN_SIGNED_WEIGHT : COLUMN_WEIGHT));
+    }
+    if (integration_weights) {
+        PLACE(place, "channel %s: integration weights", name);
+        SBI_TRY(sbi_model_check_column(
+            m->ctx, integration_weights, place, -1, of,
+            flags & SBI_CHANNEL_ALLOW_NEGATIVE_INTEGRATION_WEIGHTS ? COLUMN_SIGNED_WEIGHT : COLUMN_WEIGHT));
+    }
+    return sbi_model_build_channel(m, name, n_events, weights, integration_weights, flags, channel);
 }
 
 static sbi_status get_channel(sbi_model *m, const char *function, size_t channel, model_channel **out)
@@ -228,31 +223,38 @@ static sbi_status get_sample(sbi_model *m, const char *function, size_t channel,
 }
 
 /* Integration columns come exactly where the channel has an integration sample. */
-static sbi_status check_integration(sbi_context *ctx, const model_channel *c, const sbi_array *a, const char *place)
+static sbi_status check_presence(const model_channel *c, const sbi_array *integration, const char *what)
 {
-    if (c->n_integration < 0) {
-        SBI_REQUIRE(!a, "%s: given, but channel %s has no integration sample", place, c->name);
-        return SBI_OK;
-    }
-    SBI_REQUIRE(a, "%s: missing, but channel %s has an integration sample", place, c->name);
-    return check_column(ctx, a, c->n_integration, place);
+    int wanted = c->n_integration >= 0;
+    if (wanted == (integration != NULL)) return SBI_OK;
+    return sbi_fail(SBI_ERR_ARGUMENT, wanted ? "%s: missing, but channel %s has an integration sample"
+                                             : "%s: given, but channel %s has no integration sample",
+                    what, c->name);
 }
 
-sbi_status sbi_model_add_sample(sbi_model *m, size_t channel, const char *name, double yield, const char *factor,
-                                const sbi_array *ratio, const sbi_array *integration_ratio, size_t *sample)
+static sbi_status check_pair(sbi_context *ctx, const model_channel *c, const sbi_array *over_events,
+                             const sbi_array *over_integration, model_column_rule rule, const char *place)
 {
-    model_channel *c = NULL;
-    SBI_TRY(get_channel(m, "sbi_model_add_sample", channel, &c));
-    SBI_REQUIRE(name && *name && sample, "sbi_model_add_sample: name or sample is NULL");
+    PLACE(of, "channel %s", c->name);
+    SBI_TRY(sbi_model_check_column(ctx, over_events, place, c->n_events, of, rule));
+    if (!over_integration || c->n_integration < 0) return SBI_OK; /* the builder says what is wrong */
+    PLACE(integration_place, "%s over the integration sample", place);
+    PLACE(integration_of, "the integration sample of channel %s", c->name);
+    return sbi_model_check_column(ctx, over_integration, integration_place, c->n_integration, integration_of, rule);
+}
+
+sbi_status sbi_model_build_sample(sbi_model *m, size_t channel, const char *name, double yield, const char *factor,
+                                  const sbi_array *ratio, const sbi_array *integration_ratio, size_t *sample)
+{
+    model_channel *c = &m->channels[channel];
+    if (!*name) return sbi_fail(SBI_ERR_VALUE, "channel %s: the sample's name is empty", c->name);
     if (!isfinite(yield)) return sbi_fail(SBI_ERR_VALUE, "sample %s: yield is %g", name, yield);
     for (size_t i = 0; i < c->n_samples; i++) {
         if (strcmp(c->samples[i].name, name) == 0)
             return sbi_fail(SBI_ERR_EXISTS, "channel %s: sample %s was added already", c->name, name);
     }
-    PLACE(place, "channel %s, sample %s: ratio", c->name, name);
-    SBI_TRY(check_column(m->ctx, ratio, c->n_events, place));
-    PLACE(integration_place, "channel %s, sample %s: integration ratio", c->name, name);
-    SBI_TRY(check_integration(m->ctx, c, integration_ratio, integration_place));
+    PLACE(place, "channel %s, sample %s: ratio over the integration sample", c->name, name);
+    SBI_TRY(check_presence(c, integration_ratio, place));
 
     sbi_expression *expression = NULL;
     if (factor) {
@@ -275,6 +277,22 @@ sbi_status sbi_model_add_sample(sbi_model *m, size_t channel, const char *name, 
     return SBI_OK;
 }
 
+sbi_status sbi_model_add_sample(sbi_model *m, size_t channel, const char *name, double yield, const char *factor,
+                                const sbi_array *ratio, const sbi_array *integration_ratio, size_t *sample)
+{
+    model_channel *c = NULL;
+    SBI_TRY(get_channel(m, "sbi_model_add_sample", channel, &c));
+    SBI_REQUIRE(name && *name && sample, "sbi_model_add_sample: name or sample is NULL");
+    PLACE(place, "channel %s, sample %s: ratio", c->name, name);
+    SBI_TRY(check_pair(m->ctx, c, ratio, integration_ratio, COLUMN_ANY, place));
+    return sbi_model_build_sample(m, channel, name, yield, factor, ratio, integration_ratio, sample);
+}
+
+static sbi_status twice(const model_channel *c, const model_sample *s, const char *type, const char *parameter)
+{
+    return sbi_fail(SBI_ERR_EXISTS, "channel %s, sample %s: %s %s was added already", c->name, s->name, type, parameter);
+}
+
 sbi_status sbi_model_add_normfactor(sbi_model *m, size_t channel, size_t sample, const char *parameter)
 {
     model_channel *c = NULL;
@@ -282,6 +300,9 @@ sbi_status sbi_model_add_normfactor(sbi_model *m, size_t channel, size_t sample,
     size_t index = 0;
     SBI_TRY(get_sample(m, "sbi_model_add_normfactor", channel, sample, &c, &s));
     SBI_TRY(find_parameter(m, parameter, &index));
+    for (size_t i = 0; i < s->n_normfactors; i++) {
+        if (s->normfactors[i] == index) return twice(c, s, "normfactor", parameter);
+    }
     size_t *n = sbi_model_grow(m->ctx, (void **)&s->normfactors, &s->n_normfactors, sizeof *n);
     if (!n) return SBI_ERR_NO_MEMORY;
     *n = index;
@@ -299,9 +320,37 @@ sbi_status sbi_model_add_normsys(sbi_model *m, size_t channel, size_t sample, co
     if (!(high > 0) || !(low > 0) || !isfinite(high) || !isfinite(low))
         return sbi_fail(SBI_ERR_VALUE, "channel %s, sample %s: normsys %s: hi %g and lo %g must be positive", c->name,
                         s->name, parameter, high, low);
+    for (size_t i = 0; i < s->n_normsys; i++) {
+        if (s->normsys[i].parameter == index) return twice(c, s, "normsys", parameter);
+    }
     model_normsys *n = sbi_model_grow(m->ctx, (void **)&s->normsys, &s->n_normsys, sizeof *n);
     if (!n) return SBI_ERR_NO_MEMORY;
     *n = (model_normsys){index, high, low};
+    return SBI_OK;
+}
+
+sbi_status sbi_model_build_eventsys(sbi_model *m, size_t channel, size_t sample, const char *parameter,
+                                    const sbi_array *const columns[4], int32_t storage)
+{
+    const model_channel *c = &m->channels[channel];
+    model_sample *s = &c->samples[sample];
+    size_t index = 0;
+    SBI_TRY(find_parameter(m, parameter, &index));
+    for (size_t i = 0; i < s->n_eventsys; i++) {
+        if (s->eventsys[i].parameter == index) return twice(c, s, "eventsys", parameter);
+    }
+    for (int i = 2; i < 4; i++) {
+        PLACE(place, "channel %s, sample %s: eventsys %s: %s_integration", c->name, s->name, parameter, i == 2 ? "hi" : "lo");
+        SBI_TRY(check_presence(c, columns[i], place));
+    }
+    model_eventsys *e = sbi_model_grow(m->ctx, (void **)&s->eventsys, &s->n_eventsys, sizeof *e);
+    if (!e) return SBI_ERR_NO_MEMORY;
+    e->parameter = index;
+    e->storage = storage;
+    e->high = *columns[0];
+    e->low = *columns[1];
+    if (columns[2]) e->integration_high = *columns[2];
+    if (columns[3]) e->integration_low = *columns[3];
     return SBI_OK;
 }
 
@@ -315,25 +364,11 @@ sbi_status sbi_model_add_eventsys(sbi_model *m, size_t channel, size_t sample, c
     SBI_TRY(get_sample(m, "sbi_model_add_eventsys", channel, sample, &c, &s));
     SBI_TRY(find_parameter(m, parameter, &index));
     SBI_REQUIRE(storage == SBI_MORPH_RATIO || storage == SBI_MORPH_LOG, "eventsys %s: storage %d", parameter, (int)storage);
-    for (size_t i = 0; i < s->n_eventsys; i++) {
-        if (s->eventsys[i].parameter == index)
-            return sbi_fail(SBI_ERR_EXISTS, "channel %s, sample %s: eventsys %s was added already", c->name, s->name,
-                            parameter);
+    const sbi_array *const columns[4] = {high, low, integration_high, integration_low};
+    for (int i = 0; i < 2; i++) {
+        PLACE(place, "channel %s, sample %s: eventsys %s: %s", c->name, s->name, parameter, i == 0 ? "hi" : "lo");
+        SBI_TRY(check_pair(m->ctx, c, columns[i], columns[i + 2],
+                           storage == SBI_MORPH_RATIO ? COLUMN_POSITIVE : COLUMN_ANY, place));
     }
-    const sbi_array *columns[4] = {high, low, integration_high, integration_low};
-    static const char *const names[4] = {"hi", "lo", "hi_integration", "lo_integration"};
-    for (int i = 0; i < 4; i++) {
-        PLACE(place, "channel %s, sample %s: eventsys %s: %s", c->name, s->name, parameter, names[i]);
-        SBI_TRY(i < 2 ? check_column(m->ctx, columns[i], c->n_events, place)
-                      : check_integration(m->ctx, c, columns[i], place));
-    }
-    model_eventsys *e = sbi_model_grow(m->ctx, (void **)&s->eventsys, &s->n_eventsys, sizeof *e);
-    if (!e) return SBI_ERR_NO_MEMORY;
-    e->parameter = index;
-    e->storage = storage;
-    e->high = *high;
-    e->low = *low;
-    if (integration_high) e->integration_high = *integration_high;
-    if (integration_low) e->integration_low = *integration_low;
-    return SBI_OK;
+    return sbi_model_build_eventsys(m, channel, sample, parameter, columns, storage);
 }

@@ -53,6 +53,18 @@ size_t sbi_model_n_channels(const sbi_model *m)
     return m ? m->n_channels : 0;
 }
 
+sbi_status sbi_model_start(const sbi_model *m, double *theta)
+{
+    SBI_REQUIRE(m && theta, "sbi_model_start: model or theta is NULL");
+    for (size_t i = 0; i < m->n_parameters; i++) theta[i] = m->parameters[i].spec.start;
+    return SBI_OK;
+}
+
+const char *sbi_model_channel_name(const sbi_model *m, size_t channel)
+{
+    return m && channel < m->n_channels ? m->channels[channel].name : NULL;
+}
+
 int64_t sbi_model_n_events(const sbi_model *m, size_t channel)
 {
     return m && channel < m->n_channels ? m->channels[channel].n_events : 0;

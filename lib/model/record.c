@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the model's description to its tape. */
+#include <stdio.h>
+
 #include "base/error.h"
+#include "base/log.h"
 #include "base/memory.h"
-#include "io/column.h"
 #include "model/model.h"
 
 sbi_var *sbi_model_record_parameters(const sbi_model *m, sbi_tape *tape)
@@ -59,17 +61,6 @@ static sbi_status record_density(const sbi_model *m, const model_sample *s, sbi_
     return whole ? SBI_OK : SBI_ERR_NO_MEMORY;
 }
 
-/* sum_j v_j r_j in a fixed order. */
-static double weighted_total(const sbi_array *v, const sbi_array *r)
-{
-    double sum = 0;
-    for (int64_t j = 0; j < v->shape[0]; j++) {
-        sum += sbi_element_f64((const unsigned char *)v->data + j * v->strides[0], v->dtype) *
-               sbi_element_f64((const unsigned char *)r->data + j * r->strides[0], r->dtype);
-    }
-    return sum;
-}
-
 /* nu_p / Z_p: dividing the yield inside the logarithm is cheaper than dividing every event's ratio. */
 static sbi_status normalise(const sbi_model *m, const model_sample *s, sbi_tape *tape, sbi_events integration,
                             sbi_var integration_weights, const sbi_var *params, sbi_var *nu)
@@ -87,7 +78,7 @@ static sbi_status integrate(model_channel *c)
 {
     for (size_t i = 0; c->n_integration >= 0 && i < c->n_samples; i++) {
         model_sample *s = &c->samples[i];
-        s->integration_sum = weighted_total(&c->integration_weights, &s->integration_ratio);
+        s->integration_sum = sbi_model_weighted_total(&c->integration_weights, &s->integration_ratio);
         if (s->integration_sum == 0)
             return sbi_fail(SBI_ERR_VALUE, "channel %s, sample %s: its integral over the integration sample is zero",
                             c->name, s->name);
@@ -103,7 +94,9 @@ sbi_status sbi_model_record_channel(sbi_model *m, model_channel *c, sbi_tape *ta
     sbi_events integration = 0;
     sbi_var integration_weights = SBI_VAR_INVALID;
     if (c->n_integration >= 0) {
-        integration = sbi_tape_events(tape, "integration sample", c->n_integration);
+        char name[256];
+        snprintf(name, sizeof name, "%s: integration sample", c->name);
+        integration = sbi_tape_events(tape, name, c->n_integration);
         integration_weights = sbi_tape_column(tape, integration, &c->integration_weights, "integration weights");
     }
     sbi_var total = sbi_tape_constant(tape, 0), lambda = SBI_VAR_INVALID;
@@ -147,6 +140,36 @@ static sbi_status record_model(sbi_model *m, sbi_tape *tape, const sbi_var *para
     return sbi_tape_seal(tape, nll);
 }
 
+static int is_used(const model_sample *s, size_t parameter)
+{
+    if (s->factor && sbi_expression_uses(s->factor, parameter)) return 1;
+    for (size_t k = 0; k < s->n_normfactors; k++) {
+        if (s->normfactors[k] == parameter) return 1;
+    }
+    for (size_t k = 0; k < s->n_normsys; k++) {
+        if (s->normsys[k].parameter == parameter) return 1;
+    }
+    for (size_t k = 0; k < s->n_eventsys; k++) {
+        if (s->eventsys[k].parameter == parameter) return 1;
+    }
+    return 0;
+}
+
+/* A free parameter on which nothing depends makes the Hessian singular: better said here than by a fit. */
+static void warn_of_unused(const sbi_model *m)
+{
+    for (size_t k = 0; k < m->n_parameters; k++) {
+        const sbi_parameter *p = &m->parameters[k].spec;
+        int used = p->fixed || p->constraint != SBI_CONSTRAINT_NONE;
+        for (size_t i = 0; i < m->n_channels; i++) {
+            for (size_t j = 0; !used && j < m->channels[i].n_samples; j++) used = is_used(&m->channels[i].samples[j], k);
+        }
+        if (!used)
+            sbi_log(m->ctx, SBI_LOG_WARNING, "parameter %s is free, but the likelihood does not depend on it",
+                    m->parameters[k].name);
+    }
+}
+
 sbi_status sbi_model_seal(sbi_model *m)
 {
     SBI_REQUIRE(m, "sbi_model_seal: model is NULL");
@@ -163,5 +186,6 @@ sbi_status sbi_model_seal(sbi_model *m)
         return status;
     }
     m->tape = tape;
+    warn_of_unused(m);
     return SBI_OK;
 }
