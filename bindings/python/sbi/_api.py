@@ -63,6 +63,8 @@ EXIT_OUT_OF_MEMORY = 137
 CONSTRAINT_NONE = 0
 CONSTRAINT_GAUSSIAN = 1
 CHANNEL_ALLOW_NEGATIVE_WEIGHTS = 1
+CHANNEL_ALLOW_NEGATIVE_INTEGRATION_WEIGHTS = 2
+CHANNEL_REFERENCE = 4
 ACTIVATION_SILU = 1
 ACTIVATION_RELU = 2
 ACTIVATION_LEAKY_RELU = 3
@@ -389,6 +391,15 @@ class Parameter(Structure):
     ]
 
 
+class WorkspaceOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved_", c_int32),
+        ("measurement", c_char_p),
+        ("poi", c_char_p),
+    ]
+
+
 class NetworkInfo(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -611,6 +622,9 @@ _declare("sbi_job_run_folder", c_int32, c_void_p, c_char_p, POINTER(c_int32))
 _declare("sbi_parameter_init", None, POINTER(Parameter))
 _declare("sbi_model_load", c_int32, POINTER(c_void_p), c_void_p, c_char_p)
 _declare("sbi_model_load_text", c_int32, POINTER(c_void_p), c_void_p, c_char_p, c_size_t, c_char_p)
+_declare("sbi_workspace_options_init", None, POINTER(WorkspaceOptions))
+_declare("sbi_model_load_with", c_int32, POINTER(c_void_p), c_void_p, c_char_p, POINTER(WorkspaceOptions))
+_declare("sbi_model_load_text_with", c_int32, POINTER(c_void_p), c_void_p, c_char_p, c_size_t, c_char_p, POINTER(WorkspaceOptions))
 _declare("sbi_model_create", c_int32, POINTER(c_void_p), c_void_p)
 _declare("sbi_model_destroy", None, c_void_p)
 _declare("sbi_model_add_parameter", c_int32, c_void_p, c_char_p, POINTER(Parameter))
@@ -626,8 +640,11 @@ _declare("sbi_model_parameter_name", c_char_p, c_void_p, c_size_t)
 _declare("sbi_model_parameter_index", c_int32, c_void_p, c_char_p, POINTER(c_size_t))
 _declare("sbi_model_parameter", c_int32, c_void_p, c_size_t, POINTER(Parameter))
 _declare("sbi_model_poi", c_char_p, c_void_p)
+_declare("sbi_model_start", c_int32, c_void_p, POINTER(c_double))
 _declare("sbi_model_n_channels", c_size_t, c_void_p)
+_declare("sbi_model_channel_name", c_char_p, c_void_p, c_size_t)
 _declare("sbi_model_n_events", c_int64, c_void_p, c_size_t)
+_declare("sbi_model_n_asimov_events", c_int64, c_void_p, c_size_t)
 _declare("sbi_model_n_samples", c_size_t, c_void_p, c_size_t)
 _declare("sbi_model_sample_name", c_char_p, c_void_p, c_size_t, c_size_t)
 _declare("sbi_model_context", c_void_p, c_void_p)
@@ -641,6 +658,7 @@ _declare("sbi_model_hessian_rows", c_int32, c_void_p, POINTER(c_double), c_size_
 _declare("sbi_model_last_info", c_int32, c_void_p, POINTER(TapeInfo))
 _declare("sbi_model_yields", c_int32, c_void_p, c_size_t, POINTER(c_double), POINTER(c_double))
 _declare("sbi_model_asimov_weights", c_int32, c_void_p, c_size_t, POINTER(c_double), POINTER(c_double))
+_declare("sbi_model_asimov", c_int32, POINTER(c_void_p), c_void_p, POINTER(c_double))
 _declare("sbi_network_create", c_int32, POINTER(c_void_p), c_void_p, c_size_t, POINTER(Array), POINTER(Array), c_int32, POINTER(Array), POINTER(Array))
 _declare("sbi_network_destroy", None, c_void_p)
 _declare("sbi_network_save", c_int32, c_void_p, c_char_p)

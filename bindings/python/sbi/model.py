@@ -39,14 +39,25 @@ class ModelEvaluator(Evaluator):
     _destroy = "sbi_model_work_destroy"
 
 
+def _options(measurement, poi):
+    options = _api.WorkspaceOptions()
+    lib.sbi_workspace_options_init(ctypes.byref(options))
+    options.measurement = None if measurement is None else measurement.encode()
+    options.poi = None if poi is None else poi.encode()
+    return ctypes.byref(options)
+
+
 class Model(Handle):
     """Model(path) loads a workspace; Model.from_spec(dict, folder) reads one in memory; Model.build() starts an empty one."""
 
     _destroy = "sbi_model_destroy"
 
-    def __init__(self, path, context: Optional[Context] = None):
+    def __init__(self, path, context: Optional[Context] = None, *, measurement: Optional[str] = None,
+                 poi: Optional[str] = None):
+        """measurement: its name, None for the first. poi: instead of the measurement's; "" for none."""
         context = context or default()
-        super().__init__(make(lib.sbi_model_load, context.pointer, text(path)), context)
+        options = _options(measurement, poi)
+        super().__init__(make(lib.sbi_model_load_with, context.pointer, text(path), options), context)
         self._arrays: list[object] = []
 
     @classmethod
@@ -57,10 +68,12 @@ class Model(Handle):
         return self
 
     @classmethod
-    def from_spec(cls, spec: dict, folder=".", context: Optional[Context] = None) -> "Model":
+    def from_spec(cls, spec: dict, folder=".", context: Optional[Context] = None, *, measurement: Optional[str] = None,
+                  poi: Optional[str] = None) -> "Model":
         context = context or default()
         data = json.dumps(spec).encode()
-        return cls._wrap(make(lib.sbi_model_load_text, context.pointer, data, len(data), os.fsencode(folder)), context)
+        return cls._wrap(make(lib.sbi_model_load_text_with, context.pointer, data, len(data), os.fsencode(folder),
+                              _options(measurement, poi)), context)
 
     @classmethod
     def build(cls, context: Optional[Context] = None) -> "Model":
@@ -86,9 +99,13 @@ class Model(Handle):
         check(lib.sbi_model_set_poi(self.pointer, name.encode()))
 
     def add_channel(self, name: str, n_events: int, weights=None, integration_weights=None,
-                    allow_negative_weights: bool = False) -> int:
+                    allow_negative_weights: bool = False, allow_negative_integration_weights: bool = False,
+                    reference: bool = False) -> int:
+        """reference: the events are a sample of p_ref, not data, and may become Asimov data."""
         index = ctypes.c_size_t()
         flags = _api.CHANNEL_ALLOW_NEGATIVE_WEIGHTS if allow_negative_weights else 0
+        flags |= _api.CHANNEL_ALLOW_NEGATIVE_INTEGRATION_WEIGHTS if allow_negative_integration_weights else 0
+        flags |= _api.CHANNEL_REFERENCE if reference else 0
         check(lib.sbi_model_add_channel(self.pointer, name.encode(), n_events, self._view(weights),
                                         self._view(integration_weights), flags, ctypes.byref(index)))
         return index.value
@@ -145,6 +162,15 @@ class Model(Handle):
         out = np.empty(n)
         check(lib.sbi_model_yields(self.pointer, channel, pointer(doubles(theta)), pointer(out)))
         return {lib.sbi_model_sample_name(self.pointer, channel, i).decode(): out[i] for i in range(n)}
+
+    def asimov(self, theta) -> "Model":
+        """The Asimov data set at theta, as a model with auxiliary observations set to theta."""
+        theta = doubles(theta)
+        if theta.size != lib.sbi_model_n_parameters(self.pointer):
+            raise ValueError(f"theta has {theta.size} values for {lib.sbi_model_n_parameters(self.pointer)} parameters")
+        out = Model._wrap(make(lib.sbi_model_asimov, self.pointer, pointer(theta)), *self._kept)
+        out._arrays = self._arrays
+        return out
 
     def evaluator(self) -> ModelEvaluator:
         """A workspace: nll = model.evaluator(); nll(theta), nll.gradient(theta), nll.hessian(theta)."""

@@ -120,6 +120,35 @@ class Models(unittest.TestCase):
         self.assertAlmostEqual(nll(theta), expected, delta=1e-8)
         self.assertAlmostEqual(m.yields(theta)["S"], direct, delta=1e-9)
 
+    def test_asimov_data_give_back_the_truth(self):
+        rng = np.random.default_rng(4)
+        v, signal = rng.uniform(0.5, 1.5, 500), rng.uniform(0.2, 2, 500)
+        signal /= np.sum(v * signal) / np.sum(v)
+        m = sbi.Model.build()
+        m.add_parameter(sbi.Parameter("mu", start=1, lower=0, upper=10, constraint=sbi.CONSTRAINT_NONE))
+        m.add_parameter(sbi.Parameter("norm"))
+        channel = m.add_channel("SR", 500, v, reference=True)
+        s = m.add_sample(channel, "S", 50, signal, factor="mu")
+        m.add_sample(channel, "B", 200, np.ones(500))
+        m.add_normsys(channel, s, "norm", 1.05, 0.95)
+        asimov = m.seal().asimov([1.7, 0.4])
+        m.close()
+        np.testing.assert_allclose(sbi.Fit(asimov).values, [1.7, 0.4], atol=1e-4)
+        self.assertEqual(asimov.parameter("norm").auxiliary, 0.4)
+        with self.assertRaises(ValueError):
+            asimov.asimov([1.0])
+
+    def test_choosing_a_measurement(self):
+        spec = {"channels": [{"name": "SR", "samples": [{"name": "S", "yield": 1, "ratio": "r.npy"}]}],
+                "measurements": [{"name": n, "config": {"poi": n}} for n in ("mu", "kappa")]}
+        with tempfile.TemporaryDirectory() as folder:
+            np.save(pathlib.Path(folder) / "r.npy", np.ones(3))
+            self.assertEqual(sbi.Model.from_spec(spec, folder).poi, "mu")
+            self.assertEqual(sbi.Model.from_spec(spec, folder, measurement="kappa").poi, "kappa")
+            self.assertEqual(sbi.Model.from_spec(spec, folder, poi="eta").parameters, ["eta"])
+            with self.assertRaises(sbi.NotFound):
+                sbi.Model.from_spec(spec, folder, measurement="tau")
+
     def test_hessian_rows_through_an_executor(self):
         m, *_ = self.toy()
         fit = sbi.Fit(m)
