@@ -211,7 +211,10 @@ START_TEST(alpha_used_twice)
     const sbi_array ups[2] = {sbi_array_1d(up, SBI_F64, EVENTS), sbi_array_1d(down, SBI_F64, EVENTS)};
     const sbi_array downs[2] = {sbi_array_1d(down, SBI_F64, EVENTS), sbi_array_1d(up, SBI_F64, EVENTS)};
     sbi_var y = sbi_tape_morph(t, events, alphas, 2, ups, downs, SBI_INTERP_CODE4, SBI_MORPH_RATIO);
-    sbi_var x = sbi_tape_mul(t, sbi_tape_exp(t, a), sbi_tape_square(t, sbi_tape_add(t, y, sbi_tape_mul(t, a, b))));
+    /* event-wise, so that a and b themselves enter the narrow part and not a scalar function of them */
+    sbi_var u = sbi_tape_column(t, events, &ups[0], "u");
+    sbi_var x = sbi_tape_add(t, y, sbi_tape_mul(t, sbi_tape_mul(t, u, a), b));
+    x = sbi_tape_mul(t, sbi_tape_exp(t, sbi_tape_mul(t, u, a)), sbi_tape_square(t, x));
     ck_assert_int_eq(sbi_tape_seal(t, sbi_tape_sum(t, x)), SBI_OK);
     ck_assert_int_eq(sbi_tape_work_create(&work, t), SBI_OK);
     const double theta[2] = {0.4, -0.3}, V[4] = {1, 0, 0, 1}, h = 1e-3, s[4] = {-2, -1, 1, 2};
