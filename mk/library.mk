@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # libsbi.a, libsbi.so and the programs.
 
+# A new room is a word here and a row in tests/rooms/check_rooms.py. The plugins lib/device/cuda (libsbi-cuda.so) and lib/grid
+# (libsbi-grid.so) are not rooms of the core: they get fragments of their own beside this one, and link against libsbi.so.
 ROOMS := base io device device/cpu net ratio tape tape/kernels model fit exec jobs
 SOURCES := $(foreach r,$(ROOMS),$(wildcard lib/$(r)/*.c))
 ISA_SOURCES := $(filter %.isa.c,$(SOURCES))
@@ -9,15 +11,21 @@ OBJECTS := $(PLAIN_SOURCES:%.c=$(BUILD)/obj/%.o) \
            $(foreach i,$(ISAS),$(ISA_SOURCES:%.isa.c=$(BUILD)/obj/%.$(i).o))
 SONAME := libsbi.so.$(ABI)
 
-# Rebuild when the compiler or a flag changes.
-FLAGS_NOW := $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL)
+# Rebuild when the compiler, a flag or a library changes; make the library anew when a file comes or goes.
+FLAGS_NOW := $(COMPILER) $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(PKG_CFLAGS) $(LIBS) \
+             $(foreach i,$(ISAS),$(ISA_FLAGS_$(i)))
+record = @mkdir -p $(@D); echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
 $(BUILD)/flags: FORCE
-	@mkdir -p $(@D); echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' > $@
+	$(call record,$(FLAGS_NOW))
+$(BUILD)/objects: FORCE
+	$(call record,$(OBJECTS))
 FORCE:
 .PHONY: FORCE
 
 COMPILE = @mkdir -p $(@D); echo "  cc    $(@:$(BUILD)/%=%)"; $(CC) $(CPPFLAGS_ALL) $(PKG_CFLAGS) $(CFLAGS_ALL)
 
+# Loops over events and weights outside the kernels. (OPT of the command line, as sanitizers give it, stays in force.)
+$(BUILD)/obj/lib/net/%.o $(BUILD)/obj/lib/device/cpu/%.o: OPT = -O3 -g
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(COMPILE) -MMD -MP -c $< -o $@
 
@@ -27,12 +35,13 @@ $(BUILD)/obj/%.$(1).o: %.isa.c $(BUILD)/flags
 endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
 
-$(BUILD)/libsbi.a: $(OBJECTS)
-	@echo "  ar    $(@F)"; rm -f $@; ar rcs $@ $^
+$(BUILD)/libsbi.a: $(OBJECTS) $(BUILD)/objects
+	@echo "  ar    $(@F)"; rm -f $@; ar rcs $@ $(OBJECTS)
 
-$(BUILD)/libsbi.so.$(VERSION): $(OBJECTS) lib/libsbi.map
-	@echo "  link  $(@F)"; $(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libsbi.map -Wl,-z,defs \
-	    $(LDFLAGS_ALL) -o $@ $(OBJECTS) $(LIBS)
+# clang leaves the sanitizers' symbols to the program.
+SHARED := -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libsbi.map $(if $(and $(SANITIZE),$(IS_CLANG)),,-Wl,-z,defs)
+$(BUILD)/libsbi.so.$(VERSION): $(OBJECTS) $(BUILD)/objects lib/libsbi.map
+	@echo "  link  $(@F)"; $(CC) $(SHARED) $(LDFLAGS_ALL) -o $@ $(OBJECTS) $(LIBS)
 $(BUILD)/$(SONAME): $(BUILD)/libsbi.so.$(VERSION)
 	@ln -sf $(<F) $@
 $(BUILD)/libsbi.so: $(BUILD)/$(SONAME)
@@ -43,7 +52,7 @@ PROGRAM_SOURCES := $(wildcard lib/programs/*.c)
 PROGRAMS := $(foreach p,$(PROGRAM_SOURCES),$(BUILD)/bin/$(subst _,-,$(basename $(notdir $(p)))))
 EXAMPLE_FOLDERS := $(sort $(dir $(wildcard examples/*/*.c)))
 EXAMPLES := $(foreach d,$(EXAMPLE_FOLDERS),$(BUILD)/bin/$(notdir $(d:%/=%)))
-LINK_SBI = -L$(BUILD) -lsbi -Wl,-rpath,'$$ORIGIN/..'
+LINK_SBI = -L$(BUILD) -lsbi -Wl,-rpath,'$$ORIGIN/..' -Wl,--as-needed
 
 $(BUILD)/bin/sbi-%: $(BUILD)/obj/lib/programs/sbi_%.o $(BUILD)/libsbi.so
 	@mkdir -p $(@D); echo "  link  $(@F)"; $(CC) $(LDFLAGS_ALL) -o $@ $< $(LINK_SBI) $(LIBS)

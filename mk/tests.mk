@@ -32,49 +32,67 @@ $(foreach k,$(TEST_KINDS),$(eval $(call run_kind,$(k))))
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 TSAN := -fsanitize=thread
 SANITIZED = $(MAKE) BUILD=$(BUILD)/$(1) OPT="-O1 -g" SANITIZE="$(2)"
-TSAN_NAMES := test_base_pool test_base_blas test_exec_campaign test_executor_local test_executor_toy test_jobs_run \
-              test_tape_threads test_model_threads test_net_train test_ratio
-TSAN_TESTS := $(foreach n,$(TSAN_NAMES),$(filter %/$(n),$(TEST_PROGRAMS)))
+# The tests that use several threads. A name without a file is an error, or a renamed test would be left out in silence.
+TSAN_NAMES := test_base_pool test_base_blas test_base_context test_exec_campaign test_executor_local test_executor_toy \
+              test_fit_model test_io_npy test_jobs_run test_model_threads test_net_train test_ratio test_tape_errors test_tape_mixture
+TSAN_TESTS := $(foreach n,$(TSAN_NAMES),$(or $(filter %/$(n),$(TEST_PROGRAMS)),$(error mk/tests.mk: TSAN_NAMES: there is no $(n).c)))
 .PHONY: asan tsan
-asan: ## Run all C tests under AddressSanitizer and UBSan
-	@$(call SANITIZED,asan,$(ASAN)) unit contract torture physics
+asan: ## Run all C tests and the fuzzers' corpora under AddressSanitizer and UBSan
+	+@$(call SANITIZED,asan,$(ASAN)) unit contract torture physics fuzz-replay
 tsan: ## Run the threaded tests under ThreadSanitizer
-	@$(call SANITIZED,tsan,$(TSAN)) tsan-tests
+	+@$(call SANITIZED,tsan,$(TSAN)) tsan-tests
 .PHONY: tsan-tests
 # One thread inside OpenBLAS: its own threads are not instrumented, and what they hand each other looks like races.
 tsan-tests: $(TSAN_TESTS) programs
 	@OPENBLAS_NUM_THREADS=1 scripts/run-tests.sh $(BUILD) $(TSAN_TESTS)
 
-# Fuzzers: libFuzzer where clang has it, else the corpus is replayed.
+# Fuzzers: libFuzzer where clang has it. tests/fuzz/replay.c drives the same functions without it: every file of the corpus, and
+# a fixed set of damaged copies of each.
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 5
-.PHONY: fuzz
-fuzz: ## Run each fuzzer for FUZZ_SECONDS (5) under AddressSanitizer
-	@$(MAKE) BUILD=$(BUILD)/fuzz CC=clang OPT="-O1 -g" SANITIZE="-fsanitize=address,undefined,fuzzer-no-link" \
-	    $(FUZZERS:%=$(BUILD)/fuzz/fuzz/%)
-	@scripts/run-fuzzers.sh $(BUILD) $(FUZZ_SECONDS) $(FUZZERS)
+FUZZ := -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
+.PHONY: fuzz fuzz-programs fuzz-replay
+fuzz: ## Run each fuzzer for FUZZ_SECONDS (5) under AddressSanitizer, with clang
+	+@if echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | clang -fsanitize=address,fuzzer -x c - -o /dev/null 2>/dev/null; then \
+	    $(MAKE) BUILD=$(BUILD)/fuzz CC=clang OPT="-O1 -g" SANITIZE="$(FUZZ)" fuzz-programs; \
+	    scripts/run-fuzzers.sh $(BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZERS); \
+	else \
+	    echo "SKIP: no clang with libFuzzer here; the corpora are replayed instead"; \
+	    $(call SANITIZED,asan,$(ASAN)) fuzz-replay; \
+	fi
+fuzz-programs: $(FUZZERS:%=$(BUILD)/fuzz/%)
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libsbi.a
-	@mkdir -p $(@D); $(CC) -fsanitize=address,undefined,fuzzer -o $@ $^ $(LIBS)
+	@mkdir -p $(@D); echo "  link  $(@:$(BUILD)/%=%)"; $(CC) -fsanitize=address,undefined,fuzzer -o $@ $^ $(LIBS)
+fuzz-replay: $(FUZZERS:%=$(BUILD)/replay/%) ## Run the fuzzers' corpora once, without libFuzzer
+	@for f in $(FUZZERS); do $(BUILD)/replay/$$f tests/fuzz/corpus/$${f#fuzz_}; done
+$(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(BUILD)/libsbi.a
+	@mkdir -p $(@D); echo "  link  $(@:$(BUILD)/%=%)"; $(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
-.PHONY: headers rooms abi-check abi-update install-check python-check
+.PHONY: headers rooms abi abi-update abi-baseline install-check python-check
 headers: ## Compile each public header alone, as C11 and C++11
 	@tests/headers/check_headers.sh
-rooms: ## Check which room includes which
+rooms: ## Check which room includes which, and what no room may call
 	@python3 tests/rooms/check_rooms.py
-abi-check: lib ## Hold exports and struct layouts against the recorded ones
+	@python3 tests/rooms/test_check_rooms.py -q
+abi: lib ## Hold exports, constants, struct layouts and imports against the recorded ones
 	@python3 tests/abi/check_abi.py $(BUILD)
-abi-update: lib ## Record today's exports and struct layouts
+	@python3 tests/abi/check_library.py $(BUILD)/libsbi.so.$(VERSION)
+	@tests/abi/check_baseline.sh $(BUILD)/libsbi.so.$(VERSION)
+abi-check: abi
+abi-update: lib ## Record today's exports, constants and struct layouts
 	@python3 tests/abi/check_abi.py $(BUILD) --update
-install-check: lib programs ## Build programs against an installed copy
-	@tests/install/check_install.sh
+abi-baseline: lib ## After a release: store its ABI, which `make abi` then compares with abidiff
+	@tests/abi/check_baseline.sh $(BUILD)/libsbi.so.$(VERSION) --update
+install-check: all ## Build programs against an installed copy
+	@MAKE="$(MAKE)" tests/install/check_install.sh $(BUILD)
 python-check: lib ## Run the tests of the Python package
 	@cd bindings/python && SBI_LIBRARY=$(abspath $(BUILD))/$(SONAME) $(abspath $(BUILD))/venv/bin/python -m unittest discover -s tests -q
 
-.PHONY: check demo deps
+.PHONY: abi-check check demo deps
 deps: ## Install what is missing (apt-get; a Python environment in build/venv)
 	@scripts/install-deps.sh $(BUILD)
 check: ## Run every test
-	@scripts/check.sh $(BUILD)
+	@MAKE="$(MAKE)" scripts/check.sh $(BUILD)
 demo: all ## Run the main job, examples/offshell_higgs
 	@SBI_PYTHON=$(abspath $(BUILD))/venv/bin/python $(BUILD)/bin/offshell_higgs --output $(BUILD)/demo
 
@@ -90,8 +108,14 @@ bench: $(BENCHMARKS) ## Run the benchmarks
 check-peers: ## Make the stored reference values anew with JAX, iminuit, PyTorch and compare
 	@scripts/check-peers.sh $(BUILD)
 
-.PHONY: clean help
-clean: ## Remove the build folder
+FORMATTED := $(shell find include lib examples tests -name '*.[ch]')
+.PHONY: clean distclean format help
+format: ## Lay out the sources by .clang-format (needs clang-format)
+	@clang-format -i $(FORMATTED)
+clean: ## Remove what was compiled; Python environments and results of the demo stay
+	rm -rf $(addprefix $(BUILD)/,obj bin tests bench replay fuzz asan tsan clang test-logs flags objects libsbi.*)
+distclean: ## Remove the build folder
 	rm -rf $(BUILD)
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 16
+	@echo "Variables: CC=gcc|clang BUILD=build OPT='-O2 -g' CFLAGS= LDFLAGS= BLAS=openblas|mkl|blis DESTDIR= prefix=/usr/local libdir="

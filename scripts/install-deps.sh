@@ -6,7 +6,7 @@ set -euo pipefail
 build=$1
 
 packages=(gcc g++ make pkg-config libc6-dev libopenblas-pthread-dev liblapacke-dev zlib1g-dev libjansson-dev check
-          clang cmake python3 python3-venv)
+          clang cmake python3 python3-venv abigail-tools)
 
 missing() {
     local p

@@ -222,7 +222,7 @@ sbi_status stage_fit(job *j)
     json_t *results = json_pack("{s:f, s:I, s:{s:s, s:i}, s:s}", "mu_true", j->options.mu, "seed",
                                 (json_int_t)j->options.seed, "versions", "libsbi", sbi_version_string(), "abi",
                                 sbi_abi_version(), "resources", "resources.json");
-    fitted learnt = {NULL}, truth = {NULL};
+    fitted learnt = {0}, truth = {0};
     sbi_status status = fit_all(j, &learnt, &truth, results);
     job_say(status, "fit");
     json_decref(results);

@@ -11,7 +11,6 @@
 #include "executor.h"
 #include "fit.h"
 #include "job.h"
-#include "job.h"
 #include "model.h"
 #include "network.h"
 #include "ratio.h"

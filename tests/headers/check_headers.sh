@@ -14,4 +14,10 @@ for header in include/sbi/*.h; do
         n=$((n + 2))
     done
 done
+# The umbrella includes each of them once.
+diff <(sed -n 's/^#include "\(.*\)"/\1/p' include/sbi/sbi.h | sort) <(cd include/sbi && find . -name '*.h' ! -name sbi.h -printf '%P\n' | sort) ||
+    { echo "include/sbi/sbi.h does not include every public header once"; exit 1; }
+# The check sees a hole where there is one.
+printf '#include <stdint.h>\ntypedef struct { uint32_t size; double x; } hole;\n' > "$scratch/alone.c"
+if gcc -std=c11 -Wpadded -Werror -fsyntax-only "$scratch/alone.c" 2> /dev/null; then echo "a hole went unnoticed"; exit 1; fi
 echo "headers: $n compilations alone, without a warning"
