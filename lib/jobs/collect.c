@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "jobs/collect.h"
 
+#include <string.h>
+
 #include "base/error.h"
 #include "exec/local.h"
 #include "jobs/job.h"
@@ -13,6 +15,22 @@ sbi_status sbi_jobs_executor(sbi_executor **exec, sbi_executor **owned, sbi_cont
     SBI_TRY(sbi_local_open(owned, ctx, 1, sbi_job_run_local, NULL));
     *exec = *owned;
     return SBI_OK;
+}
+
+sbi_status sbi_jobs_add(sbi_campaign *campaign, sbi_context *ctx, json_t *json, const void *attachment,
+                        char key[SBI_TASK_KEY_MAX + 1])
+{
+    sbi_job_spec spec;
+    SBI_TRY(sbi_job_spec_make(&spec, ctx, json));
+    memcpy(key, spec.key, sizeof spec.key);
+    sbi_task task = SBI_TASK_INIT;
+    task.key = spec.key;
+    task.spec = spec.text.data;
+    task.spec_size = spec.text.size;
+    task.attachment = attachment;
+    sbi_status status = sbi_campaign_add(campaign, &task, NULL, 0, NULL);
+    sbi_text_clear(&spec.text);
+    return status;
 }
 
 /* What the first task that was given up failed of, if it ran and failed by itself. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sbi_ensemble_train(): one task a member. */
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -70,21 +69,11 @@ typedef struct training {
 
 static sbi_status add_member(training *t, int32_t member)
 {
-    sbi_job_spec spec;
     json_t *options = sbi_train_options_to_json(&t->options);
     if (!options) return sbi_fail(SBI_ERR_NO_MEMORY, "sbi_ensemble_train: out of memory");
     json_t *json = json_pack("{s:s, s:i, s:i, s:o, s:O}", "job", "train_member", "version", SBI_JOB_VERSION, "member",
                              (int)member, "options", options, "data", t->described);
-    SBI_TRY(sbi_job_spec_make(&spec, t->ctx, json));
-    memcpy(t->keys[member], spec.key, sizeof spec.key);
-    sbi_task task = SBI_TASK_INIT;
-    task.key = spec.key;
-    task.spec = spec.text.data;
-    task.spec_size = spec.text.size;
-    task.attachment = &t->attachment;
-    sbi_status status = sbi_campaign_add(t->campaign, &task, NULL, 0, NULL);
-    sbi_text_clear(&spec.text);
-    return status;
+    return sbi_jobs_add(t->campaign, t->ctx, json, &t->attachment, t->keys[member]);
 }
 
 static sbi_status load_member(training *t, int32_t member)

@@ -79,23 +79,13 @@ static sbi_status describe(rows *r, const sbi_fit *fit, sbi_executor *exec)
 
 static sbi_status add_task(rows *r, size_t index)
 {
-    sbi_job_spec spec;
     size_t first = index * ROWS_A_TASK, count = r->n - first < ROWS_A_TASK ? r->n - first : ROWS_A_TASK;
     json_t *json = json_copy(r->common);
     if (json) {
         json_object_set_new(json, "first", json_integer((json_int_t)first));
         json_object_set_new(json, "count", json_integer((json_int_t)count));
     }
-    SBI_TRY(sbi_job_spec_make(&spec, r->ctx, json));
-    memcpy(r->keys[index], spec.key, sizeof spec.key);
-    sbi_task task = SBI_TASK_INIT;
-    task.key = spec.key;
-    task.spec = spec.text.data;
-    task.spec_size = spec.text.size;
-    task.attachment = &r->attachment;
-    sbi_status status = sbi_campaign_add(r->campaign, &task, NULL, 0, NULL);
-    sbi_text_clear(&spec.text);
-    return status;
+    return sbi_jobs_add(r->campaign, r->ctx, json, &r->attachment, r->keys[index]);
 }
 
 static sbi_status take_rows(rows *r, size_t index)
