@@ -227,16 +227,6 @@ const char *sbi_npz_name(const sbi_npz *npz, size_t index)
     return index < npz->count ? npz->entries[index].name : NULL;
 }
 
-static voidpf zip_alloc(voidpf ctx, uInt count, uInt size)
-{
-    return sbi_alloc_array(ctx, count, size);
-}
-
-static void zip_free(voidpf ctx, voidpf memory)
-{
-    sbi_free(ctx, memory);
-}
-
 static sbi_status inflate_member(const sbi_npz *z, const entry *e, const unsigned char *content, unsigned char *out)
 {
     z_stream s = {.zalloc = zip_alloc, .zfree = zip_free, .opaque = z->ctx};

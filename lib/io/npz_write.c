@@ -143,16 +143,6 @@ static sbi_status put_content(sbi_npz_writer *w, member *m, z_stream *z, const v
     return SBI_OK;
 }
 
-static voidpf zip_alloc(voidpf ctx, uInt count, uInt size)
-{
-    return sbi_alloc_array(ctx, count, size);
-}
-
-static void zip_free(voidpf ctx, voidpf memory)
-{
-    sbi_free(ctx, memory);
-}
-
 static sbi_status write_unguarded(sbi_npz_writer *w, const char *name, const char *suffix, const void *head,
                                   size_t head_size, const void *data, size_t size)
 {
