@@ -155,7 +155,7 @@ static sbi_status evaluate_yield(const sbi_model *m, const model_sample *s, cons
     sbi_status status = SBI_ERR_NO_MEMORY;
     sbi_var *params = sbi_model_record_parameters(m, tape);
     if (!params) goto done;
-    SBI_GOTO(sbi_tape_seal(tape, sbi_model_record_yield(m, s, tape, params)), done);
+    SBI_GOTO(sbi_tape_seal(tape, sbi_model_record_yield(s, tape, params)), done);
     SBI_GOTO(sbi_tape_work_create(&work, tape), done);
     status = sbi_tape_eval(work, theta, value, NULL);
 done:

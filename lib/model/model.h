@@ -96,7 +96,7 @@ void *sbi_model_grow(sbi_context *ctx, void **array, size_t *count, size_t size)
 int64_t sbi_model_find_parameter(void *model, const char *name, size_t length);
 
 /* Records nu_p(theta) of a sample. params[i] is the tape's node of parameter i. */
-sbi_var sbi_model_record_yield(const sbi_model *m, const model_sample *s, sbi_tape *tape, const sbi_var *params);
+sbi_var sbi_model_record_yield(const model_sample *s, sbi_tape *tape, const sbi_var *params);
 /* All parameters of the model on a tape, in order: [n_parameters], freed by the caller. */
 sbi_var *sbi_model_record_parameters(const sbi_model *m, sbi_tape *tape);
 /* Records a channel's term of the NLL; sets each sample's integration_sum. */

@@ -15,9 +15,8 @@ sbi_var *sbi_model_record_parameters(const sbi_model *m, sbi_tape *tape)
     return params;
 }
 
-sbi_var sbi_model_record_yield(const sbi_model *m, const model_sample *s, sbi_tape *tape, const sbi_var *params)
+sbi_var sbi_model_record_yield(const model_sample *s, sbi_tape *tape, const sbi_var *params)
 {
-    (void)m;
     sbi_var nu = sbi_tape_constant(tape, s->yield);
     if (s->factor) nu = sbi_tape_mul(tape, nu, sbi_expression_record(s->factor, tape, params));
     for (size_t k = 0; k < s->n_normfactors; k++) nu = sbi_tape_mul(tape, nu, params[s->normfactors[k]]);
@@ -102,7 +101,7 @@ sbi_status sbi_model_record_channel(sbi_model *m, model_channel *c, sbi_tape *ta
     sbi_var total = sbi_tape_constant(tape, 0), lambda = SBI_VAR_INVALID;
     for (size_t i = 0; i < c->n_samples; i++) {
         model_sample *s = &c->samples[i];
-        sbi_var nu = sbi_model_record_yield(m, s, tape, params);
+        sbi_var nu = sbi_model_record_yield(s, tape, params);
         total = sbi_tape_add(tape, total, nu);
         if (c->n_integration >= 0) SBI_TRY(normalise(m, s, tape, integration, integration_weights, params, &nu));
         sbi_var density;
