@@ -2,7 +2,6 @@
 /* Matrix products of the cpu device, in tiles. */
 #include <string.h>
 
-#include "base/blas.h"
 #include "base/error.h"
 #include "base/pool.h"
 #include "device/cpu/cpu.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Elementary functions of one float, without branches, so that loops over them become vector code.
- * Only for *.isa.c files. Errors are measured by tests/unit/test_net_kernels.c and stated there. */
+ * Only for *.isa.c files. The conformance suite of devices checks what is made of them. */
 #ifndef SBI_DEVICE_CPU_VECTOR_MATH_H
 #define SBI_DEVICE_CPU_VECTOR_MATH_H
 
