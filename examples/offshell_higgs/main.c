@@ -55,7 +55,7 @@ static void show_log(void *user, int32_t level, const char *message)
 
 /* ---- the end: plots and a table ---- */
 
-/* The first of these that exists: beside the sources, as the build tree runs it. */
+/* The one that OFFSHELL_PLOTS names, or the one of the source tree, where `make demo` runs. */
 static const char *plot_script(void)
 {
     const char *named = getenv("OFFSHELL_PLOTS");

@@ -12,7 +12,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static sbi_context *ctx;
-static char folder[64], path[80];
+static char folder[256], path[272];
 
 static void parse_spec(const uint8_t *data, size_t size)
 {
@@ -76,7 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (!ctx) {
         if (sbi_context_create(&ctx, NULL) != SBI_OK || atexit(clean_up)) abort();
-        snprintf(folder, sizeof folder, "/tmp/sbi-fuzz-XXXXXX");
+        const char *base = getenv("TMPDIR");
+        snprintf(folder, sizeof folder, "%s/sbi-fuzz-XXXXXX", base && base[0] ? base : "/tmp");
         if (!mkdtemp(folder)) abort();
         snprintf(path, sizeof path, "%s/journal", folder);
     }
