@@ -24,6 +24,8 @@ sbi_status sbi_column_bind(sbi_tape *tape, sbi_events events, const sbi_array *c
     *out = (sbi_tape_column_data){0};
     out->data = column->data;
     out->stride = column->strides[0];
+    /* What overflows here has a single leaf. */
+    if (__builtin_mul_overflow(SBI_TAPE_LEAF, out->stride, &out->leaf_stride)) out->leaf_stride = 0;
     out->dtype = column->dtype;
     out->contiguous = column->strides[0] == (int64_t)size;
     return SBI_OK;
@@ -49,7 +51,7 @@ static sbi_status validate_leaf(validation *v, int64_t first, int64_t last)
     for (int64_t at = first; at < last; at += VALIDATE_ROWS) {
         size_t n = (size_t)(last - at < VALIDATE_ROWS ? last - at : VALIDATE_ROWS);
         if (v->column->dtype == SBI_F16) { /* infinities and NaN have no image in the kernels' conversion */
-            const char *p = v->column->data + at * v->column->stride;
+            const char *p = sbi_column_at(v->column, at);
             for (size_t i = 0; i < n; i++, p += v->column->stride) {
                 uint16_t h;
                 memcpy(&h, p, sizeof h);

@@ -109,7 +109,8 @@ START_TEST(half_precision_is_exact)
     size_t n = 0;
     for (uint32_t i = 0; i < N; i++)
         if ((i & 0x7c00u) != 0x7c00u) h[n++] = (uint16_t)i;
-    const sbi_tape_column_data column = {.data = (const char *)h, .stride = 2, .dtype = SBI_F16, .contiguous = 1};
+    const sbi_tape_column_data column = {
+        .data = (const char *)h, .stride = 2, .leaf_stride = 2 * SBI_TAPE_LEAF, .dtype = SBI_F16, .contiguous = 1};
     kernels->load(out, &column, 0, n, n);
     for (size_t i = 0; i < n; i++)
         ck_assert_double_eq(out[i], mix_from_half(h[i]));

@@ -23,14 +23,24 @@
 /* Ranges of |ln| in a leaf of a column, which decide how e^x is computed there. */
 enum { SBI_RANGE_SMALL, SBI_RANGE_MEDIUM, SBI_RANGE_FULL };
 
-/* A borrowed column. */
+/* A column: where each event's element lies, by sbi_column_at().
+ *   borrowed:            leaf_stride = SBI_TAPE_LEAF * stride
+ *   from a packed store: leaf_stride = bytes of a block of all its columns
+ *   streamed:            leaf_stride = 0, `data` a thread's buffer that holds the leaf at hand */
 typedef struct sbi_tape_column_data {
     const char *data;
-    int64_t stride; /* bytes */
+    int64_t stride;      /* bytes from an event to the next of its leaf */
+    int64_t leaf_stride; /* bytes from a leaf to the next */
     int32_t dtype;
-    int32_t contiguous;
+    int32_t contiguous;   /* within a leaf */
     const uint8_t *range; /* [leaves], columns of logarithms only */
 } sbi_tape_column_data;
+
+/* The element of an event. Those after it follow at `stride` up to the end of its leaf, not beyond. */
+static inline const char *sbi_column_at(const sbi_tape_column_data *column, int64_t event)
+{
+    return column->data + event / SBI_TAPE_LEAF * column->leaf_stride + event % SBI_TAPE_LEAF * column->stride;
+}
 
 /* How one factor of a morph is computed at the alpha of this evaluation. */
 enum { SBI_FACTOR_POLYNOMIAL, SBI_FACTOR_UP, SBI_FACTOR_DOWN };
@@ -119,7 +129,7 @@ typedef struct sbi_dot_job {
 } sbi_dot_job;
 
 typedef struct sbi_tape_kernels {
-    /* `valid` elements from `first` on as doubles, then padding zeros up to n. */
+    /* `valid` elements from `first` on, all of one leaf, as doubles, then padding zeros up to n. */
     void (*load)(double *out, const sbi_tape_column_data *column, int64_t first, size_t valid, size_t n);
     void (*morph)(const sbi_morph_job *job);
     void (*forward)(const sbi_narrow_rows *rows, sbi_narrow_faults *faults);

@@ -28,7 +28,7 @@ SBI_INLINE float half_value(uint16_t h)
 
 void SBI_ISA(sbi_tape_load)(double *out, const sbi_tape_column_data *column, int64_t first, size_t valid, size_t n)
 {
-    const char *p = column->data + first * column->stride;
+    const char *p = sbi_column_at(column, first);
     for (size_t i = valid; i < n; i++)
         out[i] = 0.0;
     if (column->contiguous && column->dtype == SBI_F64) {
@@ -190,7 +190,7 @@ static int direct_type(const sbi_tape_column_data *column)
 static const char *view(const sbi_morph_job *job, const sbi_tape_column_data *column, int wanted, double *row, int *type)
 {
     *type = job->valid == job->n ? direct_type(column) : -1;
-    if (*type >= 0 && (wanted < 0 || wanted == *type)) return column->data + job->first * column->stride;
+    if (*type >= 0 && (wanted < 0 || wanted == *type)) return sbi_column_at(column, job->first);
     SBI_ISA(sbi_tape_load)(row, column, job->first, job->valid, job->n);
     if (!job->log_stored)
         for (size_t i = job->valid; i < job->n; i++)
@@ -207,7 +207,7 @@ static int range_of(const sbi_morph_job *job, const sbi_tape_column_data *column
 /* Columns come from many streams, too many for the processor's prefetchers. */
 SBI_INLINE void prefetch(const sbi_morph_job *job, const sbi_tape_column_data *column)
 {
-    const char *p = column->data + job->first * column->stride;
+    const char *p = sbi_column_at(column, job->first);
     size_t bytes = column->contiguous ? job->valid * (size_t)column->stride : 0;
     for (size_t i = 0; i < bytes; i += 64)
         __builtin_prefetch(p + i);
