@@ -58,9 +58,46 @@ SBI_API sbi_var sbi_tape_param(sbi_tape *tape, const char *name);
 SBI_API sbi_var sbi_tape_constant(sbi_tape *tape, double value);
 /** A set of n >= 0 events; `name` is used in messages. Since: 0.1 */
 SBI_API sbi_events sbi_tape_events(sbi_tape *tape, const char *name, int64_t n);
-/** A column over an event set: one-dimensional, f16, f32, f64 or an integer type, any stride; the memory is borrowed until
- *  the tape is destroyed. NaN and infinity are found here: SBI_ERR_VALUE with `name` and the row. Since: 0.1 */
+/** Events of a block: what evaluation reads at once, and the last dimension of a packed store. */
+#define SBI_TAPE_BLOCK 2048
+
+/** A column over an event set: one-dimensional, f16, f32, f64 or an integer type, any stride, or [blocks, SBI_TAPE_BLOCK] as a
+ *  packed store has them, where what follows the last event is not looked at. The memory is borrowed until the tape is destroyed;
+ *  if it is a mapped file, that the file keeps its length is the caller's business (SIGBUS otherwise). NaN and infinity are
+ *  found here: SBI_ERR_VALUE with `name` and the row. Since: 0.1 */
 SBI_API sbi_var sbi_tape_column(sbi_tape *tape, sbi_events events, const sbi_array *column, const char *name);
+
+/** Columns that do not lie in memory but are read block by block, from a file or from anything that can produce them. */
+typedef struct sbi_column_source {
+    uint32_t struct_size;
+    int32_t dtype;     /**< element type of all its columns: SBI_F16 ... */
+    int64_t n_columns;
+    void *self;        /**< given to each function */
+    /** Fills out [n_columns][count], contiguous, with events [first, first + count); `first` is a multiple of SBI_TAPE_BLOCK and count
+     *  at most that. Called by several threads at once. The same events must give the same values each time. A status other than
+     *  SBI_OK ends the evaluation, which returns it. */
+    sbi_status (*read)(void *self, int64_t first, int64_t count, void *out);
+    /** Hint that these events are likely to be read next; returns at once. NULL: none. */
+    void (*will_need)(void *self, int64_t first, int64_t count);
+    /** Writes the name of a column for messages, terminated, into text [size]. NULL: the tape's words. */
+    void (*name)(void *self, int64_t column, char *text, size_t size);
+    /** Called once, when the tape is done with the source. NULL: nothing to do. */
+    void (*destroy)(void *self);
+} sbi_column_source;
+
+#define SBI_COLUMN_SOURCE_INIT                                                                                         \
+    {                                                                                                                  \
+        (uint32_t)sizeof(sbi_column_source), 0, 0, NULL, NULL, NULL, NULL, NULL                                        \
+    }
+
+/** Fills in an empty source; the same as SBI_COLUMN_SOURCE_INIT. For bindings. Since: 0.1 */
+SBI_API void sbi_column_source_init(sbi_column_source *source);
+
+/** A column that is read block by block; n_columns must be 1. It is read once here, so that NaN and infinity are found as in
+ *  sbi_tape_column(), and once for each evaluation. An evaluation holds one block of it for each thread.
+ *  @param source copied; the tape owns `self` from this call on, and destroys it also where the call fails.
+ *  Results have the same bits as with the column in memory. Since: 0.1 */
+SBI_API sbi_var sbi_tape_column_source(sbi_tape *tape, sbi_events events, const sbi_column_source *source, const char *name);
 
 /* Elementary operations. Derivatives that do not exist at a point (sqrt at 0, log at 0) give SBI_ERR_DOMAIN on
  * evaluation, naming the node. All since 0.1. */
@@ -93,6 +130,12 @@ SBI_API sbi_var sbi_tape_interp(sbi_tape *tape, sbi_var alpha, double up, double
  *  Since: 0.1 */
 SBI_API sbi_var sbi_tape_morph(sbi_tape *tape, sbi_events events, const sbi_var *alphas, size_t n_alpha,
                                const sbi_array *up, const sbi_array *down, int32_t code, int32_t storage);
+
+/** The same product with 2 n_alpha columns that are read block by block, in the order up_0, down_0, up_1, ...: for a model larger than
+ *  memory. `source` as in sbi_tape_column_source(); `name` begins messages. An evaluation holds one block of all columns for each thread:
+ *  2 n_alpha SBI_TAPE_BLOCK elements. Since: 0.1 */
+SBI_API sbi_var sbi_tape_morph_source(sbi_tape *tape, sbi_events events, const sbi_var *alphas, size_t n_alpha,
+                                      const sbi_column_source *source, int32_t code, int32_t storage, const char *name);
 
 /** Reductions over the events of x, scalars: sum_i x_i, and sum_i w_i x_i with a column w. An event with w_i = 0 does not
  *  contribute, whatever x_i is. Since: 0.1 */

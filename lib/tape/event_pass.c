@@ -30,7 +30,10 @@ static void run_morphs(const sbi_pass_task *task, sbi_chunk_space *space, const 
     for (size_t p = 0; p < pass->n_morphs; p++) {
         const sbi_morph *m = &task->tape->morphs[pass->morphs[p]];
         const size_t first = pass->first_factor[p];
-        sbi_morph_job job = {.up = m->up, .down = m->down, .factors = task->factors + first, .n_factors = m->n};
+        const int streamed = m->source >= 0;
+        sbi_morph_job job = {.up = streamed ? space->stream.up + first : m->up,
+                             .down = streamed ? space->stream.down + first : m->down,
+                             .factors = task->factors + first, .n_factors = m->n};
         job.log_stored = m->storage == SBI_MORPH_LOG;
         job.order = task->want > SBI_WANT_GRADIENT ? 2 : task->want;
         job.first = chunk->first;
@@ -45,10 +48,16 @@ static void run_morphs(const sbi_pass_task *task, sbi_chunk_space *space, const 
     }
 }
 
+static const sbi_tape_column_data *column_of(const sbi_pass_task *task, const sbi_chunk_space *space, int32_t index)
+{
+    const sbi_column *column = &task->tape->columns[index];
+    return column->source >= 0 ? &space->stream.columns[index] : &column->data;
+}
+
 static void load_weights(const sbi_pass_task *task, sbi_chunk_space *space, const sbi_reduction *r, sbi_chunk *chunk)
 {
     if (r->weights >= 0) {
-        task->kernels->load(space->weight, &task->tape->columns[r->weights].data, chunk->first, chunk->valid, chunk->n);
+        task->kernels->load(space->weight, column_of(task, space, r->weights), chunk->first, chunk->valid, chunk->n);
     } else {
         for (size_t e = 0; e < chunk->n; e++)
             space->weight[e] = e < chunk->valid ? 1.0 : 0.0;
@@ -132,7 +141,7 @@ static sbi_status run_reduction(const sbi_pass_task *task, sbi_chunk_space *spac
     load_weights(task, space, r, chunk);
     for (size_t c = 0; c < r->n_columns; c++)
         task->kernels->load(s->value[r->n_morphs + r->n_scalars + r->n_fixed + c],
-                            &task->tape->columns[r->columns[c]].data, chunk->first, chunk->valid, chunk->n);
+                            column_of(task, space, r->columns[c]), chunk->first, chunk->valid, chunk->n);
     const sbi_narrow_rows rows = sbi_chunk_narrow(task, space, j, chunk);
     sbi_narrow_faults faults = {.first_bad = -1, .domain_op = -1};
     task->kernels->forward(&rows, &faults);
@@ -153,6 +162,7 @@ static sbi_status run_reduction(const sbi_pass_task *task, sbi_chunk_space *spac
 sbi_status sbi_pass_leaf(const sbi_pass_task *task, sbi_chunk_space *space, size_t leaf, sbi_partial *out)
 {
     const sbi_pass *pass = task->pass;
+    if (pass->n_sources) SBI_TRY(sbi_stream_read(task->tape, pass, &space->stream, leaf, task->workers));
     const int64_t first = (int64_t)leaf * SBI_TAPE_LEAF;
     const int64_t last = pass->n_events - first < SBI_TAPE_LEAF ? pass->n_events : first + SBI_TAPE_LEAF;
     for (int64_t at = first; at < last; at += (int64_t)pass->chunk) {

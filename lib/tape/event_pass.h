@@ -5,6 +5,7 @@
 
 #include "tape/partial.h"
 #include "tape/program.h"
+#include "tape/source.h"
 
 enum { SBI_WANT_VALUE, SBI_WANT_GRADIENT, SBI_WANT_HVP, SBI_WANT_HESSIAN };
 
@@ -31,6 +32,7 @@ typedef struct sbi_pass_task {
     const sbi_morph_factor *factors; /* of all morphs of the pass */
     const sbi_reduction_task *reductions;
     size_t partial; /* doubles in a partial sum */
+    size_t workers; /* that share the leaves */
 } sbi_pass_task;
 
 /* Working memory of one thread for one reduction: rows by slot. */
@@ -58,6 +60,7 @@ typedef struct sbi_chunk_space {
     double *scratch; /* of the morph kernel */
     double *weight, *ones, *zeros;
     sbi_reduction_space *reductions;
+    sbi_stream_space stream;
 } sbi_chunk_space;
 
 /* HVP: tangents that go through the narrow part together. */

@@ -71,6 +71,12 @@ size_t sbi_chunk_space_layout(const sbi_pass_task *task, void *memory, sbi_chunk
     arena a = {.base = memory};
     memset(space, 0, sizeof *space);
     space->reductions = take(&a, pass->n_reductions, sizeof *space->reductions);
+    if (pass->n_sources) {
+        space->stream.buffer = take(&a, pass->stream_bytes, 1);
+        space->stream.up = take(&a, factors, sizeof *space->stream.up);
+        space->stream.down = take(&a, factors, sizeof *space->stream.down);
+        space->stream.columns = take(&a, task->tape->n_columns, sizeof *space->stream.columns);
+    }
     space->y = take_rows(&a, pass->n_morphs, chunk, NULL, 0);
     space->scratch = take(&a, SBI_MORPH_SCRATCH_ROWS * chunk, sizeof(double));
     space->weight = take(&a, chunk, sizeof(double));
@@ -104,6 +110,7 @@ void sbi_chunk_space_prepare(const sbi_pass_task *task, sbi_chunk_space *space)
 {
     const sbi_pass *pass = task->pass;
     const size_t chunk = pass->chunk;
+    sbi_stream_prepare(task->tape, pass, &space->stream);
     for (size_t e = 0; e < chunk; e++) {
         space->ones[e] = 1.0;
         space->zeros[e] = 0.0;

@@ -39,6 +39,10 @@ typedef struct sbi_pass {
     size_t *first_factor; /* [n_morphs + 1] */
     size_t n_reductions;
     sbi_reduction *reductions;
+    size_t n_sources; /* streamed columns: see source.h */
+    int32_t *sources;
+    size_t *source_offset; /* [n_sources] of a leaf in a worker's buffer */
+    size_t stream_bytes;   /* of that buffer */
 } sbi_pass;
 
 typedef struct sbi_scalar_op {

@@ -35,9 +35,21 @@ typedef struct sbi_event_set {
 } sbi_event_set;
 
 typedef struct sbi_column {
-    sbi_tape_column_data data;
+    sbi_tape_column_data data; /* of a streamed column the form alone */
     char *name;
+    int32_t source; /* -1: borrowed */
+    int32_t reserved_;
 } sbi_column;
+
+/* What is read leaf by leaf: one column, or those of a morph. Owned. */
+typedef struct sbi_source {
+    sbi_column_source ops;
+    char *name;
+    size_t leaf_bytes;
+    int32_t events;
+    int32_t column, morph; /* the one that it is; the other is -1 */
+    int32_t reserved_;
+} sbi_source;
 
 typedef struct sbi_morph {
     size_t n;
@@ -45,6 +57,8 @@ typedef struct sbi_morph {
     int32_t *alphas;                  /* [n] scalar nodes */
     sbi_tape_column_data *up, *down;  /* [n] */
     uint8_t *ranges;                  /* what the columns' `range` point into */
+    int32_t source;                   /* -1: borrowed */
+    int32_t reserved_;
 } sbi_morph;
 
 typedef struct sbi_interpolation {
@@ -65,6 +79,8 @@ struct sbi_tape {
     sbi_column *columns;
     sbi_morph *morphs;
     sbi_interpolation *interpolations;
+    sbi_source *sources;
+    size_t n_sources, cap_sources;
     size_t n_nodes, n_params, n_event_sets, n_columns, n_morphs, n_interpolations;
     size_t cap_nodes, cap_params, cap_event_sets, cap_columns, cap_morphs, cap_interpolations, cap_hash;
     sbi_status status; /* first recording failure, with its message */
@@ -90,6 +106,14 @@ sbi_status sbi_column_bind(sbi_tape *tape, sbi_events events, const sbi_array *c
  * context's threads and names the first bad row. */
 sbi_status sbi_column_validate(sbi_tape *tape, int64_t n, const sbi_tape_column_data *column, int positive,
                                uint8_t *range, const char *name);
+
+/* The same for the events [first, last) of one leaf of a column; messages begin with the row. */
+sbi_status sbi_column_validate_leaf(const sbi_tape_column_data *column, int positive, uint8_t *range, int64_t first,
+                                    int64_t last);
+/* Whether a morph may be recorded with these alphas; and its node, once its columns are there. */
+sbi_status sbi_morph_check(sbi_tape *tape, const char *function, const sbi_var *alphas, size_t n_alpha, int32_t code,
+                           int32_t storage);
+sbi_var sbi_morph_append(sbi_tape *tape, sbi_events events, const sbi_morph *m);
 
 /* The name of an operation, "mul"; and the parameters below a node for messages: "mu, JES". */
 const char *sbi_node_name(int32_t op);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tape/program.h"
+#include "tape/source.h"
 
 static void pass_clear(sbi_context *ctx, sbi_pass *pass)
 {
@@ -12,6 +13,8 @@ static void pass_clear(sbi_context *ctx, sbi_pass *pass)
     sbi_free(ctx, pass->reductions);
     sbi_free(ctx, pass->morphs);
     sbi_free(ctx, pass->first_factor);
+    sbi_free(ctx, pass->sources);
+    sbi_free(ctx, pass->source_offset);
 }
 
 void sbi_program_destroy(sbi_context *ctx, sbi_program *program)
@@ -124,7 +127,7 @@ static sbi_status fill_pass(const sbi_tape *tape, sbi_pass *pass, const pass_key
     for (size_t p = 0; p < pass->n_morphs; p++)
         pass->first_factor[p + 1] = pass->first_factor[p] + tape->morphs[pass->morphs[p]].n;
     pass->chunk = choose_chunk(pass);
-    return SBI_OK;
+    return sbi_pass_find_sources(tape, pass);
 }
 
 static sbi_status make_passes(const sbi_tape *tape, sbi_program *program, const uint8_t *live)

@@ -6,6 +6,7 @@
 
 #include "tape/program.h"
 #include "tape/record.h"
+#include "tape/source.h"
 
 sbi_status sbi_tape_create(sbi_tape **out, sbi_context *ctx)
 {
@@ -35,6 +36,11 @@ void sbi_tape_destroy(sbi_tape *tape)
         sbi_free(ctx, tape->morphs[i].up);
         sbi_free(ctx, tape->morphs[i].ranges);
     }
+    for (size_t i = 0; i < tape->n_sources; i++) {
+        sbi_source_destroy(&tape->sources[i]);
+        sbi_free(ctx, tape->sources[i].name);
+    }
+    sbi_free(ctx, tape->sources);
     sbi_free(ctx, tape->nodes);
     sbi_free(ctx, tape->param_names);
     sbi_free(ctx, tape->param_nodes);

@@ -234,6 +234,7 @@ static sbi_status run_pass(sbi_tape_work *work, const sbi_request *request, cons
     size_t workers = sbi_parallel_workers(work->ctx);
     if (workers > work->workers) workers = work->workers;
     if (workers > pass->n_leaves) workers = pass->n_leaves;
+    task.workers = workers;
     SBI_TRY(need_scratch(work, sbi_chunk_space_layout(&task, NULL, &counted), workers));
     pass_run run = {.task = &task, .work = work};
     sbi_partials partials;

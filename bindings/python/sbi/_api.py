@@ -88,6 +88,7 @@ INTERP_CODE4 = 4
 INTERP_CODE4P = 40
 MORPH_RATIO = 0
 MORPH_LOG = 1
+TAPE_BLOCK = 2048
 OPTIMISER_NADAM = 1
 OPTIMISER_ADAM = 2
 OPTIMISER_ADAMW = 3
@@ -478,6 +479,19 @@ class DiagnosticsSummary(Structure):
     ]
 
 
+class ColumnSource(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("dtype", c_int32),
+        ("n_columns", c_int64),
+        ("self", c_void_p),
+        ("read", CFUNCTYPE(c_int32, c_void_p, c_int64, c_int64, c_void_p)),
+        ("will_need", CFUNCTYPE(None, c_void_p, c_int64, c_int64)),
+        ("name", CFUNCTYPE(None, c_void_p, c_int64, c_void_p, c_size_t)),
+        ("destroy", CFUNCTYPE(None, c_void_p)),
+    ]
+
+
 class TapeInfo(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -698,6 +712,8 @@ _declare("sbi_tape_param", c_int32, c_void_p, c_char_p)
 _declare("sbi_tape_constant", c_int32, c_void_p, c_double)
 _declare("sbi_tape_events", c_int32, c_void_p, c_char_p, c_int64)
 _declare("sbi_tape_column", c_int32, c_void_p, c_int32, POINTER(Array), c_char_p)
+_declare("sbi_column_source_init", None, POINTER(ColumnSource))
+_declare("sbi_tape_column_source", c_int32, c_void_p, c_int32, POINTER(ColumnSource), c_char_p)
 _declare("sbi_tape_add", c_int32, c_void_p, c_int32, c_int32)
 _declare("sbi_tape_sub", c_int32, c_void_p, c_int32, c_int32)
 _declare("sbi_tape_mul", c_int32, c_void_p, c_int32, c_int32)
@@ -715,6 +731,7 @@ _declare("sbi_tape_logistic", c_int32, c_void_p, c_int32)
 _declare("sbi_tape_softplus", c_int32, c_void_p, c_int32)
 _declare("sbi_tape_interp", c_int32, c_void_p, c_int32, c_double, c_double, c_int32)
 _declare("sbi_tape_morph", c_int32, c_void_p, c_int32, POINTER(c_int32), c_size_t, POINTER(Array), POINTER(Array), c_int32, c_int32)
+_declare("sbi_tape_morph_source", c_int32, c_void_p, c_int32, POINTER(c_int32), c_size_t, POINTER(ColumnSource), c_int32, c_int32, c_char_p)
 _declare("sbi_tape_sum", c_int32, c_void_p, c_int32)
 _declare("sbi_tape_weighted_sum", c_int32, c_void_p, c_int32, c_int32)
 _declare("sbi_tape_status", c_int32, c_void_p)

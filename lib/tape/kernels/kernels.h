@@ -14,11 +14,13 @@
 #include <stdint.h>
 
 #include "base/isa.h"
+#include "sbi/tape.h"
 
 #define SBI_ROW_QUANTUM 16
 
 /* Events of a leaf: the unit of scheduling and of summation. Part of the definition of results: see docs/tape.md. */
 #define SBI_TAPE_LEAF 2048
+_Static_assert(SBI_TAPE_LEAF == SBI_TAPE_BLOCK, "a block of a packed store is a leaf");
 
 /* Ranges of |ln| in a leaf of a column, which decide how e^x is computed there. */
 enum { SBI_RANGE_SMALL, SBI_RANGE_MEDIUM, SBI_RANGE_FULL };
