@@ -117,6 +117,78 @@ SBI_API sbi_var sbi_tape_tanh(sbi_tape *tape, sbi_var a);
 SBI_API sbi_var sbi_tape_logistic(sbi_tape *tape, sbi_var a); /**< 1 / (1 + exp(-a)) */
 SBI_API sbi_var sbi_tape_softplus(sbi_tape *tape, sbi_var a); /**< ln(1 + exp(a)) */
 
+/* ---- functions of the caller's own ------------------------------------------------------------------------------ */
+
+/** A function of n scalars with exact first and second derivatives, for sbi_tape_apply().
+ *  @param x [n]. @param[out] value f(x). @param[out] gradient [n], or NULL if not wanted. @param[out] hessian [n, n], row-major;
+ *  the upper triangle (a <= b) counts; or NULL if not wanted. With `hessian` always comes `gradient`.
+ *  A value of +inf says that x is outside the function's domain: the whole tape is then +inf with derivatives NaN and status
+ *  SBI_OK, so that a minimiser backs off; derivatives are not looked at. NaN, -inf and derivatives that are not finite give
+ *  SBI_ERR_DOMAIN with the node, and the input by its parameters. Any status but SBI_OK ends the evaluation with it.
+ *  Threads: called from any thread that evaluates the tape, from several at once; it must not block and must return the same
+ *  bits for the same x. */
+typedef sbi_status (*sbi_tape_function_fn)(const double *x, size_t n, double *value, double *gradient, double *hessian,
+                                           void *user);
+/** An event-wise function with its first and second derivative, for sbi_tape_map().
+ *  @param x [n] finite arguments, of some events in ascending order. @param[out] f [n]. @param[out] f1 [n] f'(x), or NULL if not
+ *  wanted. @param[out] f2 [n] f''(x), or NULL if not wanted. None of them overlap.
+ *  f = +inf says that x is outside the domain: the event counts as bad like one whose logarithm does not exist. NaN, -inf and
+ *  derivatives that are not finite give SBI_ERR_DOMAIN with node and event. Each element may depend on its own x alone.
+ *  Events of weight zero are left out. Threads: called from all threads of the context at once; it must not block. */
+typedef sbi_status (*sbi_tape_map_fn)(const double *x, size_t n, double *f, double *f1, double *f2, void *user);
+/** Releases what `user` of a registered function points to. */
+typedef void (*sbi_tape_release_fn)(void *user);
+
+/** A function of scalars that the caller registers. */
+typedef struct sbi_tape_function {
+    uint32_t struct_size;
+    int32_t reserved_;
+    const char *name; /**< for messages and printing; copied */
+    sbi_tape_function_fn evaluate;
+    sbi_tape_release_fn destroy; /**< may be NULL */
+    void *user;
+} sbi_tape_function;
+
+#define SBI_TAPE_FUNCTION_INIT                                                                                         \
+    {                                                                                                                  \
+        (uint32_t)sizeof(sbi_tape_function), 0, NULL, NULL, NULL, NULL                                                 \
+    }
+
+/** Fills in the defaults; the same values as SBI_TAPE_FUNCTION_INIT. For bindings. Since: 0.1 */
+SBI_API void sbi_tape_function_init(sbi_tape_function *function);
+
+/** A function of one number, event by event, that the caller registers. */
+typedef struct sbi_tape_map_function {
+    uint32_t struct_size;
+    int32_t reserved_;
+    const char *name; /**< for messages and printing; copied */
+    sbi_tape_map_fn evaluate;
+    sbi_tape_release_fn destroy; /**< may be NULL */
+    void *user;
+} sbi_tape_map_function;
+
+#define SBI_TAPE_MAP_FUNCTION_INIT                                                                                     \
+    {                                                                                                                  \
+        (uint32_t)sizeof(sbi_tape_map_function), 0, NULL, NULL, NULL, NULL                                             \
+    }
+
+/** Fills in the defaults; the same values as SBI_TAPE_MAP_FUNCTION_INIT. For bindings. Since: 0.1 */
+SBI_API void sbi_tape_map_function_init(sbi_tape_map_function *function);
+
+/** f(x_1, ..., x_n), one scalar node with any number of operands: for instance a binned channel as a function of its yields.
+ *  @param function copied. Its `user` belongs to the tape from this call on, whether recording succeeds or not: destroy(user) is
+ *         called once, when the tape is destroyed or, after a failure, at the latest then. Who applies one `user` twice gives
+ *         destroy to one call only.
+ *  @param x n >= 1 scalar nodes; a node may appear more than once, and then counts once for each place.
+ *  Cost beside the callback: O(n) for a gradient, O(n^2) for second derivatives of inputs that are parameters; no memory is
+ *  asked for after the first evaluation of a kind. Since: 0.1 */
+SBI_API sbi_var sbi_tape_apply(sbi_tape *tape, const sbi_tape_function *function, const sbi_var *x, size_t n);
+
+/** f(x), event by event where x is event-wise, once where x is a scalar. `function` as for sbi_tape_apply(). Since: 0.1 */
+SBI_API sbi_var sbi_tape_map(sbi_tape *tape, const sbi_tape_map_function *function, sbi_var x);
+
+/* ---- interpolation, wide operations, reductions ------------------------------------------------------------------ */
+
 /** Scalar interpolation of one systematic variation, for yields: f(alpha) with f(0) = 1, f(1) = up, f(-1) = down.
  *  up, down > 0 for the multiplicative codes. Equations: docs/interpolation.md; HistFactory,
  *  CERN-OPEN-2012-016, and pyhf's code 4. Since: 0.1 */
@@ -169,7 +241,7 @@ SBI_API void sbi_tape_work_destroy(sbi_tape_work *work);
 typedef struct sbi_tape_info {
     uint32_t struct_size;
     int32_t reserved_;
-    int64_t bad_events;       /**< events with non-zero weight where a logarithm's argument was <= 0 */
+    int64_t bad_events;       /**< events with non-zero weight outside the domain of a logarithm or of a registered function */
     int64_t first_bad_event;  /**< index of the first such event in its event set, or -1 */
     double seconds;           /**< wall time */
 } sbi_tape_info;
@@ -178,7 +250,7 @@ typedef struct sbi_tape_info {
  *  @param theta [P]. @param[out] value scalar. @param[out] gradient [P] or NULL.
  *  Where some event's logarithm has an argument <= 0 the value is +inf if that logarithm enters with negative sign as in a
  *  negative log-likelihood, the gradient is NaN, and the status is SBI_OK: the minimiser backs off. sbi_tape_last_info()
- *  counts such events. Errors: SBI_ERR_STATE (not sealed), SBI_ERR_DOMAIN, SBI_ERR_CANCELLED. Since: 0.1 */
+ *  counts such events. The same holds where a registered function's value is +inf. Errors: SBI_ERR_STATE (not sealed), SBI_ERR_DOMAIN, SBI_ERR_CANCELLED. Since: 0.1 */
 SBI_API sbi_status sbi_tape_eval(sbi_tape_work *work, const double *theta, double *value, double *gradient);
 
 /** H V for m vectors at once, without forming H: V and HV are [m, P], row-major, one vector a row. Since: 0.1 */

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "tape/function.h"
+
 sbi_narrow_rows sbi_chunk_narrow(const sbi_pass_task *task, const sbi_chunk_space *space, size_t reduction,
                                  const sbi_chunk *chunk)
 {
@@ -123,14 +125,16 @@ static void add_gradient(const sbi_pass_task *task, sbi_chunk_space *space, size
 static sbi_status domain_error(const sbi_pass_task *task, const sbi_reduction *r, const sbi_narrow_faults *faults,
                                int64_t first)
 {
-    char params[200];
+    char where[300];
     const sbi_narrow_op *op = &r->ops[faults->domain_op];
-    sbi_node_params(task->tape, op->node, params, sizeof params);
+    sbi_node_describe(task->tape, op->node, where, sizeof where);
+    if (faults->map_status != SBI_OK) return sbi_callback_failed(faults->map_status, where);
     const char *what = op->op == SBI_NARROW_DIV     ? "division by zero"
                        : op->op == SBI_NARROW_POWER ? "negative power of zero"
+                       : op->op == SBI_NARROW_MAP   ? "the function's value or derivative is not finite"
                                                     : "square root without value or derivative";
-    return sbi_fail(SBI_ERR_DOMAIN, "node %d (%s of %s), event %lld of \"%s\": %s", op->node, sbi_node_name(op->op), params,
-                    (long long)(first + faults->domain_event), task->tape->event_sets[task->pass->events].name, what);
+    return sbi_fail(SBI_ERR_DOMAIN, "%s, event %lld of \"%s\": %s", where, (long long)(first + faults->domain_event),
+                    task->tape->event_sets[task->pass->events].name, what);
 }
 
 static sbi_status run_reduction(const sbi_pass_task *task, sbi_chunk_space *space, size_t j, sbi_chunk *chunk,

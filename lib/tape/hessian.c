@@ -67,14 +67,13 @@ static void jacobians(const rows_job *job)
         if (n == 0) continue;
         if (op->op == SBI_NODE_PARAM) {
             out[0] = 1.0;
-        } else if (op->op == SBI_NODE_SUM) {
-            const sbi_reduction *r = program->reductions[program->reduction_of[op->node]];
-            const double *g = work->results[program->reduction_of[op->node]].gradient;
-            for (size_t a = 0; a < r->n_inputs; a++) {
+        } else if (sbi_is_link(op->op)) {
+            const sbi_link link = sbi_work_link(work, op);
+            for (size_t a = 0; a < link.n; a++) {
                 size_t count, from;
-                const int32_t *of = support(program, r->inputs[a], &count, &from);
+                const int32_t *of = support(program, link.inputs[a], &count, &from);
                 for (size_t s = 0; s < count; s++)
-                    job->ja[of[s]] += g[a] * work->jacobian[from + s];
+                    job->ja[of[s]] += link.gradient[a] * work->jacobian[from + s];
             }
             for (size_t s = 0; s < n; s++) {
                 out[s] = job->ja[params[s]];
@@ -116,25 +115,26 @@ static void add_elementary(const rows_job *job, const sbi_scalar_op *op, const s
     if (op->b >= 0) unscatter(job, op->b, job->jb);
 }
 
-/* Element (a, b) of a reduction's Hessian. */
-static double element(const sbi_reduction_result *result, size_t n_inputs, size_t a, size_t b)
+/* Element (a, b) of a link's Hessian. */
+static double element(const sbi_link *link, size_t a, size_t b)
 {
     const size_t low = a < b ? a : b, high = a < b ? b : a;
-    if (result->row_of[low] >= 0) return result->hessian[(size_t)result->row_of[low] * n_inputs + high];
-    return result->hessian[(size_t)result->row_of[high] * n_inputs + low];
+    if (!link->row_of) return link->hessian[low * link->n + high];
+    if (link->row_of[low] >= 0) return link->hessian[(size_t)link->row_of[low] * link->n + high];
+    return link->hessian[(size_t)link->row_of[high] * link->n + low];
 }
 
-/* Lists, for each parameter, the inputs of a reduction that depend on it. */
-static void index_inputs(const rows_job *job, const sbi_reduction *r)
+/* Lists, for each parameter, the inputs of a link that depend on it. */
+static void index_inputs(const rows_job *job, const sbi_link *link)
 {
     const sbi_program *program = job->work->program;
     const size_t n_params = job->work->tape->n_params;
     size_t *first = job->by_param_first;
     memset(first, 0, (n_params + 1) * sizeof *first);
     for (int fill = 0; fill < 2; fill++) {
-        for (size_t a = 0; a < r->n_inputs; a++) {
+        for (size_t a = 0; a < link->n; a++) {
             size_t n, at;
-            const int32_t *params = support(program, r->inputs[a], &n, &at);
+            const int32_t *params = support(program, link->inputs[a], &n, &at);
             for (size_t s = 0; s < n; s++) {
                 if (!fill) {
                     first[params[s] + 1]++;
@@ -153,25 +153,27 @@ static void index_inputs(const rows_job *job, const sbi_reduction *r)
     first[0] = 0;
 }
 
-/* w J^T H_R J, by columns k: t = H_R J_.k, then J_.j . t for j <= k. */
-static void add_reduction(const rows_job *job, int32_t index, double w)
+/* w J^T H J of a link, by columns k: t = H J_.k, then J_.j . t for j <= k. */
+static void add_link(const rows_job *job, const sbi_scalar_op *op, double w)
 {
-    const sbi_reduction *r = job->work->program->reductions[index];
-    const sbi_reduction_result *result = &job->work->results[index];
-    const size_t n_params = job->work->tape->n_params, *first = job->by_param_first;
-    index_inputs(job, r);
-    for (size_t k = 0; k < n_params; k++) {
-        if (first[k] == first[k + 1]) continue;
+    const sbi_link link = sbi_work_link(job->work, op);
+    const size_t *first = job->by_param_first;
+    size_t n, at;
+    const int32_t *params = support(job->work->program, op->node, &n, &at);
+    index_inputs(job, &link);
+    for (size_t u = 0; u < n; u++) {
+        const size_t k = (size_t)params[u];
         const int column = wanted(job, k);
-        for (size_t a = 0; a < r->n_inputs; a++) {
-            if (!column && result->row_of[a] < 0) continue;
+        for (size_t a = 0; a < link.n; a++) {
+            if (!column && link.row_of && link.row_of[a] < 0) continue;
             double t = 0.0;
             for (size_t i = first[k]; i < first[k + 1]; i++)
-                t += element(result, r->n_inputs, a, (size_t)job->by_param_input[i]) * job->by_param_value[i];
+                t += element(&link, a, (size_t)job->by_param_input[i]) * job->by_param_value[i];
             job->t[a] = t;
         }
-        for (size_t j = 0; j <= k; j++) {
-            if (first[j] == first[j + 1] || (!column && !wanted(job, j))) continue;
+        for (size_t s = 0; s <= u; s++) {
+            const size_t j = (size_t)params[s];
+            if (!column && !wanted(job, j)) continue;
             double h = 0.0;
             for (size_t i = first[j]; i < first[j + 1]; i++)
                 h += job->by_param_value[i] * job->t[job->by_param_input[i]];
@@ -186,15 +188,15 @@ sbi_status sbi_work_hessian_rows(sbi_tape_work *work, size_t first, size_t count
     const size_t n = work->tape->n_params;
     rows_job job = {.work = work, .first = first, .last = first + count, .rows = rows};
     size_t inputs = 0, pairs = 0, support_size = 0;
-    for (size_t i = 0; i < program->n_reductions; i++) {
-        const sbi_reduction *r = program->reductions[i];
-        size_t here = 0;
-        for (size_t a = 0; a < r->n_inputs; a++)
-            here += program->support_first[2 * (size_t)r->inputs[a] + 1] - program->support_first[2 * (size_t)r->inputs[a]];
-        pairs = here > pairs ? here : pairs;
-        inputs = r->n_inputs > inputs ? r->n_inputs : inputs;
-    }
     for (size_t i = 0; i < program->n_scalars; i++) {
+        if (sbi_is_link(program->scalars[i].op)) {
+            const sbi_link link = sbi_work_link(work, &program->scalars[i]);
+            size_t here = 0;
+            for (size_t a = 0; a < link.n; a++)
+                here += program->support_first[2 * (size_t)link.inputs[a] + 1] - program->support_first[2 * (size_t)link.inputs[a]];
+            pairs = here > pairs ? here : pairs;
+            inputs = link.n > inputs ? link.n : inputs;
+        }
         const size_t end = program->support_first[2 * (size_t)program->scalars[i].node + 1];
         support_size = end > support_size ? end : support_size;
     }
@@ -214,8 +216,8 @@ sbi_status sbi_work_hessian_rows(sbi_tape_work *work, size_t first, size_t count
             const sbi_scalar_op *op = &program->scalars[i];
             const double w = work->adjoints[op->node];
             if (!op->active || w == 0.0) continue;
-            if (op->op == SBI_NODE_SUM)
-                add_reduction(&job, program->reduction_of[op->node], w);
+            if (sbi_is_link(op->op))
+                add_link(&job, op, w);
             else if (work->partials[i].aa != 0.0 || work->partials[i].ab != 0.0 || work->partials[i].bb != 0.0)
                 add_elementary(&job, op, &work->partials[i], w);
         }

@@ -9,8 +9,9 @@
 const char *sbi_node_name(int32_t op)
 {
     static const char *const elementary[] = {"add", "sub",   "mul",  "div",  "neg",      "square",   "exp",  "expm1",
-                                             "log", "log1p", "sqrt", "tanh", "logistic", "softplus", "power"};
-    static const char *const others[] = {"param", "constant", "column", "morph", "sum", "interp"};
+                                             "log", "log1p", "sqrt", "tanh", "logistic", "softplus", "power",
+                                             "map"};
+    static const char *const others[] = {"param", "constant", "column", "morph", "sum", "interp", "apply"};
     return op < SBI_NODE_PARAM ? elementary[op] : others[op - SBI_NODE_PARAM];
 }
 
@@ -33,6 +34,12 @@ static void add_params(const sbi_tape *tape, int32_t node, char *text, size_t si
             add_params(tape, m->alphas[k], text, size, budget);
         return;
     }
+    if (v->op == SBI_NODE_APPLY) {
+        const sbi_application *f = &tape->applications[v->payload];
+        for (size_t k = 0; k < f->n; k++)
+            add_params(tape, f->inputs[k], text, size, budget);
+        return;
+    }
     add_params(tape, v->a, text, size, budget);
     add_params(tape, v->b, text, size, budget);
 }
@@ -43,6 +50,17 @@ void sbi_node_params(const sbi_tape *tape, int32_t node, char *text, size_t size
     text[0] = '\0';
     add_params(tape, node, text, size, &budget);
     if (!text[0]) snprintf(text, size, "no parameter");
+}
+
+void sbi_node_describe(const sbi_tape *tape, int32_t node, char *text, size_t size)
+{
+    const sbi_node *v = &tape->nodes[node];
+    const char *name = v->op == SBI_NODE_APPLY   ? tape->applications[v->payload].function.name
+                       : v->op == SBI_NARROW_MAP ? tape->maps[v->payload].name
+                                                 : NULL;
+    char params[200];
+    sbi_node_params(tape, node, params, sizeof params);
+    snprintf(text, size, "node %d (%s%s%.60s of %s)", node, sbi_node_name(v->op), name ? " " : "", name ? name : "", params);
 }
 
 /* ---- elementary operations ------------------------------------------------------------------------------------- */

@@ -28,6 +28,15 @@ static void print_node(const sbi_tape *tape, size_t v, sbi_text *text)
         sbi_text_addf(text, "interp code %d up %.17g down %.17g %%%d", i->code, i->up, i->down, node->a);
         break;
     }
+    case SBI_NODE_APPLY: {
+        const sbi_application *f = &tape->applications[node->payload];
+        sbi_text_addf(text, "apply %s (", f->function.name);
+        for (size_t k = 0; k < f->n; k++)
+            sbi_text_addf(text, "%s%%%d", k ? " " : "", f->inputs[k]);
+        sbi_text_addf(text, ")");
+        break;
+    }
+    case SBI_NARROW_MAP: sbi_text_addf(text, "map %s %%%d", tape->maps[node->payload].name, node->a); break;
     default:
         sbi_text_addf(text, "%s %%%d", sbi_node_name(node->op), node->a);
         if (node->b >= 0) sbi_text_addf(text, " %%%d", node->b);

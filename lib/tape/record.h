@@ -15,7 +15,8 @@ enum {
     SBI_NODE_COLUMN,      /* payload: column */
     SBI_NODE_MORPH,       /* payload: morph */
     SBI_NODE_SUM,         /* a: event-wise; b: weights or -1 */
-    SBI_NODE_INTERP       /* a: alpha; payload: interpolation */
+    SBI_NODE_INTERP,      /* a: alpha; payload: interpolation */
+    SBI_NODE_APPLY        /* payload: application */
 };
 
 typedef struct sbi_node {
@@ -24,7 +25,7 @@ typedef struct sbi_node {
     int32_t events;  /* event set, or -1 for a scalar */
     int32_t stage;   /* how many reductions lie one below the other under this node */
     int32_t active;  /* depends on a parameter */
-    int32_t payload; /* index by kind; exponent of SBI_NARROW_POWER */
+    int32_t payload; /* index by kind; exponent of SBI_NARROW_POWER; map of SBI_NARROW_MAP */
     int32_t reserved_;
     double value;
 } sbi_node;
@@ -67,6 +68,13 @@ typedef struct sbi_interpolation {
     int32_t reserved_;
 } sbi_interpolation;
 
+/* A registered function of several scalars, and what it is applied to. */
+typedef struct sbi_application {
+    sbi_tape_function function; /* `name` and `user` are owned */
+    size_t n;
+    int32_t *inputs; /* [n] scalar nodes */
+} sbi_application;
+
 struct sbi_program;
 
 struct sbi_tape {
@@ -83,6 +91,9 @@ struct sbi_tape {
     size_t n_sources, cap_sources;
     size_t n_nodes, n_params, n_event_sets, n_columns, n_morphs, n_interpolations;
     size_t cap_nodes, cap_params, cap_event_sets, cap_columns, cap_morphs, cap_interpolations, cap_hash;
+    sbi_application *applications;
+    sbi_tape_map_function *maps; /* `name` and `user` are owned */
+    size_t n_applications, cap_applications, n_maps, cap_maps;
     sbi_status status; /* first recording failure, with its message */
     char message[SBI_ERROR_MESSAGE_SIZE];
     struct sbi_program *program; /* once sealed */
@@ -118,5 +129,11 @@ sbi_var sbi_morph_append(sbi_tape *tape, sbi_events events, const sbi_morph *m);
 /* The name of an operation, "mul"; and the parameters below a node for messages: "mu, JES". */
 const char *sbi_node_name(int32_t op);
 void sbi_node_params(const sbi_tape *tape, int32_t node, char *text, size_t size);
+/* A node for messages: "node 7 (sqrt of mu, JES)", with the name of a registered function. */
+void sbi_node_describe(const sbi_tape *tape, int32_t node, char *text, size_t size);
+
+/* Release the registered functions of a tape. */
+void sbi_tape_applications_clear(sbi_tape *tape);
+void sbi_tape_maps_clear(sbi_tape *tape);
 
 #endif

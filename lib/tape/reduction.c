@@ -127,7 +127,11 @@ static void emit_ops(compiler *c, int32_t root, sbi_reduction *r)
         op->aux = -1;
         if (node->op >= SBI_NARROW_SQUARE || node->op == SBI_NARROW_DIV) {
             op->aux = (int32_t)r->n_aux;
-            r->n_aux += 2;
+            r->n_aux += node->op == SBI_NARROW_MAP ? 3 : 2;
+        }
+        if (node->op == SBI_NARROW_MAP) {
+            const sbi_tape_map_function *f = &c->tape->maps[node->payload];
+            op->map = (sbi_narrow_map){f->evaluate, f->user};
         }
     }
 }

@@ -3,13 +3,14 @@
 
 #include <math.h>
 
+#include "tape/function.h"
 #include "tape/interpolation.h"
 
 static sbi_status domain(const sbi_tape *tape, const sbi_scalar_op *op, double x, const char *what)
 {
-    char params[200];
-    sbi_node_params(tape, op->node, params, sizeof params);
-    return sbi_fail(SBI_ERR_DOMAIN, "node %d (%s of %s): %s at %.17g", op->node, sbi_node_name(op->op), params, what, x);
+    char where[300];
+    sbi_node_describe(tape, op->node, where, sizeof where);
+    return sbi_fail(SBI_ERR_DOMAIN, "%s: %s at %.17g", where, what, x);
 }
 
 /* f, f', f'' of the unary operations. */
@@ -121,6 +122,14 @@ sbi_status sbi_scalar_apply(const sbi_tape *tape, const sbi_scalar_op *op, const
         const sbi_interpolation *i = &tape->interpolations[op->payload];
         double f[3] = {0};
         sbi_interpolate(i->code, i->up, i->down, a, f);
+        *value = f[0];
+        d->a = f[1];
+        d->aa = f[2];
+        return SBI_OK;
+    }
+    case SBI_NARROW_MAP: {
+        double f[3] = {0};
+        SBI_TRY(sbi_map_scalar(tape, op, a, order, f));
         *value = f[0];
         d->a = f[1];
         d->aa = f[2];

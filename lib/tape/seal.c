@@ -41,10 +41,15 @@ static void mark_live(const sbi_tape *tape, int32_t output, uint8_t *live)
         const sbi_node *node = &tape->nodes[v];
         if (node->a >= 0) live[node->a] = 1;
         if (node->b >= 0) live[node->b] = 1;
-        if (node->op != SBI_NODE_MORPH) continue;
-        const sbi_morph *m = &tape->morphs[node->payload];
-        for (size_t k = 0; k < m->n; k++)
-            live[m->alphas[k]] = 1;
+        if (node->op == SBI_NODE_MORPH) {
+            const sbi_morph *m = &tape->morphs[node->payload];
+            for (size_t k = 0; k < m->n; k++)
+                live[m->alphas[k]] = 1;
+        } else if (node->op == SBI_NODE_APPLY) {
+            const sbi_application *f = &tape->applications[node->payload];
+            for (size_t k = 0; k < f->n; k++)
+                live[f->inputs[k]] = 1;
+        }
     }
 }
 
@@ -197,6 +202,10 @@ static sbi_status node_support(support_builder *b, const sbi_scalar_op *op)
         const sbi_reduction *r = program->reductions[program->reduction_of[op->node]];
         for (size_t i = 0; i < r->n_inputs; i++)
             add_support(b, r->inputs[i], &lowest, &highest);
+    } else if (op->op == SBI_NODE_APPLY) {
+        const sbi_application *f = &b->tape->applications[op->payload];
+        for (size_t i = 0; i < f->n; i++)
+            add_support(b, f->inputs[i], &lowest, &highest);
     } else {
         if (op->a >= 0) add_support(b, op->a, &lowest, &highest);
         if (op->b >= 0) add_support(b, op->b, &lowest, &highest);

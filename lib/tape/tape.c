@@ -41,6 +41,8 @@ void sbi_tape_destroy(sbi_tape *tape)
         sbi_free(ctx, tape->sources[i].name);
     }
     sbi_free(ctx, tape->sources);
+    sbi_tape_applications_clear(tape);
+    sbi_tape_maps_clear(tape);
     sbi_free(ctx, tape->nodes);
     sbi_free(ctx, tape->param_names);
     sbi_free(ctx, tape->param_nodes);

@@ -2,9 +2,11 @@
 /* Workspaces, and the run of one event pass. */
 #include "tape/work.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/pool.h"
+#include "tape/function.h"
 #include "tape/interpolation.h"
 
 sbi_status sbi_tape_work_create(sbi_tape_work **out, const sbi_tape *tape)
@@ -38,7 +40,7 @@ sbi_status sbi_tape_work_create(sbi_tape_work **out, const sbi_tape *tape)
     work->tasks = sbi_alloc_zero(ctx, tasks, sizeof *work->tasks);
     work->results = sbi_alloc_zero(ctx, program->n_reductions, sizeof *work->results);
     int ok = work->scratch && work->values && work->adjoints && work->partials && work->factors && work->tasks &&
-             work->results;
+             work->results && sbi_work_applications_create(work) == SBI_OK;
     for (size_t i = 0; ok && i < program->n_reductions; i++) {
         const sbi_reduction *r = program->reductions[i];
         work->results[i].gradient = sbi_alloc_zero(ctx, r->n_inputs, sizeof(double));
@@ -65,6 +67,7 @@ void sbi_tape_work_destroy(sbi_tape_work *work)
     }
     for (size_t i = 0; work->scratch && i < work->workers; i++)
         sbi_free(ctx, work->scratch[i]);
+    sbi_work_applications_destroy(work);
     sbi_free(ctx, work->scratch);
     sbi_free(ctx, work->values);
     sbi_free(ctx, work->adjoints);
@@ -268,16 +271,27 @@ static void scalar_tangent(sbi_tape_work *work, const sbi_request *request, cons
     }
 }
 
-static void reduction_tangent(sbi_tape_work *work, size_t m, int32_t node)
+sbi_link sbi_work_link(const sbi_tape_work *work, const sbi_scalar_op *op)
 {
-    const int32_t index = work->program->reduction_of[node];
+    if (op->op == SBI_NODE_APPLY) {
+        const sbi_application *f = &work->tape->applications[op->payload];
+        const sbi_application_result *result = &work->applications[op->payload];
+        return (sbi_link){f->n, f->inputs, result->gradient, result->hvp, result->hessian, NULL};
+    }
+    const int32_t index = work->program->reduction_of[op->node];
     const sbi_reduction *r = work->program->reductions[index];
-    const double *gradient = work->results[index].gradient;
+    const sbi_reduction_result *result = &work->results[index];
+    return (sbi_link){r->n_inputs, r->inputs, result->gradient, result->hvp, result->hessian, result->row_of};
+}
+
+static void link_tangent(sbi_tape_work *work, size_t m, const sbi_scalar_op *op)
+{
+    const sbi_link link = sbi_work_link(work, op);
     for (size_t i = 0; i < m; i++) {
         double t = 0.0;
-        for (size_t a = 0; a < r->n_inputs; a++)
-            t += gradient[a] * work->tangents[(size_t)r->inputs[a] * m + i];
-        work->tangents[(size_t)node * m + i] = t;
+        for (size_t a = 0; a < link.n; a++)
+            t += link.gradient[a] * work->tangents[(size_t)link.inputs[a] * m + i];
+        work->tangents[(size_t)op->node * m + i] = t;
     }
 }
 
@@ -286,16 +300,21 @@ sbi_status sbi_work_forward(sbi_tape_work *work, const double *theta, const sbi_
     const sbi_program *program = work->program;
     const int order = request->want > SBI_WANT_GRADIENT ? 2 : request->want;
     size_t next_pass = 0;
+    work->outside = 0;
     for (int32_t stage = 0; stage < program->n_stages; stage++) {
         for (size_t i = program->stage_first[stage]; i < program->stage_first[stage + 1]; i++) {
             const sbi_scalar_op *op = &program->scalars[i];
-            if (op->op != SBI_NODE_SUM) {
+            if (op->op == SBI_NODE_APPLY) {
+                SBI_TRY(sbi_work_apply(work, op, request));
+            } else if (op->op != SBI_NODE_SUM) {
                 SBI_TRY(sbi_scalar_apply(work->tape, op, theta, work->values, order, &work->values[op->node],
                                          &work->partials[i]));
+                work->outside = op->op == SBI_NARROW_MAP && isinf(work->values[op->node]);
                 if (request->want == SBI_WANT_HVP) scalar_tangent(work, request, op, &work->partials[i]);
-            } else if (request->want == SBI_WANT_HVP) {
-                reduction_tangent(work, request->m, op->node);
             }
+            *bad = work->outside;
+            if (work->outside) return SBI_OK;
+            if (request->want == SBI_WANT_HVP && sbi_is_link(op->op)) link_tangent(work, request->m, op);
         }
         for (; next_pass < program->n_passes && program->passes[next_pass].stage == stage + 1; next_pass++)
             SBI_TRY(run_pass(work, request, &program->passes[next_pass]));
@@ -317,11 +336,10 @@ void sbi_work_reverse(sbi_tape_work *work, double *gradient)
         const sbi_scalar_op *op = &program->scalars[i];
         const double w = adjoint[op->node];
         if (!op->active || w == 0.0) continue;
-        if (op->op == SBI_NODE_SUM) {
-            const sbi_reduction *r = program->reductions[program->reduction_of[op->node]];
-            const double *g = work->results[program->reduction_of[op->node]].gradient;
-            for (size_t a = 0; a < r->n_inputs; a++)
-                adjoint[r->inputs[a]] += w * g[a];
+        if (sbi_is_link(op->op)) {
+            const sbi_link link = sbi_work_link(work, op);
+            for (size_t a = 0; a < link.n; a++)
+                adjoint[link.inputs[a]] += w * link.gradient[a];
         } else if (op->op == SBI_NODE_PARAM) {
             if (gradient) gradient[op->payload] = w;
         } else {
@@ -348,13 +366,11 @@ void sbi_work_reverse_tangents(sbi_tape_work *work, size_t m, double *HV)
         if (op->op == SBI_NODE_PARAM) {
             for (size_t j = 0; j < m; j++)
                 HV[j * n_params + (size_t)op->payload] = dw[v + j];
-        } else if (op->op == SBI_NODE_SUM) {
-            const sbi_reduction *r = program->reductions[program->reduction_of[op->node]];
-            const sbi_reduction_result *result = &work->results[program->reduction_of[op->node]];
-            for (size_t k = 0; k < r->n_inputs; k++)
+        } else if (sbi_is_link(op->op)) {
+            const sbi_link link = sbi_work_link(work, op);
+            for (size_t k = 0; k < link.n; k++)
                 for (size_t j = 0; j < m; j++)
-                    dw[(size_t)r->inputs[k] * m + j] +=
-                        dw[v + j] * result->gradient[k] + w * result->hvp[j * r->n_inputs + k];
+                    dw[(size_t)link.inputs[k] * m + j] += dw[v + j] * link.gradient[k] + w * link.hvp[j * link.n + k];
         } else {
             const sbi_partials_scalar *d = &work->partials[i];
             for (size_t j = 0; j < m && op->a >= 0; j++) {

@@ -15,6 +15,25 @@ typedef struct sbi_reduction_result {
     size_t n_rows;
 } sbi_reduction_result;
 
+/* What an evaluation learnt about an application of a registered function. */
+typedef struct sbi_application_result {
+    double *x;        /* [n] */
+    double *gradient; /* [n] */
+    double *hessian;  /* [n, n], symmetric; once a second derivative is asked for */
+    double *hvp;      /* [m, n] */
+    size_t hvp_m;
+} sbi_application_result;
+
+/* A scalar with many operands: a reduction or an applied function, its operands and what an evaluation learnt about it. */
+typedef struct sbi_link {
+    size_t n;
+    const int32_t *inputs;  /* [n] scalar nodes */
+    const double *gradient; /* [n] */
+    const double *hvp;      /* [m, n] */
+    const double *hessian;  /* [rows, n]: see sbi_reduction_task */
+    const int32_t *row_of;  /* [n]; NULL: `hessian` is [n, n] */
+} sbi_link;
+
 struct sbi_tape_work {
     const sbi_tape *tape;
     const sbi_program *program;
@@ -32,6 +51,8 @@ struct sbi_tape_work {
     sbi_morph_factor *factors;       /* of the largest pass */
     sbi_reduction_task *tasks;       /* of the largest pass */
     sbi_reduction_result *results;   /* [n_reductions] */
+    sbi_application_result *applications; /* [n_applications] of the tape */
+    int outside;                     /* a registered function's value was +inf */
     sbi_tape_info info;
     int64_t bad_in_stage;
 };
@@ -47,8 +68,11 @@ typedef struct sbi_request {
     size_t first, count;
 } sbi_request;
 
-/* All stages: scalars forward and event passes. *bad tells that a logarithm's argument was not positive somewhere; then nothing
- * after that stage has been computed. */
+static inline int sbi_is_link(int32_t op) { return op == SBI_NODE_SUM || op == SBI_NODE_APPLY; }
+sbi_link sbi_work_link(const sbi_tape_work *work, const sbi_scalar_op *op);
+
+/* All stages: scalars forward and event passes. *bad tells that a logarithm's argument was not positive somewhere, or that a
+ * registered function's value was +inf; then nothing after that has been computed. */
 sbi_status sbi_work_forward(sbi_tape_work *work, const double *theta, const sbi_request *request, int *bad);
 /* Adjoints of all scalars, and the gradient. */
 void sbi_work_reverse(sbi_tape_work *work, double *gradient);

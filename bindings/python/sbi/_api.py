@@ -143,6 +143,9 @@ CancelFn = CFUNCTYPE(c_int32, c_void_p)
 ParallelForFn = CFUNCTYPE(None, c_void_p, c_size_t, c_void_p, c_void_p)
 AllocateFn = CFUNCTYPE(c_void_p, c_void_p, c_size_t, c_size_t)
 ReleaseFn = CFUNCTYPE(None, c_void_p, c_void_p, c_size_t)
+TapeFunctionFn = CFUNCTYPE(c_int32, POINTER(c_double), c_size_t, POINTER(c_double), POINTER(c_double), POINTER(c_double), c_void_p)
+TapeMapFn = CFUNCTYPE(c_int32, POINTER(c_double), c_size_t, POINTER(c_double), POINTER(c_double), POINTER(c_double), c_void_p)
+TapeReleaseFn = CFUNCTYPE(None, c_void_p)
 
 
 class Array(Structure):
@@ -492,6 +495,28 @@ class ColumnSource(Structure):
     ]
 
 
+class TapeFunction(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved_", c_int32),
+        ("name", c_char_p),
+        ("evaluate", TapeFunctionFn),
+        ("destroy", TapeReleaseFn),
+        ("user", c_void_p),
+    ]
+
+
+class TapeMapFunction(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved_", c_int32),
+        ("name", c_char_p),
+        ("evaluate", TapeMapFn),
+        ("destroy", TapeReleaseFn),
+        ("user", c_void_p),
+    ]
+
+
 class TapeInfo(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -729,6 +754,10 @@ _declare("sbi_tape_sqrt", c_int32, c_void_p, c_int32)
 _declare("sbi_tape_tanh", c_int32, c_void_p, c_int32)
 _declare("sbi_tape_logistic", c_int32, c_void_p, c_int32)
 _declare("sbi_tape_softplus", c_int32, c_void_p, c_int32)
+_declare("sbi_tape_function_init", None, POINTER(TapeFunction))
+_declare("sbi_tape_map_function_init", None, POINTER(TapeMapFunction))
+_declare("sbi_tape_apply", c_int32, c_void_p, POINTER(TapeFunction), POINTER(c_int32), c_size_t)
+_declare("sbi_tape_map", c_int32, c_void_p, POINTER(TapeMapFunction), c_int32)
 _declare("sbi_tape_interp", c_int32, c_void_p, c_int32, c_double, c_double, c_int32)
 _declare("sbi_tape_morph", c_int32, c_void_p, c_int32, POINTER(c_int32), c_size_t, POINTER(Array), POINTER(Array), c_int32, c_int32)
 _declare("sbi_tape_morph_source", c_int32, c_void_p, c_int32, POINTER(c_int32), c_size_t, POINTER(ColumnSource), c_int32, c_int32, c_char_p)

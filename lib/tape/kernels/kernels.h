@@ -85,25 +85,34 @@ enum {
     SBI_NARROW_TANH,
     SBI_NARROW_LOGISTIC,
     SBI_NARROW_SOFTPLUS,
-    SBI_NARROW_POWER
+    SBI_NARROW_POWER,
+    SBI_NARROW_MAP
 };
+
+/* A registered function of one number; arguments and results as sbi_tape_map_fn. */
+typedef struct sbi_narrow_map {
+    int32_t (*evaluate)(const double *x, size_t n, double *f, double *f1, double *f2, void *user);
+    void *user;
+} sbi_narrow_map;
+
 typedef struct sbi_narrow_op {
     int32_t op;
     int32_t out, a, b;          /* slots */
-    int32_t aux;                /* first of its two auxiliary rows: f', f'' (unary) or 1/b (division) */
+    int32_t aux;                /* first of its auxiliary rows: f', f'' (unary), a third for a map's arguments; 1/b (division) */
     int32_t power;              /* exponent of SBI_NARROW_POWER */
     int32_t active_a, active_b; /* whether the operand depends on a parameter */
     int32_t node;               /* tape node, for messages */
     int32_t reserved_;
+    sbi_narrow_map map;         /* SBI_NARROW_MAP */
 } sbi_narrow_op;
 
 /* What went wrong in a chunk; event indexes count from the chunk's first. */
 typedef struct sbi_narrow_faults {
-    int64_t bad_events; /* logarithms of arguments that are not positive and finite, at non-zero weight */
+    int64_t bad_events; /* logarithms of arguments that are not positive and finite, at non-zero weight; maps that are +inf */
     int64_t first_bad;  /* -1: none */
     int64_t domain_event;
-    int32_t domain_op; /* index of the operation without value or derivative; -1: none */
-    int32_t reserved_;
+    int32_t domain_op;  /* index of the operation without value or derivative, or that failed; -1: none */
+    int32_t map_status; /* of a registered function that failed */
 } sbi_narrow_faults;
 
 typedef struct sbi_narrow_rows {
@@ -118,6 +127,9 @@ typedef struct sbi_narrow_rows {
     double *const *adjoint_tangent; /* by slot */
     const double *weight;
 } sbi_narrow_rows;
+
+/* A registered function over the events that count; rows as for the other unary operations. In map.c. */
+void sbi_narrow_map_rows(const sbi_narrow_rows *rows, size_t index, sbi_narrow_faults *faults);
 
 /* out[ox[i] + oy[j]] += sum over terms t, then events e, of x[t * nx + i][e] * y[t * ny + j][e], for the pairs with
  * ix[i] <= iy[j] (all pairs where ix is NULL). */

@@ -190,6 +190,7 @@ void SBI_ISA(sbi_tape_forward)(const sbi_narrow_rows *rows, sbi_narrow_faults *f
             for (size_t e = 0; e < n; e += VLEN)
                 store(y + e, -load(a + e));
             break;
+        case SBI_NARROW_MAP: sbi_narrow_map_rows(rows, k, faults); break;
         case SBI_NARROW_LOG:
         case SBI_NARROW_LOG1P:
         case SBI_NARROW_SQRT: check_domain(rows, k, faults); /* fall through */
