@@ -46,8 +46,9 @@ SBI_API void sbi_parameter_init(sbi_parameter *parameter);
 
 /* ---- loading --------------------------------------------------------------------------------------------------- */
 
-/** Loads and seals the workspace at `path`; column files are relative to it, mapped, and stay mapped while the model lives.
- *  Errors name the file, the JSON pointer and the value. Since: 0.1 */
+/** Loads and seals the workspace at `path`; column files are relative to it. They are read, never mapped: into memory as far as
+ *  sbi_workspace_options.column_memory goes, the others block by block whenever the model is evaluated. A file that can no longer be
+ *  read then, or has changed, gives SBI_ERR_IO with its name. Errors name the file, the JSON pointer and the value. Since: 0.1 */
 SBI_API sbi_status sbi_model_load(sbi_model **out, sbi_context *ctx, const char *path);
 /** The same for a workspace in memory; column files are relative to `folder`. Since: 0.1 */
 SBI_API sbi_status sbi_model_load_text(sbi_model **out, sbi_context *ctx, const char *text, size_t size,
@@ -59,11 +60,15 @@ typedef struct sbi_workspace_options {
     int32_t reserved_;       /**< must be zero */
     const char *measurement; /**< its name; NULL: the first of the list */
     const char *poi;         /**< the parameter of interest in place of the measurement's; "": none; NULL: the measurement's */
+    uint64_t column_memory;  /**< bytes of column files to hold in memory; files that no longer fit are streamed. SBI_COLUMN_MEMORY_DEFAULT:
+                                  a quarter of what the process may use. Results have the same bits whatever it is. */
 } sbi_workspace_options;
+
+#define SBI_COLUMN_MEMORY_DEFAULT UINT64_MAX
 
 #define SBI_WORKSPACE_OPTIONS_INIT                                                                                     \
     {                                                                                                                  \
-        (uint32_t)sizeof(sbi_workspace_options), 0, NULL, NULL                                                         \
+        (uint32_t)sizeof(sbi_workspace_options), 0, NULL, NULL, SBI_COLUMN_MEMORY_DEFAULT                              \
     }
 
 /** Fills in the defaults; the same values as SBI_WORKSPACE_OPTIONS_INIT. For bindings. Since: 0.1 */

@@ -64,24 +64,28 @@ static int32_t quota_version_1(void)
     return parse_number(&a, &q) && parse_number(&b, &p) ? ratio(q, p) : 0;
 }
 
-/* Version 2: the smallest along the path from this process's group to the root, since parents limit their children. */
-static int32_t quota_version_2(void)
+/* Version 2: calls `see` with the line of a limit of this process's group and of each of its parents, which limit their children. */
+static void each_group(const char *file, void (*see)(const char *line, void *arg), void *arg)
 {
     char groups[1024], path[1024 + 64], line[64];
-    int32_t limit = 0;
-    snprintf(path, sizeof path, CGROUPS "/cpu.max");
-    if (read_text(path, line, sizeof line)) limit = sbi_processors_of_quota(line);
-    if (!read_text("/proc/self/cgroup", groups, sizeof groups)) return limit;
+    snprintf(path, sizeof path, CGROUPS "/%s", file);
+    if (read_text(path, line, sizeof line)) see(line, arg);
+    if (!read_text("/proc/self/cgroup", groups, sizeof groups)) return;
     char *own = strncmp(groups, "0::/", 4) == 0 ? groups : strstr(groups, "\n0::/");
-    if (!own) return limit;
+    if (!own) return;
     own = strchr(own, '/');
     own[strcspn(own, "\n")] = '\0';
     while (own[0] && own[1]) {
-        snprintf(path, sizeof path, CGROUPS "%s/cpu.max", own);
-        if (read_text(path, line, sizeof line)) limit = smaller(limit, sbi_processors_of_quota(line));
+        snprintf(path, sizeof path, CGROUPS "%s/%s", own, file);
+        if (read_text(path, line, sizeof line)) see(line, arg);
         *strrchr(own, '/') = '\0';
     }
-    return limit;
+}
+
+static void see_quota(const char *line, void *arg)
+{
+    int32_t *limit = arg;
+    *limit = smaller(*limit, sbi_processors_of_quota(line));
 }
 
 int32_t sbi_processors(void)
@@ -91,7 +95,32 @@ int32_t sbi_processors(void)
     memset(set, 0, sizeof set);
     int32_t n = 1;
     if (sched_getaffinity(0, sizeof set, (cpu_set_t *)set) == 0) n = (int32_t)CPU_COUNT_S(sizeof set, (cpu_set_t *)set);
-    int32_t quota = smaller(quota_version_2(), quota_version_1());
+    int32_t quota = 0;
+    each_group("cpu.max", see_quota, &quota);
+    quota = smaller(quota, quota_version_1());
     if (quota && quota < n) n = quota;
     return n < 1 ? 1 : n;
+}
+
+uint64_t sbi_memory_of_limit(const char *line)
+{
+    int64_t bytes;
+    /* Version 1 says "no limit" by the largest multiple of a page. */
+    return parse_number(&line, &bytes) && bytes < INT64_MAX / 16 ? (uint64_t)bytes : 0;
+}
+
+static void see_memory(const char *line, void *arg)
+{
+    uint64_t *limit = arg, bytes = sbi_memory_of_limit(line);
+    if (bytes && bytes < *limit) *limit = bytes;
+}
+
+uint64_t sbi_memory_allowed(void)
+{
+    char line[64];
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    uint64_t limit = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : (uint64_t)1 << 30;
+    each_group("memory.max", see_memory, &limit);
+    if (read_text(CGROUPS "/memory/memory.limit_in_bytes", line, sizeof line)) see_memory(line, &limit);
+    return limit;
 }

@@ -14,15 +14,18 @@ sbi_status sbi_job_columns_digest(const sbi_model *model, char hex[65])
 {
     sbi_sha256 h;
     unsigned char digest[32];
+    char piece[65536];
     sbi_sha256_init(&h);
     for (size_t i = 0; i < model->n_files; i++) {
-        sbi_array a;
-        SBI_TRY(sbi_npy_array(model->files[i], &a));
-        int64_t n = 1;
-        for (int32_t k = 0; k < a.ndim; k++) n *= a.shape[k];
-        const int64_t head[2] = {a.dtype, n};
+        const model_file *f = &model->files[i];
+        const sbi_npy_header *header = sbi_column_file_header(f->file);
+        const int64_t head[2] = {header->dtype, (int64_t)(header->data_size / sbi_dtype_size(header->dtype))};
         sbi_sha256_update(&h, head, sizeof head);
-        sbi_sha256_update(&h, a.data, (size_t)n * sbi_dtype_size(a.dtype)); /* a file has no gaps */
+        for (size_t at = 0, n; at < header->data_size; at += n) {
+            n = header->data_size - at < sizeof piece ? header->data_size - at : sizeof piece;
+            if (!f->memory) SBI_TRY(sbi_column_file_read(f->file, at, n, piece, 1));
+            sbi_sha256_update(&h, f->memory ? f->memory + at : piece, n);
+        }
     }
     sbi_sha256_final(&h, digest);
     sbi_sha256_hex(digest, hex);

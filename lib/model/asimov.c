@@ -17,15 +17,18 @@ static int uses_events(const model_channel *c)
     return c->n_integration < 0;
 }
 
-static const sbi_array *ratio_of(const model_channel *c, const model_sample *s)
+static const model_column *ratio_of(const model_channel *c, const model_sample *s)
 {
     return uses_events(c) ? &s->ratio : &s->integration_ratio;
 }
 
-static double reference_weight(const model_channel *c, int64_t i)
+/* v_j, or the events' own weights. */
+static sbi_status read_weights(const model_channel *c, int64_t n, double *v)
 {
-    if (!uses_events(c)) return sbi_model_element(&c->integration_weights, i);
-    return c->has_weights ? sbi_model_element(&c->weights, i) : 1.0;
+    if (!uses_events(c)) return sbi_model_column_read(&c->integration_weights, 0, n, v);
+    if (c->has_weights) return sbi_model_column_read(&c->weights, 0, n, v);
+    for (int64_t i = 0; i < n; i++) v[i] = 1.0;
+    return SBI_OK;
 }
 
 int64_t sbi_model_n_asimov_events(const sbi_model *m, size_t channel)
@@ -51,18 +54,24 @@ static sbi_status fill_block(void *arg, size_t block)
     if (last > job->n) last = job->n;
     const model_sample *s = job->sample;
     int own = uses_events(job->channel);
-    sbi_column_read_f64(ratio_of(job->channel, s), first, last - first, job->density + first);
+    double highs[SBI_TAPE_BLOCK], lows[SBI_TAPE_BLOCK];
+    SBI_TRY(sbi_model_column_read(ratio_of(job->channel, s), first, last - first, job->density + first));
     for (size_t k = 0; k < s->n_eventsys; k++) {
         const model_eventsys *e = &s->eventsys[k];
-        const sbi_array *high = own ? &e->high : &e->integration_high, *low = own ? &e->low : &e->integration_low;
-        for (int64_t i = first; i < last; i++) {
-            double up = sbi_model_element(high, i), down = sbi_model_element(low, i), g[3];
-            if (e->storage == SBI_MORPH_LOG) {
-                up = exp(up);
-                down = exp(down);
+        const model_column *high = own ? &e->high : &e->integration_high, *low = own ? &e->low : &e->integration_low;
+        for (int64_t at = first; at < last; at += SBI_TAPE_BLOCK) {
+            const int64_t count = last - at < SBI_TAPE_BLOCK ? last - at : SBI_TAPE_BLOCK;
+            SBI_TRY(sbi_model_column_read(high, at, count, highs));
+            SBI_TRY(sbi_model_column_read(low, at, count, lows));
+            for (int64_t i = 0; i < count; i++) {
+                double up = highs[i], down = lows[i], g[3];
+                if (e->storage == SBI_MORPH_LOG) {
+                    up = exp(up);
+                    down = exp(down);
+                }
+                sbi_interpolate(SBI_INTERP_CODE4, up, down, job->theta[e->parameter], g);
+                job->density[at + i] *= g[0];
             }
-            sbi_interpolate(SBI_INTERP_CODE4, up, down, job->theta[e->parameter], g);
-            job->density[i] *= g[0];
         }
     }
     return SBI_OK;
@@ -70,14 +79,14 @@ static sbi_status fill_block(void *arg, size_t block)
 
 /* Adds nu_p s_pj of one process to lambda. */
 static sbi_status add_process(const sbi_model *m, const model_channel *c, const model_sample *s, double yield,
-                              const double *theta, double *density, double *lambda, int64_t n)
+                              const double *theta, const double *v, double *density, double *lambda, int64_t n)
 {
     density_job job = {c, s, theta, density, n};
     SBI_TRY(sbi_parallel_for(m->ctx, (size_t)((n + BLOCK_EVENTS - 1) / BLOCK_EVENTS), fill_block, &job));
     double scale = yield;
     if (!uses_events(c) && s->n_eventsys) { /* Z_p, exactly where the likelihood has it */
         double integral = 0;
-        for (int64_t i = 0; i < n; i++) integral += reference_weight(c, i) * density[i];
+        for (int64_t i = 0; i < n; i++) integral += v[i] * density[i];
         if (!(fabs(integral) > 0))
             return sbi_fail(SBI_ERR_DOMAIN, "channel %s, sample %s: its integral at this point is %g", c->name, s->name,
                             integral);
@@ -88,14 +97,15 @@ static sbi_status add_process(const sbi_model *m, const model_channel *c, const 
 }
 
 /* lambda_j -> v_j lambda_j / sum v. */
-static sbi_status weigh(const sbi_model *m, const model_channel *c, double *weights, int64_t n, double expected)
+static sbi_status weigh(const sbi_model *m, const model_channel *c, const double *reference, double *weights, int64_t n,
+                        double expected)
 {
     double total = 0, sum = 0;
-    for (int64_t i = 0; i < n; i++) total += reference_weight(c, i);
+    for (int64_t i = 0; i < n; i++) total += reference[i];
     if (!(total > 0))
         return sbi_fail(SBI_ERR_DOMAIN, "channel %s: the weights of the sample for Asimov data sum to %g", c->name, total);
     for (int64_t i = 0; i < n; i++) {
-        double v = reference_weight(c, i);
+        double v = reference[i];
         if (v != 0 && !(weights[i] > 0))
             return sbi_fail(SBI_ERR_DOMAIN, "channel %s: row %lld of the sample for Asimov data: the expected density is %g",
                             c->name, (long long)i, weights[i]);
@@ -117,15 +127,18 @@ static sbi_status fill_weights(const sbi_model *m, size_t channel, const double 
         return sbi_fail(SBI_ERR_STATE, "channel %s has no integration sample, and its events are not a reference sample",
                         c->name);
     double *density = sbi_alloc_array(m->ctx, (size_t)n, sizeof *density), expected = 0;
+    double *v = sbi_alloc_array(m->ctx, (size_t)n, sizeof *v);
     double *yields = sbi_alloc_array(m->ctx, c->n_samples, sizeof *yields);
-    sbi_status status = density && yields ? sbi_model_yields(m, channel, theta, yields) : SBI_ERR_NO_MEMORY;
+    sbi_status status = density && v && yields ? read_weights(c, n, v) : SBI_ERR_NO_MEMORY;
+    if (status == SBI_OK) status = sbi_model_yields(m, channel, theta, yields);
     for (int64_t i = 0; i < n; i++) weights[i] = 0;
     for (size_t p = 0; p < c->n_samples && status == SBI_OK; p++) {
-        status = add_process(m, c, &c->samples[p], yields[p], theta, density, weights, n);
+        status = add_process(m, c, &c->samples[p], yields[p], theta, v, density, weights, n);
         expected += yields[p];
     }
-    if (status == SBI_OK) status = weigh(m, c, weights, n, expected);
+    if (status == SBI_OK) status = weigh(m, c, v, weights, n, expected);
     sbi_free(m->ctx, yields);
+    sbi_free(m->ctx, v);
     sbi_free(m->ctx, density);
     return status;
 }
@@ -180,7 +193,8 @@ static sbi_status copy_channel(sbi_model *out, const sbi_model *m, size_t channe
     c->own_weights = sbi_alloc_array(out->ctx, n > 0 ? (size_t)n : 0, sizeof *c->own_weights);
     if (!c->own_weights) return SBI_ERR_NO_MEMORY;
     SBI_TRY(fill_weights(m, channel, theta, c->own_weights));
-    c->weights = sbi_array_1d(c->own_weights, SBI_F64, n);
+    const sbi_array own = sbi_array_1d(c->own_weights, SBI_F64, n);
+    c->weights = sbi_model_lent_column(&own);
     return SBI_OK;
 }
 

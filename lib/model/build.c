@@ -73,10 +73,9 @@ void sbi_model_destroy(sbi_model *m)
     sbi_tape_destroy(m->tape);
     for (size_t i = 0; i < m->n_channels; i++) free_channel(ctx, &m->channels[i], parent != NULL);
     for (size_t i = 0; i < m->n_parameters && !parent; i++) sbi_free(ctx, m->parameters[i].name);
-    for (size_t i = 0; i < m->n_files; i++) sbi_npy_unmap(m->files[i]);
+    sbi_model_close_files(m);
     sbi_free(ctx, m->channels);
     sbi_free(ctx, m->parameters);
-    sbi_free(ctx, m->files);
     sbi_free(ctx, m->workspace);
     sbi_free(ctx, m);
     sbi_model_destroy(parent);
@@ -155,8 +154,8 @@ sbi_status sbi_model_set_poi(sbi_model *m, const char *name)
     char buffer[256];                                                                                                  \
     snprintf(buffer, sizeof buffer, __VA_ARGS__)
 
-sbi_status sbi_model_build_channel(sbi_model *m, const char *name, int64_t n_events, const sbi_array *weights,
-                                   const sbi_array *integration_weights, uint32_t flags, size_t *channel)
+sbi_status sbi_model_build_channel(sbi_model *m, const char *name, int64_t n_events, const model_column *weights,
+                                   const model_column *integration_weights, uint32_t flags, size_t *channel)
 {
     if (!*name) return sbi_fail(SBI_ERR_VALUE, "the channel's name is empty");
     for (size_t i = 0; i < m->n_channels; i++) {
@@ -170,7 +169,7 @@ sbi_status sbi_model_build_channel(sbi_model *m, const char *name, int64_t n_eve
     }
     c->name = copy;
     c->n_events = n_events;
-    c->n_integration = integration_weights ? integration_weights->shape[0] : -1;
+    c->n_integration = integration_weights ? integration_weights->n : -1;
     c->has_weights = weights != NULL;
     c->flags = flags;
     if (weights) c->weights = *weights;
@@ -190,19 +189,21 @@ sbi_status sbi_model_add_channel(sbi_model *m, const char *name, int64_t n_event
     SBI_REQUIRE(n_events >= 0, "channel %s: %lld events", name, (long long)n_events);
     SBI_REQUIRE(!(flags & ~(uint32_t)CHANNEL_FLAGS), "channel %s: unknown flags 0x%x", name, (unsigned)flags);
     PLACE(of, "channel %s", name);
+    const model_column lent = sbi_model_lent_column(weights), lent_integration = sbi_model_lent_column(integration_weights);
     if (weights) {
         PLACE(place, "channel %s: weights", name);
         SBI_TRY(sbi_model_check_column(
-            m->ctx, weights, place, n_events, of,
+            m->ctx, &lent, place, n_events, of,
             flags & SBI_CHANNEL_ALLOW_NEGATIVE_WEIGHTS ? COLUMN_SIGNED_WEIGHT : COLUMN_WEIGHT));
     }
     if (integration_weights) {
         PLACE(place, "channel %s: integration weights", name);
         SBI_TRY(sbi_model_check_column(
-            m->ctx, integration_weights, place, -1, of,
+            m->ctx, &lent_integration, place, -1, of,
             flags & SBI_CHANNEL_ALLOW_NEGATIVE_INTEGRATION_WEIGHTS ? COLUMN_SIGNED_WEIGHT : COLUMN_WEIGHT));
     }
-    return sbi_model_build_channel(m, name, n_events, weights, integration_weights, flags, channel);
+    return sbi_model_build_channel(m, name, n_events, weights ? &lent : NULL, integration_weights ? &lent_integration : NULL,
+                                   flags, channel);
 }
 
 static sbi_status get_channel(sbi_model *m, const char *function, size_t channel, model_channel **out)
@@ -223,7 +224,7 @@ static sbi_status get_sample(sbi_model *m, const char *function, size_t channel,
 }
 
 /* Integration columns come exactly where the channel has an integration sample. */
-static sbi_status check_presence(const model_channel *c, const sbi_array *integration, const char *what)
+static sbi_status check_presence(const model_channel *c, const model_column *integration, const char *what)
 {
     int wanted = c->n_integration >= 0;
     if (wanted == (integration != NULL)) return SBI_OK;
@@ -232,19 +233,19 @@ static sbi_status check_presence(const model_channel *c, const sbi_array *integr
                     what, c->name);
 }
 
-static sbi_status check_pair(sbi_context *ctx, const model_channel *c, const sbi_array *over_events,
-                             const sbi_array *over_integration, model_column_rule rule, const char *place)
+static sbi_status check_pair(sbi_context *ctx, const model_channel *c, const model_column *over_events,
+                             const model_column *over_integration, model_column_rule rule, const char *place)
 {
     PLACE(of, "channel %s", c->name);
     SBI_TRY(sbi_model_check_column(ctx, over_events, place, c->n_events, of, rule));
-    if (!over_integration || c->n_integration < 0) return SBI_OK; /* the builder says what is wrong */
+    if (!over_integration->given || c->n_integration < 0) return SBI_OK; /* the builder says what is wrong */
     PLACE(integration_place, "%s over the integration sample", place);
     PLACE(integration_of, "the integration sample of channel %s", c->name);
     return sbi_model_check_column(ctx, over_integration, integration_place, c->n_integration, integration_of, rule);
 }
 
 sbi_status sbi_model_build_sample(sbi_model *m, size_t channel, const char *name, double yield, const char *factor,
-                                  const sbi_array *ratio, const sbi_array *integration_ratio, size_t *sample)
+                                  const model_column *ratio, const model_column *integration_ratio, size_t *sample)
 {
     model_channel *c = &m->channels[channel];
     if (!*name) return sbi_fail(SBI_ERR_VALUE, "channel %s: the sample's name is empty", c->name);
@@ -284,8 +285,9 @@ sbi_status sbi_model_add_sample(sbi_model *m, size_t channel, const char *name, 
     SBI_TRY(get_channel(m, "sbi_model_add_sample", channel, &c));
     SBI_REQUIRE(name && *name && sample, "sbi_model_add_sample: name or sample is NULL");
     PLACE(place, "channel %s, sample %s: ratio", c->name, name);
-    SBI_TRY(check_pair(m->ctx, c, ratio, integration_ratio, COLUMN_ANY, place));
-    return sbi_model_build_sample(m, channel, name, yield, factor, ratio, integration_ratio, sample);
+    const model_column lent = sbi_model_lent_column(ratio), lent_integration = sbi_model_lent_column(integration_ratio);
+    SBI_TRY(check_pair(m->ctx, c, &lent, &lent_integration, COLUMN_ANY, place));
+    return sbi_model_build_sample(m, channel, name, yield, factor, &lent, integration_ratio ? &lent_integration : NULL, sample);
 }
 
 static sbi_status twice(const model_channel *c, const model_sample *s, const char *type, const char *parameter)
@@ -330,7 +332,7 @@ sbi_status sbi_model_add_normsys(sbi_model *m, size_t channel, size_t sample, co
 }
 
 sbi_status sbi_model_build_eventsys(sbi_model *m, size_t channel, size_t sample, const char *parameter,
-                                    const sbi_array *const columns[4], int32_t storage)
+                                    const model_column *const columns[4], int32_t storage)
 {
     const model_channel *c = &m->channels[channel];
     model_sample *s = &c->samples[sample];
@@ -364,10 +366,16 @@ sbi_status sbi_model_add_eventsys(sbi_model *m, size_t channel, size_t sample, c
     SBI_TRY(get_sample(m, "sbi_model_add_eventsys", channel, sample, &c, &s));
     SBI_TRY(find_parameter(m, parameter, &index));
     SBI_REQUIRE(storage == SBI_MORPH_RATIO || storage == SBI_MORPH_LOG, "eventsys %s: storage %d", parameter, (int)storage);
-    const sbi_array *const columns[4] = {high, low, integration_high, integration_low};
+    const sbi_array *const arrays[4] = {high, low, integration_high, integration_low};
+    model_column lent[4];
+    const model_column *columns[4];
+    for (int i = 0; i < 4; i++) {
+        lent[i] = sbi_model_lent_column(arrays[i]);
+        columns[i] = arrays[i] ? &lent[i] : NULL;
+    }
     for (int i = 0; i < 2; i++) {
         PLACE(place, "channel %s, sample %s: eventsys %s: %s", c->name, s->name, parameter, i == 0 ? "hi" : "lo");
-        SBI_TRY(check_pair(m->ctx, c, columns[i], columns[i + 2],
+        SBI_TRY(check_pair(m->ctx, c, &lent[i], &lent[i + 2],
                            storage == SBI_MORPH_RATIO ? COLUMN_POSITIVE : COLUMN_ANY, place));
     }
     return sbi_model_build_eventsys(m, channel, sample, parameter, columns, storage);

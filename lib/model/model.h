@@ -6,8 +6,26 @@
 #include <stdatomic.h>
 
 #include "io/column.h"
+#include "io/column_file.h"
 #include "model/expression.h"
 #include "sbi/model.h"
+
+/* A column, in memory or read from a file block by block: model/column_files.c. */
+typedef struct model_column {
+    int64_t n;                   /* rows */
+    int32_t given;               /* 0: there is no column */
+    int32_t reserved_;
+    sbi_array array;             /* 1-d, or [blocks, SBI_TAPE_BLOCK]; streamed: the element type, data NULL */
+    const sbi_column_file *file; /* streamed: where from, owned by the model; otherwise NULL */
+    uint64_t offset;             /* bytes of its first element in the file's data */
+    uint64_t block_stride;       /* bytes from a block of SBI_TAPE_BLOCK events to the next */
+} model_column;
+
+/* A column file that the loader opened: held in memory, or read when it is needed. */
+typedef struct model_file {
+    sbi_column_file *file;
+    char *memory; /* its data; NULL: streamed */
+} model_file;
 
 typedef struct model_parameter {
     char *name;
@@ -22,15 +40,15 @@ typedef struct model_normsys {
 typedef struct model_eventsys {
     size_t parameter;
     int32_t storage;
-    sbi_array high, low;                         /* over the channel's events */
-    sbi_array integration_high, integration_low; /* over its integration sample, where it has one */
+    model_column high, low;                         /* over the channel's events */
+    model_column integration_high, integration_low; /* over its integration sample, where it has one */
 } model_eventsys;
 
 typedef struct model_sample {
     char *name;
     double yield;
     sbi_expression *factor; /* NULL for 1 */
-    sbi_array ratio, integration_ratio;
+    model_column ratio, integration_ratio;
     double integration_sum; /* sum_j v_j r_pj */
     size_t *normfactors;    /* parameter indexes */
     model_normsys *normsys;
@@ -44,7 +62,7 @@ typedef struct model_channel {
     int32_t has_weights;
     uint32_t flags;
     double *own_weights; /* of Asimov data; then `weights` is a view of it */
-    sbi_array weights, integration_weights;
+    model_column weights, integration_weights;
     model_sample *samples;
     size_t n_samples;
 } model_channel;
@@ -57,8 +75,8 @@ struct sbi_model {
     size_t n_channels;
     size_t poi; /* SIZE_MAX: none */
     sbi_tape *tape;
-    sbi_npy **files; /* columns that the loader mapped */
-    size_t n_files;
+    model_file *files; /* columns that the loader opened */
+    size_t n_files, n_descriptors;
     char *workspace; /* path of the file that it was loaded from with default options, or NULL */
     /* Asimov data borrow names, expressions and files from the model that they were made of, and hold on to it. */
     sbi_model *parent;
@@ -67,26 +85,32 @@ struct sbi_model {
 
 /* ---- columns ---- */
 
-typedef enum model_column_rule { COLUMN_ANY, COLUMN_POSITIVE, COLUMN_WEIGHT, COLUMN_SIGNED_WEIGHT } model_column_rule;
+typedef enum model_column_rule { COLUMN_ANY, COLUMN_POSITIVE, COLUMN_WEIGHT, COLUMN_SIGNED_WEIGHT, COLUMN_UNSEEN } model_column_rule;
 
-/* Shape and values of a column in one pass on the context's threads. `name` begins each message; n -1: any length, otherwise
+/* Shape and values (COLUMN_UNSEEN: shape alone) of a column in one pass on the context's threads. `name` begins each message; n -1: any length, otherwise
  * `of` names what has n rows. */
-sbi_status sbi_model_check_column(sbi_context *ctx, const sbi_array *a, const char *name, int64_t n, const char *of,
+sbi_status sbi_model_check_column(sbi_context *ctx, const model_column *a, const char *name, int64_t n, const char *of,
                                   model_column_rule rule);
-static inline double sbi_model_element(const sbi_array *a, int64_t i)
-{
-    return sbi_element_f64((const unsigned char *)a->data + i * a->strides[0], a->dtype);
-}
+/* An array of the caller's as a column; all zero for NULL. Of a shape that sbi_model_check_column() then refuses n is 0. */
+model_column sbi_model_lent_column(const sbi_array *a);
+/* Rows [first, first + n), which must exist. Fails only where a file does. */
+sbi_status sbi_model_column_read(const model_column *c, int64_t first, int64_t n, double *out);
+
+/* Opens a file of columns; its data go into memory where they fit into *memory_left, which they then take. The model owns it. */
+sbi_status sbi_model_open_file(sbi_model *m, const char *path, uint64_t *memory_left, model_file *out);
+void sbi_model_close_files(sbi_model *m);
+/* The whole file as one column; it must have one dimension. */
+sbi_status sbi_model_file_column(const model_file *file, const char *name, model_column *out);
 
 /* ---- building with columns that were checked; the public functions check and call these ---- */
 
-sbi_status sbi_model_build_channel(sbi_model *m, const char *name, int64_t n_events, const sbi_array *weights,
-                                   const sbi_array *integration_weights, uint32_t flags, size_t *channel);
+sbi_status sbi_model_build_channel(sbi_model *m, const char *name, int64_t n_events, const model_column *weights,
+                                   const model_column *integration_weights, uint32_t flags, size_t *channel);
 sbi_status sbi_model_build_sample(sbi_model *m, size_t channel, const char *name, double yield, const char *factor,
-                                  const sbi_array *ratio, const sbi_array *integration_ratio, size_t *sample);
+                                  const model_column *ratio, const model_column *integration_ratio, size_t *sample);
 /* columns: hi, lo and the same over the integration sample, or NULL. */
 sbi_status sbi_model_build_eventsys(sbi_model *m, size_t channel, size_t sample, const char *parameter,
-                                    const sbi_array *const columns[4], int32_t storage);
+                                    const model_column *const columns[4], int32_t storage);
 
 /* ---- recording ---- */
 
@@ -101,8 +125,14 @@ sbi_var sbi_model_record_yield(const model_sample *s, sbi_tape *tape, const sbi_
 sbi_var *sbi_model_record_parameters(const sbi_model *m, sbi_tape *tape);
 /* Records a channel's term of the NLL; sets each sample's integration_sum. */
 sbi_status sbi_model_record_channel(sbi_model *m, model_channel *c, sbi_tape *tape, const sbi_var *params, sbi_var *out);
+/* A column on a tape. */
+sbi_var sbi_model_record_column(sbi_context *ctx, sbi_tape *tape, sbi_events events, const model_column *c, const char *name);
+/* The product of variations, all of one `storage`, of eventsys[0..n): their columns over the events or the integration sample. The bits
+ * do not depend on where the columns are. */
+sbi_var sbi_model_record_morph(const sbi_model *m, const model_sample *s, sbi_tape *tape, sbi_events events,
+                               const sbi_var *params, int integration, int32_t storage);
 /* sum_j v_j r_j in a fixed order. */
-double sbi_model_weighted_total(const sbi_array *v, const sbi_array *r);
+sbi_status sbi_model_weighted_total(const model_column *v, const model_column *r, double *sum);
 /* Warns of per-event variations that would make the likelihood unbounded. */
 sbi_status sbi_model_check_normalisation(const sbi_model *m);
 

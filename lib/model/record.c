@@ -30,34 +30,17 @@ sbi_var sbi_model_record_yield(const model_sample *s, sbi_tape *tape, const sbi_
 
 /* r prod_k g_k over the events or the integration sample. Columns as ratios and columns as logarithms become one wide
  * operation each. */
-static sbi_status record_density(const sbi_model *m, const model_sample *s, sbi_tape *tape, sbi_events events,
-                                 const sbi_var *params, int integration, sbi_var *out)
+static sbi_var record_density(const sbi_model *m, const model_sample *s, sbi_tape *tape, sbi_events events,
+                              const sbi_var *params, int integration)
 {
-    sbi_var density = sbi_tape_column(tape, events, integration ? &s->integration_ratio : &s->ratio, s->name);
-    size_t n = s->n_eventsys;
-    *out = density;
-    if (!n) return SBI_OK;
-    sbi_var *alphas = sbi_alloc_array(m->ctx, n, sizeof *alphas);
-    sbi_array *high = sbi_alloc_array(m->ctx, n, sizeof *high), *low = sbi_alloc_array(m->ctx, n, sizeof *low);
-    int whole = alphas && high && low;
-    for (int32_t storage = SBI_MORPH_RATIO; whole && storage <= SBI_MORPH_LOG; storage++) {
+    sbi_var density = sbi_model_record_column(m->ctx, tape, events, integration ? &s->integration_ratio : &s->ratio, s->name);
+    for (int32_t storage = SBI_MORPH_RATIO; storage <= SBI_MORPH_LOG; storage++) {
         size_t used = 0;
-        for (size_t k = 0; k < n; k++) {
-            const model_eventsys *e = &s->eventsys[k];
-            if (e->storage != storage) continue;
-            alphas[used] = params[e->parameter];
-            high[used] = integration ? e->integration_high : e->high;
-            low[used++] = integration ? e->integration_low : e->low;
-        }
+        for (size_t k = 0; k < s->n_eventsys; k++) used += s->eventsys[k].storage == storage;
         if (used)
-            density = sbi_tape_mul(tape, density,
-                                   sbi_tape_morph(tape, events, alphas, used, high, low, SBI_INTERP_CODE4, storage));
+            density = sbi_tape_mul(tape, density, sbi_model_record_morph(m, s, tape, events, params, integration, storage));
     }
-    sbi_free(m->ctx, low);
-    sbi_free(m->ctx, high);
-    sbi_free(m->ctx, alphas);
-    *out = density;
-    return whole ? SBI_OK : SBI_ERR_NO_MEMORY;
+    return density;
 }
 
 /* nu_p / Z_p: dividing the yield inside the logarithm is cheaper than dividing every event's ratio. */
@@ -65,8 +48,7 @@ static sbi_status normalise(const sbi_model *m, const model_sample *s, sbi_tape 
                             sbi_var integration_weights, const sbi_var *params, sbi_var *nu)
 {
     if (!s->n_eventsys) return SBI_OK;
-    sbi_var density;
-    SBI_TRY(record_density(m, s, tape, integration, params, 1, &density));
+    sbi_var density = record_density(m, s, tape, integration, params, 1);
     sbi_var z = sbi_tape_weighted_sum(tape, integration_weights, density);
     *nu = sbi_tape_div(tape, sbi_tape_mul(tape, *nu, sbi_tape_constant(tape, s->integration_sum)), z);
     return SBI_OK;
@@ -77,7 +59,7 @@ static sbi_status integrate(model_channel *c)
 {
     for (size_t i = 0; c->n_integration >= 0 && i < c->n_samples; i++) {
         model_sample *s = &c->samples[i];
-        s->integration_sum = sbi_model_weighted_total(&c->integration_weights, &s->integration_ratio);
+        SBI_TRY(sbi_model_weighted_total(&c->integration_weights, &s->integration_ratio, &s->integration_sum));
         if (s->integration_sum == 0)
             return sbi_fail(SBI_ERR_VALUE, "channel %s, sample %s: its integral over the integration sample is zero",
                             c->name, s->name);
@@ -96,7 +78,7 @@ sbi_status sbi_model_record_channel(sbi_model *m, model_channel *c, sbi_tape *ta
         char name[256];
         snprintf(name, sizeof name, "%s: integration sample", c->name);
         integration = sbi_tape_events(tape, name, c->n_integration);
-        integration_weights = sbi_tape_column(tape, integration, &c->integration_weights, "integration weights");
+        integration_weights = sbi_model_record_column(m->ctx, tape, integration, &c->integration_weights, "integration weights");
     }
     sbi_var total = sbi_tape_constant(tape, 0), lambda = SBI_VAR_INVALID;
     for (size_t i = 0; i < c->n_samples; i++) {
@@ -104,14 +86,13 @@ sbi_status sbi_model_record_channel(sbi_model *m, model_channel *c, sbi_tape *ta
         sbi_var nu = sbi_model_record_yield(s, tape, params);
         total = sbi_tape_add(tape, total, nu);
         if (c->n_integration >= 0) SBI_TRY(normalise(m, s, tape, integration, integration_weights, params, &nu));
-        sbi_var density;
-        SBI_TRY(record_density(m, s, tape, events, params, 0, &density));
+        sbi_var density = record_density(m, s, tape, events, params, 0);
         sbi_var term = sbi_tape_mul(tape, nu, density);
         lambda = i ? sbi_tape_add(tape, lambda, term) : term;
     }
     sbi_var logs = sbi_tape_log(tape, lambda);
     sbi_var sum = c->has_weights
-                      ? sbi_tape_weighted_sum(tape, sbi_tape_column(tape, events, &c->weights, "weights"), logs)
+                      ? sbi_tape_weighted_sum(tape, sbi_model_record_column(m->ctx, tape, events, &c->weights, "weights"), logs)
                       : sbi_tape_sum(tape, logs);
     *out = sbi_tape_sub(tape, total, sum);
     return SBI_OK;

@@ -17,35 +17,24 @@ typedef struct column_want {
     int64_t n;      /* rows, or -1 */
     const char *of; /* the file that has as many */
     model_column_rule rule;
+    int variation;
 } column_want;
 
-static sbi_status keep_file(model_reader *r, sbi_npy *npy)
-{
-    sbi_model *m = r->model;
-    sbi_npy **slot = sbi_model_grow(r->ctx, (void **)&m->files, &m->n_files, sizeof(sbi_npy *));
-    if (!slot) {
-        sbi_npy_unmap(npy);
-        return SBI_ERR_NO_MEMORY;
-    }
-    *slot = npy;
-    return SBI_OK;
-}
-
-/* Maps the column that member `key` names, and checks it. */
-static sbi_status map_column(model_reader *r, const json_t *object, const sbi_json_place *at, const char *key,
-                             const column_want *want, sbi_array *view)
+/* Opens the column that member `key` names, and checks it. */
+static sbi_status open_column(model_reader *r, const json_t *object, const sbi_json_place *at, const char *key,
+                              const column_want *want, model_column *column)
 {
     const char *name;
     SBI_TRY(sbi_json_get_string(object, at, key, &name));
     sbi_json_place in = sbi_json_member(at, key);
-    char *path = sbi_path_join(r->ctx, r->folder, name);
-    if (!path) return SBI_ERR_NO_MEMORY;
-    sbi_npy *npy;
-    sbi_status status = sbi_npy_map(&npy, r->ctx, path);
-    sbi_free(r->ctx, path);
-    if (status == SBI_OK) status = keep_file(r, npy);
-    if (status == SBI_OK) status = sbi_npy_array(npy, view);
-    if (status == SBI_OK) status = sbi_model_check_column(r->ctx, view, name, want->n, want->of, want->rule);
+    model_file file;
+    sbi_status status = sbi_model_open_named(r, name, &file);
+    if (status == SBI_OK) status = sbi_model_file_column(&file, name, column);
+    if (status == SBI_OK) {
+        /* The tape looks at the variations when it records them: reading them twice is for those in memory. */
+        const model_column_rule rule = column->file && want->variation ? COLUMN_UNSEEN : want->rule;
+        status = sbi_model_check_column(r->ctx, column, name, want->n, want->of, rule);
+    }
     return sbi_model_placed(status, &in);
 }
 
@@ -55,8 +44,9 @@ typedef struct channel_reader {
     model_reader *r;
     size_t index;
     column_want events, integration; /* n -1: the channel has no integration sample */
-    sbi_array first_ratio;           /* mapped already where it gave the number of events */
+    model_column first_ratio;        /* opened already where it gave the number of events */
     int has_first_ratio;
+    model_packed packed;
 } channel_reader;
 
 /* Integration columns come exactly where the channel has an integration sample. */
@@ -73,20 +63,28 @@ static sbi_status read_eventsys(const channel_reader *c, const json_t *data, con
                                 const char *name)
 {
     static const char *const known[] = {"hi", "lo", "hi_integration", "lo_integration", "storage", NULL};
+    model_column views[4];
+    const model_column *columns[4] = {NULL, NULL, NULL, NULL};
+    if (!data || json_is_null(data)) {
+        int32_t packed_storage;
+        SBI_TRY(sbi_model_packed_columns(c->r, &c->packed, c->index, sample, name, at, views, &packed_storage));
+        for (int i = 0; i < 4; i++) columns[i] = views[i].given ? &views[i] : NULL;
+        return sbi_model_placed(sbi_model_build_eventsys(c->r->model, c->index, sample, name, columns, packed_storage), at);
+    }
+    SBI_TRY(sbi_json_expect(data, at, JSON_OBJECT));
     SBI_TRY(sbi_json_only_keys(data, at, known));
     const char *storage;
     SBI_TRY(sbi_json_get_string_or(data, at, "storage", "ratio", &storage));
     int is_log = strcmp(storage, "log") == 0;
     if (!is_log && strcmp(storage, "ratio") != 0)
         return sbi_json_fail(SBI_ERR_FORMAT, at, "storage \"%s\" is neither \"ratio\" nor \"log\"", storage);
-    sbi_array views[4];
-    const sbi_array *columns[4] = {NULL, NULL, NULL, NULL};
     for (int i = 0; i < 4; i++) {
         column_want want = i < 2 ? c->events : c->integration;
+        want.variation = 1;
         want.rule = is_log ? COLUMN_ANY : COLUMN_POSITIVE;
         if (i >= 2) SBI_TRY(check_presence(c, data, at, known[i]));
         if (i >= 2 && c->integration.n < 0) continue;
-        SBI_TRY(map_column(c->r, data, at, known[i], &want, &views[i]));
+        SBI_TRY(open_column(c->r, data, at, known[i], &want, &views[i]));
         columns[i] = &views[i];
     }
     return sbi_model_placed(sbi_model_build_eventsys(c->r->model, c->index, sample, name, columns,
@@ -116,9 +114,9 @@ static sbi_status read_modifier(const channel_reader *c, const json_t *modifier,
         if (data) SBI_TRY(sbi_json_expect(data, &in, JSON_NULL));
         return sbi_model_placed(sbi_model_add_normfactor(c->r->model, c->index, sample, name), at);
     }
+    if (strcmp(type, "eventsys") == 0) return read_eventsys(c, data, &in, sample, name);
     SBI_TRY(sbi_json_get_object(modifier, at, "data", &data));
-    return strcmp(type, "eventsys") == 0 ? read_eventsys(c, data, &in, sample, name)
-                                         : read_normsys(c, data, &in, sample, name);
+    return read_normsys(c, data, &in, sample, name);
 }
 
 static sbi_status read_sample(channel_reader *c, const json_t *sample, const sbi_json_place *at)
@@ -130,12 +128,12 @@ static sbi_status read_sample(channel_reader *c, const json_t *sample, const sbi
     SBI_TRY(sbi_json_get_string(sample, at, "name", &name));
     SBI_TRY(sbi_json_get_string_or(sample, at, "factor", NULL, &factor));
     SBI_TRY(sbi_json_get_number(sample, at, "yield", &yield));
-    sbi_array ratio = c->first_ratio, integration;
-    if (!c->has_first_ratio) SBI_TRY(map_column(c->r, sample, at, "ratio", &c->events, &ratio));
+    model_column ratio = c->first_ratio, integration;
+    if (!c->has_first_ratio) SBI_TRY(open_column(c->r, sample, at, "ratio", &c->events, &ratio));
     c->has_first_ratio = 0;
     SBI_TRY(check_presence(c, sample, at, "ratio_integration"));
     int has_integration = c->integration.n >= 0;
-    if (has_integration) SBI_TRY(map_column(c->r, sample, at, "ratio_integration", &c->integration, &integration));
+    if (has_integration) SBI_TRY(open_column(c->r, sample, at, "ratio_integration", &c->integration, &integration));
     size_t index = 0;
     SBI_TRY(sbi_model_placed(sbi_model_build_sample(c->r->model, c->index, name, yield, factor, &ratio,
                                                     has_integration ? &integration : NULL, &index),
@@ -151,29 +149,30 @@ static sbi_status read_sample(channel_reader *c, const json_t *sample, const sbi
 
 /* A column of weights with its keys; `weights` may be missing where `required` is 0. Sets want->n and want->of. */
 static sbi_status read_weights(model_reader *r, const json_t *object, const sbi_json_place *at, int required,
-                               sbi_array *view, int *negative, column_want *want)
+                               model_column *view, int *negative, column_want *want)
 {
     SBI_TRY(sbi_json_get_bool_or(object, at, "allow_negative_weights", 0, negative));
     if (!required && !json_object_get(object, "weights")) return SBI_OK;
-    column_want weights = {-1, "", *negative ? COLUMN_SIGNED_WEIGHT : COLUMN_WEIGHT};
-    SBI_TRY(map_column(r, object, at, "weights", &weights, view));
-    want->n = view->shape[0];
+    column_want weights = {-1, "", *negative ? COLUMN_SIGNED_WEIGHT : COLUMN_WEIGHT, 0};
+    SBI_TRY(open_column(r, object, at, "weights", &weights, view));
+    want->n = view->n;
     want->of = json_string_value(json_object_get(object, "weights"));
     return SBI_OK;
 }
 
 static sbi_status read_channel(model_reader *r, const json_t *channel, const sbi_json_place *at)
 {
-    static const char *const known[] = {"name", "events", "integration", "samples", NULL};
+    static const char *const known[] = {"name", "events", "integration", "samples", "eventsys", NULL};
     static const char *const known_events[] = {"weights", "allow_negative_weights", "reference", NULL};
     static const char *const known_integration[] = {"weights", "allow_negative_weights", NULL};
-    channel_reader c = {.r = r, .events = {-1, "", COLUMN_ANY}, .integration = {-1, "", COLUMN_ANY}};
+    channel_reader c = {.r = r, .events = {-1, "", COLUMN_ANY, 0}, .integration = {-1, "", COLUMN_ANY, 0}};
     const json_t *events = json_object_get(channel, "events"), *integration = json_object_get(channel, "integration");
     const json_t *samples = json_object_get(channel, "samples");
     sbi_json_place events_place = sbi_json_member(at, "events"), integration_place = sbi_json_member(at, "integration");
     sbi_json_place in = sbi_json_member(at, "samples"), first = sbi_json_item(&in, 0);
+    sbi_json_place eventsys_place = sbi_json_member(at, "eventsys");
     const char *name;
-    sbi_array weights, integration_weights;
+    model_column weights, integration_weights;
     int negative = 0, negative_integration = 0, reference = 0;
     SBI_TRY(sbi_json_only_keys(channel, at, known));
     SBI_TRY(sbi_json_get_string(channel, at, "name", &name));
@@ -191,9 +190,9 @@ static sbi_status read_channel(model_reader *r, const json_t *channel, const sbi
     }
     int has_weights = c.events.n >= 0;
     if (!has_weights) { /* every weight is one, and the first ratio says how many there are */
-        SBI_TRY(map_column(r, json_array_get(samples, 0), &first, "ratio", &c.events, &c.first_ratio));
+        SBI_TRY(open_column(r, json_array_get(samples, 0), &first, "ratio", &c.events, &c.first_ratio));
         c.has_first_ratio = 1;
-        c.events.n = c.first_ratio.shape[0];
+        c.events.n = c.first_ratio.n;
         c.events.of = json_string_value(json_object_get(json_array_get(samples, 0), "ratio"));
     }
     uint32_t flags = (negative ? SBI_CHANNEL_ALLOW_NEGATIVE_WEIGHTS : 0u) |
@@ -202,6 +201,9 @@ static sbi_status read_channel(model_reader *r, const json_t *channel, const sbi
     SBI_TRY(sbi_model_placed(sbi_model_build_channel(r->model, name, c.events.n, has_weights ? &weights : NULL,
                                                      integration ? &integration_weights : NULL, flags, &c.index),
                              at));
+    if (json_object_get(channel, "eventsys"))
+        SBI_TRY(sbi_model_read_packed(r, json_object_get(channel, "eventsys"), &eventsys_place, c.events.n, c.integration.n,
+                                      &c.packed));
     for (size_t i = 0; i < json_array_size(samples); i++) {
         sbi_json_place item = sbi_json_item(&in, i);
         SBI_TRY(read_sample(&c, json_array_get(samples, i), &item));
@@ -279,8 +281,9 @@ static sbi_status build(sbi_model **out, sbi_context *ctx, const json_t *workspa
     sbi_json_place root = sbi_json_root(document);
     model_reader r = {.ctx = ctx, .folder = folder, .config_place = root};
     sbi_workspace_options_init(&r.options);
-    SBI_TRY(sbi_options_read(&r.options, sizeof r.options, sizeof r.options, options, "sbi_workspace_options"));
+    SBI_TRY(sbi_options_read(&r.options, sizeof r.options, offsetof(sbi_workspace_options, column_memory), options, "sbi_workspace_options"));
     SBI_REQUIRE(r.options.reserved_ == 0, "sbi_workspace_options: reserved_ is not zero");
+    r.memory_left = sbi_model_column_memory(r.options.column_memory);
     SBI_TRY(sbi_model_create(&r.model, ctx));
     sbi_status status = read_workspace(&r, workspace, &root);
     if (status != SBI_OK) {

@@ -401,6 +401,7 @@ class WorkspaceOptions(Structure):
         ("reserved_", c_int32),
         ("measurement", c_char_p),
         ("poi", c_char_p),
+        ("column_memory", c_uint64),
     ]
 
 
