@@ -209,6 +209,12 @@ SBI_API sbi_var sbi_tape_morph(sbi_tape *tape, sbi_events events, const sbi_var 
 SBI_API sbi_var sbi_tape_morph_source(sbi_tape *tape, sbi_events events, const sbi_var *alphas, size_t n_alpha,
                                       const sbi_column_source *source, int32_t code, int32_t storage, const char *name);
 
+/** A dot product of scalars with columns, one wide event-wise node: sum_k x_k c_k,i. As many terms as one likes cost one pass over
+ *  the columns, and their part of a Hessian one matrix product.
+ *  @param x n >= 1 scalar nodes, each a distinct one. @param columns n column nodes over one event set; a column may appear more
+ *  than once. Since: 0.1 */
+SBI_API sbi_var sbi_tape_dot(sbi_tape *tape, const sbi_var *x, const sbi_var *columns, size_t n);
+
 /** Reductions over the events of x, scalars: sum_i x_i, and sum_i w_i x_i with a column w. An event with w_i = 0 does not
  *  contribute, whatever x_i is. Since: 0.1 */
 SBI_API sbi_var sbi_tape_sum(sbi_tape *tape, sbi_var x);

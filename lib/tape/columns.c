@@ -163,21 +163,20 @@ sbi_var sbi_tape_column(sbi_tape *tape, sbi_events events, const sbi_array *colu
 
 /* ---- morphs ---------------------------------------------------------------------------------------------------- */
 
-/* All alphas scalar, and no two the same. */
-static sbi_status check_alphas(sbi_tape *tape, const char *function, const sbi_var *alphas, size_t n)
+sbi_status sbi_alphas_check(sbi_tape *tape, const char *function, const char *name, const sbi_var *alphas, size_t n)
 {
     uint8_t *seen = sbi_alloc_zero(tape->ctx, tape->n_nodes, 1);
     if (!seen) return SBI_ERR_NO_MEMORY;
     sbi_status status = SBI_OK;
     for (size_t k = 0; k < n && status == SBI_OK; k++) {
         if (alphas[k] < 0 || (size_t)alphas[k] >= tape->n_nodes)
-            status = sbi_fail(SBI_ERR_ARGUMENT, "%s: alphas[%zu] = %d is not a node of this tape", function, k, alphas[k]);
+            status = sbi_fail(SBI_ERR_ARGUMENT, "%s: %s[%zu] = %d is not a node of this tape", function, name, k, alphas[k]);
         else if (tape->nodes[alphas[k]].events >= 0)
-            status = sbi_fail(SBI_ERR_SHAPE, "%s: alphas[%zu] is event-wise, must be a scalar", function, k);
+            status = sbi_fail(SBI_ERR_SHAPE, "%s: %s[%zu] is event-wise, must be a scalar", function, name, k);
         else if (seen[alphas[k]]++) {
             char text[200];
             sbi_node_params(tape, alphas[k], text, sizeof text);
-            status = sbi_fail(SBI_ERR_ARGUMENT, "%s: alphas[%zu] (%s) appears twice", function, k, text);
+            status = sbi_fail(SBI_ERR_ARGUMENT, "%s: %s[%zu] (%s) appears twice", function, name, k, text);
         }
     }
     sbi_free(tape->ctx, seen);
@@ -223,7 +222,7 @@ sbi_status sbi_morph_check(sbi_tape *tape, const char *function, const sbi_var *
         return sbi_fail(SBI_ERR_UNSUPPORTED, "%s: interpolation code %d, must be 4 or 1", function, code);
     if (storage != SBI_MORPH_RATIO && storage != SBI_MORPH_LOG)
         return sbi_fail(SBI_ERR_ARGUMENT, "%s: storage is %d, must be SBI_MORPH_RATIO or SBI_MORPH_LOG", function, storage);
-    return check_alphas(tape, function, alphas, n_alpha);
+    return sbi_alphas_check(tape, function, "alphas", alphas, n_alpha);
 }
 
 sbi_var sbi_morph_append(sbi_tape *tape, sbi_events events, const sbi_morph *m)

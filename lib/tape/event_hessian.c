@@ -4,7 +4,8 @@
  * The narrow part has as inputs z the outputs y_p of the morphs and some scalars; M = d2f/dz2, an event at a time, comes from a
  * tangent for each morph and scalar. With a_p = y_p df/dy_p and K_pq = y_p M_pq y_q + delta_pq a_p,
  *     H_kl = sum_i sum_p phi_pk T_pl + delta_kl sum_i sum_p a_p chi_pk,   T_pl = sum_q K_pq phi_ql
- * for alphas k, l, and sum_i sum_p (M_sp y_p) phi_pl for a scalar s and an alpha l.
+ * for alphas k, l, and sum_i sum_p (M_sp y_p) phi_pl for a scalar s and an alpha l. For a dot product y_p = sum_k theta_k c_pk the
+ * rows phi are the columns c, with 1 for the factor y_p, and its own second derivative, a_p in K_pp and chi, is zero.
  *
  * An element is always computed as phi_p,min(k,l) T_p,max(k,l), whichever rows are asked for, so rows have the bits of the
  * full Hessian.
@@ -82,14 +83,15 @@ static void couple(const hessian_chunk *h)
                 memset(k, 0, n * sizeof(double));
                 continue;
             }
-            kernels->product(k, s->adjoint_tangent[q], s->value[p], n);
-            kernels->product(k, k, s->value[q], n);
+            kernels->product(k, s->adjoint_tangent[q], s->scale[p], n);
+            kernels->product(k, k, s->scale[q], n);
             if (h->chunk->masked) kernels->mask(k, h->space->weight, n);
-            if (q == p) kernels->product2(k, k, h->space->ones, s->scaled[p], h->space->ones, n);
+            if (q == p && !sbi_chunk_is_linear(h->task, h->j, p))
+                kernels->product2(k, k, h->space->ones, s->scaled[p], h->space->ones, n);
         }
         for (size_t q = 0; q < r->n_scalars; q++) {
             double *m = s->mixed[q * w + p];
-            kernels->product(m, s->adjoint_tangent[w + q], s->value[p], n);
+            kernels->product(m, s->adjoint_tangent[w + q], s->scale[p], n);
             if (h->chunk->masked) kernels->mask(m, h->space->weight, n);
         }
     }
@@ -109,6 +111,7 @@ static void add_diagonal(const hessian_chunk *h)
     const size_t zero = 0;
     memset(h->s->sums, 0, r->n_alphas * sizeof(double));
     for (size_t p = 0; p < r->n_morphs; p++) {
+        if (sbi_chunk_is_linear(h->task, h->j, p)) continue;
         const double *x = h->s->scaled[p];
         sbi_chunk_factor_dots(h->task, h->j, p, &x, &zero, 1, h->space->chi, h->n, h->s->sums);
     }

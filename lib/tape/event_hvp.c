@@ -4,7 +4,8 @@
  * With D = dx restricted to the alphas of morph p, phi = g'/g, chi = g''/g - phi^2:
  *     t_p      = y_p sum_k D_k phi_pk                                   tangent of the morph: a small matrix product
  *     HV_k    += sum_i (d(adj_p) y_p + adj_p t_p) phi_pk + D_k sum_i adj_p y_p chi_pk
- * The last sum does not depend on the tangent and is kept apart as the diagonal.
+ * The last sum does not depend on the tangent and is kept apart as the diagonal. A dot product has its columns for phi, one for y
+ * as the factor before phi, and neither chi nor the term with t_p.
  */
 #include <string.h>
 
@@ -39,7 +40,7 @@ static void morph_tangents(const hvp_chunk *h)
         }
         h->task->kernels->combine(h->s->outputs, h->s->factors, h->s->pair_x, n, h->m, h->n);
         for (size_t i = 0; i < h->m; i++)
-            h->task->kernels->product(h->s->outputs[i], h->s->outputs[i], h->s->value[p], h->n);
+            h->task->kernels->product(h->s->outputs[i], h->s->outputs[i], h->s->scale[p], h->n);
     }
 }
 
@@ -66,7 +67,10 @@ static void narrow_tangent(const hvp_chunk *h, size_t i, double *out)
             memset(w, 0, h->n * sizeof(double));
             continue;
         }
-        kernels->product2(w, s->adjoint_tangent[p], s->value[p], s->adjoint[p], s->tangent[p], h->n);
+        if (sbi_chunk_is_linear(h->task, h->j, p))
+            memcpy(w, s->adjoint_tangent[p], h->n * sizeof(double));
+        else
+            kernels->product2(w, s->adjoint_tangent[p], s->value[p], s->adjoint[p], s->tangent[p], h->n);
         if (h->chunk->masked) kernels->mask(w, h->space->weight, h->n);
     }
     const size_t zero = 0;
@@ -92,6 +96,7 @@ void sbi_chunk_hvp(const sbi_pass_task *task, sbi_chunk_space *space, size_t red
     h.chunk = chunk;
     const size_t zero = 0;
     for (size_t p = 0; p < r->n_morphs; p++) {
+        if (sbi_chunk_is_linear(task, reduction, p)) continue;
         const double *x = h.s->scaled[p];
         sbi_chunk_factor_dots(task, reduction, p, &x, &zero, 1, space->chi, chunk->n, out + rt->diagonal);
     }

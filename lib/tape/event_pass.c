@@ -26,12 +26,22 @@ sbi_narrow_rows sbi_chunk_narrow(const sbi_pass_task *task, const sbi_chunk_spac
     };
 }
 
+const sbi_tape_column_data *sbi_chunk_column(const sbi_pass_task *task, const sbi_chunk_space *space, int32_t index)
+{
+    const sbi_column *column = &task->tape->columns[index];
+    return column->source >= 0 ? &space->stream.columns[index] : &column->data;
+}
+
 static void run_morphs(const sbi_pass_task *task, sbi_chunk_space *space, const sbi_chunk *chunk)
 {
     const sbi_pass *pass = task->pass;
     for (size_t p = 0; p < pass->n_morphs; p++) {
         const sbi_morph *m = &task->tape->morphs[pass->morphs[p]];
         const size_t first = pass->first_factor[p];
+        if (m->code == SBI_CODE_LINEAR) {
+            sbi_chunk_dot(task, space, p, chunk);
+            continue;
+        }
         const int streamed = m->source >= 0;
         sbi_morph_job job = {.up = streamed ? space->stream.up + first : m->up,
                              .down = streamed ? space->stream.down + first : m->down,
@@ -50,16 +60,10 @@ static void run_morphs(const sbi_pass_task *task, sbi_chunk_space *space, const 
     }
 }
 
-static const sbi_tape_column_data *column_of(const sbi_pass_task *task, const sbi_chunk_space *space, int32_t index)
-{
-    const sbi_column *column = &task->tape->columns[index];
-    return column->source >= 0 ? &space->stream.columns[index] : &column->data;
-}
-
 static void load_weights(const sbi_pass_task *task, sbi_chunk_space *space, const sbi_reduction *r, sbi_chunk *chunk)
 {
     if (r->weights >= 0) {
-        task->kernels->load(space->weight, column_of(task, space, r->weights), chunk->first, chunk->valid, chunk->n);
+        task->kernels->load(space->weight, sbi_chunk_column(task, space, r->weights), chunk->first, chunk->valid, chunk->n);
     } else {
         for (size_t e = 0; e < chunk->n; e++)
             space->weight[e] = e < chunk->valid ? 1.0 : 0.0;
@@ -89,7 +93,7 @@ void sbi_chunk_factor_dots(const sbi_pass_task *task, size_t reduction, size_t p
     }
 }
 
-/* d(sum)/d(inputs): scalars by row sums, alphas by dot products of a = y dR/dy with phi = g'/g. */
+/* d(sum)/d(inputs): scalars by row sums, alphas by dot products of a = c dR/dy with phi. */
 static void add_gradient(const sbi_pass_task *task, sbi_chunk_space *space, size_t j, const sbi_chunk *chunk, double *out)
 {
     const sbi_tape_kernels *kernels = task->kernels;
@@ -107,7 +111,7 @@ static void add_gradient(const sbi_pass_task *task, sbi_chunk_space *space, size
             continue;
         }
         if (chunk->masked) kernels->mask(s->adjoint[p], space->weight, n);
-        kernels->product(s->scaled[p], s->adjoint[p], s->value[p], n);
+        kernels->product(s->scaled[p], s->adjoint[p], s->scale[p], n);
         if (chunk->masked) kernels->mask(s->scaled[p], space->weight, n);
         const double *x = s->scaled[p];
         sbi_chunk_factor_dots(task, j, p, &x, &zero, 1, space->phi, n, out + task->reductions[j].gradient);
@@ -145,7 +149,7 @@ static sbi_status run_reduction(const sbi_pass_task *task, sbi_chunk_space *spac
     load_weights(task, space, r, chunk);
     for (size_t c = 0; c < r->n_columns; c++)
         task->kernels->load(s->value[r->n_morphs + r->n_scalars + r->n_fixed + c],
-                            column_of(task, space, r->columns[c]), chunk->first, chunk->valid, chunk->n);
+                            sbi_chunk_column(task, space, r->columns[c]), chunk->first, chunk->valid, chunk->n);
     const sbi_narrow_rows rows = sbi_chunk_narrow(task, space, j, chunk);
     sbi_narrow_faults faults = {.first_bad = -1, .domain_op = -1};
     task->kernels->forward(&rows, &faults);

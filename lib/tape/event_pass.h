@@ -39,9 +39,10 @@ typedef struct sbi_pass_task {
 typedef struct sbi_reduction_space {
     double **value, **adjoint, **tangent, **adjoint_tangent; /* [n_slots] */
     double **aux;                                            /* [n_aux] */
-    double **scaled;    /* [n_morphs] a = y dR/dy */
-    double **coupling;  /* [n_morphs, n_morphs] y_p M_pq y_q + delta_pq a_p */
-    double **mixed;     /* [n_scalars, n_morphs] M_qp y_p */
+    const double **scale; /* [n_morphs] c: dy = c phi dalpha; y, or of a dot product ones */
+    double **scaled;      /* [n_morphs] a = c dR/dy */
+    double **coupling;    /* [n_morphs, n_morphs] c_p M_pq c_q + delta_pq a_p, the last of products only */
+    double **mixed;       /* [n_scalars, n_morphs] M_qp c_p */
     double *sums;       /* [max(n_scalars, 1), n_alphas] */
     const double **phi; /* [n_morphs, n_alphas] rows, NULL where a morph has not that alpha */
     const double **pair_x, **pair_y; /* tables for dots(), [n_morphs, n_alphas] each */
@@ -77,6 +78,17 @@ typedef struct sbi_chunk {
     size_t valid, n;
     int masked; /* some weights are zero, padding included */
 } sbi_chunk;
+
+/* Column `index` of the tape, where this worker finds it. */
+const sbi_tape_column_data *sbi_chunk_column(const sbi_pass_task *task, const sbi_chunk_space *space, int32_t index);
+/* Morph p of the reduction is a dot product: phi are its columns, of all events the same way, and chi is zero. */
+static inline int sbi_chunk_is_linear(const sbi_pass_task *task, size_t reduction, size_t p)
+{
+    const sbi_pass *pass = task->pass;
+    return task->tape->morphs[pass->morphs[pass->reductions[reduction].morphs[p]]].code == SBI_CODE_LINEAR;
+}
+/* Values, and phi where there is room for it, of morph p of the pass, a dot product. */
+void sbi_chunk_dot(const sbi_pass_task *task, sbi_chunk_space *space, size_t p, const sbi_chunk *chunk);
 
 /* Computes leaf `leaf` of a pass into `out`. */
 sbi_status sbi_pass_leaf(const sbi_pass_task *task, sbi_chunk_space *space, size_t leaf, sbi_partial *out);

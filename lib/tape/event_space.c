@@ -37,6 +37,7 @@ static void layout_reduction(const sbi_pass_task *task, size_t j, arena *a, sbi_
     s->aux = take_rows(a, r->n_aux, chunk, NULL, 0);
     if (task->want == SBI_WANT_VALUE) return;
     s->adjoint = take_rows(a, r->n_slots, chunk, r->slot_active, 0);
+    s->scale = take(a, r->n_morphs, sizeof(double *));
     s->scaled = take_rows(a, r->n_morphs, chunk, NULL, 0);
     s->sums = take(a, (r->n_scalars ? r->n_scalars : 1) * r->n_alphas, sizeof(double));
     s->offset_x = take(a, r->n_alphas, sizeof(size_t));
@@ -127,6 +128,7 @@ void sbi_chunk_space_prepare(const sbi_pass_task *task, sbi_chunk_space *space)
         for (size_t i = 0; i < r->n_morphs * r->n_alphas; i++)
             s->phi[i] = NULL;
         for (size_t p = 0; p < r->n_morphs; p++) {
+            s->scale[p] = sbi_chunk_is_linear(task, j, p) ? space->ones : s->value[p];
             const size_t first = pass->first_factor[r->morphs[p]];
             const size_t n = pass->first_factor[r->morphs[p] + 1] - first;
             for (size_t k = 0; k < n; k++)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sbi/tape.h"
+#include "tape/record.h"
 
 /* Code 4 for |alpha| <= 1 is linear in S0 - 1, A0, S1, A1, S2, A2 (u and d and their logarithms); p[o][.] are the
  * polynomials in alpha that multiply them, o-th derivative. */
@@ -59,6 +60,7 @@ void sbi_morph_factor_set(sbi_morph_factor *factor, int32_t code, double alpha)
 {
     memset(factor, 0, sizeof *factor);
     factor->alpha = alpha;
+    if (code == SBI_CODE_LINEAR) return;
     if (code == SBI_INTERP_CODE1) {
         factor->mode = alpha >= 0.0 ? SBI_FACTOR_UP : SBI_FACTOR_DOWN;
     } else if (fabs(alpha) <= 1.0) {

@@ -13,6 +13,12 @@ static void print_node(const sbi_tape *tape, size_t v, sbi_text *text)
     case SBI_NODE_COLUMN: sbi_text_addf(text, "column %s", tape->columns[node->payload].name); break;
     case SBI_NODE_MORPH: {
         const sbi_morph *m = &tape->morphs[node->payload];
+        if (m->code == SBI_CODE_LINEAR) {
+            sbi_text_addf(text, "dot");
+            for (size_t k = 0; k < m->n; k++)
+                sbi_text_addf(text, "%s %%%d * %s", k ? " +" : "", m->alphas[k], tape->columns[m->columns[k]].name);
+            break;
+        }
         sbi_text_addf(text, "morph code %d %s (", m->code, m->storage == SBI_MORPH_LOG ? "log" : "ratio");
         for (size_t k = 0; k < m->n; k++)
             sbi_text_addf(text, "%s%%%d", k ? " " : "", m->alphas[k]);

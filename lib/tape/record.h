@@ -52,10 +52,15 @@ typedef struct sbi_source {
     int32_t reserved_;
 } sbi_source;
 
+/* The code of a wide operation that is linear: a dot product of scalars with columns. */
+#define SBI_CODE_LINEAR (-1)
+
+/* A wide operation: the product of many variations, or a dot product (`columns` instead of `up` and `down`). */
 typedef struct sbi_morph {
     size_t n;
     int32_t code, storage;
     int32_t *alphas;                  /* [n] scalar nodes */
+    int32_t *columns;                 /* SBI_CODE_LINEAR: [n] columns */
     sbi_tape_column_data *up, *down;  /* [n] */
     uint8_t *ranges;                  /* what the columns' `range` point into */
     int32_t source;                   /* -1: borrowed */
@@ -121,6 +126,8 @@ sbi_status sbi_column_validate(sbi_tape *tape, int64_t n, const sbi_tape_column_
 /* The same for the events [first, last) of one leaf of a column; messages begin with the row. */
 sbi_status sbi_column_validate_leaf(const sbi_tape_column_data *column, int positive, uint8_t *range, int64_t first,
                                     int64_t last);
+/* All `name` nodes scalar, and no two the same. */
+sbi_status sbi_alphas_check(sbi_tape *tape, const char *function, const char *name, const sbi_var *alphas, size_t n);
 /* Whether a morph may be recorded with these alphas; and its node, once its columns are there. */
 sbi_status sbi_morph_check(sbi_tape *tape, const char *function, const sbi_var *alphas, size_t n_alpha, int32_t code,
                            int32_t storage);

@@ -117,8 +117,12 @@ sbi_status sbi_pass_find_sources(const sbi_tape *tape, sbi_pass *pass)
     pass->sources = sbi_alloc_array(tape->ctx, tape->n_sources, sizeof *pass->sources);
     pass->source_offset = sbi_alloc_array(tape->ctx, tape->n_sources, sizeof *pass->source_offset);
     if (!pass->sources || !pass->source_offset) return SBI_ERR_NO_MEMORY;
-    for (size_t p = 0; p < pass->n_morphs; p++)
-        add_source(pass, tape, tape->morphs[pass->morphs[p]].source);
+    for (size_t p = 0; p < pass->n_morphs; p++) {
+        const sbi_morph *m = &tape->morphs[pass->morphs[p]];
+        add_source(pass, tape, m->source);
+        for (size_t k = 0; m->columns && k < m->n; k++)
+            add_source(pass, tape, tape->columns[m->columns[k]].source);
+    }
     for (size_t j = 0; j < pass->n_reductions; j++) {
         const sbi_reduction *r = &pass->reductions[j];
         if (r->weights >= 0) add_source(pass, tape, tape->columns[r->weights].source);

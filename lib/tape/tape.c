@@ -33,6 +33,7 @@ void sbi_tape_destroy(sbi_tape *tape)
         sbi_free(ctx, tape->columns[i].name);
     for (size_t i = 0; i < tape->n_morphs; i++) {
         sbi_free(ctx, tape->morphs[i].alphas);
+        sbi_free(ctx, tape->morphs[i].columns);
         sbi_free(ctx, tape->morphs[i].up);
         sbi_free(ctx, tape->morphs[i].ranges);
     }
