@@ -198,7 +198,9 @@ SBI_API sbi_var sbi_tape_interp(sbi_tape *tape, sbi_var alpha, double up, double
  *  @param alphas n_alpha scalar nodes, each a distinct one.
  *  @param up, down n_alpha columns each over `events`; borrowed until the tape is destroyed. Positive and finite where
  *         `storage` is SBI_MORPH_RATIO, finite where it is SBI_MORPH_LOG; the first bad entry is named.
- *  @param code SBI_INTERP_CODE4 or SBI_INTERP_CODE1.
+ *  @param code any of SBI_INTERP_CODE*. With the additive ones (0, 2, 4P) a factor may be negative. Where one is zero the value is
+ *         right and derivatives are SBI_ERR_DOMAIN, which names event and parameter; second derivatives are refused where
+ *         |f'/f| > 2^26, too. Events of weight zero are exempt. See docs/interpolation.md.
  *  Since: 0.1 */
 SBI_API sbi_var sbi_tape_morph(sbi_tape *tape, sbi_events events, const sbi_var *alphas, size_t n_alpha,
                                const sbi_array *up, const sbi_array *down, int32_t code, int32_t storage);

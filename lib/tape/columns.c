@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/pool.h"
+#include "tape/interpolation.h"
 #include "tape/record.h"
 
 sbi_status sbi_column_bind(sbi_tape *tape, sbi_events events, const sbi_array *column, const char *name,
@@ -218,8 +219,8 @@ sbi_status sbi_morph_check(sbi_tape *tape, const char *function, const sbi_var *
 {
     if (n_alpha == 0 || !alphas)
         return sbi_fail(SBI_ERR_ARGUMENT, "%s: %s", function, n_alpha ? "alphas, up or down is NULL" : "n_alpha is 0");
-    if (code != SBI_INTERP_CODE4 && code != SBI_INTERP_CODE1)
-        return sbi_fail(SBI_ERR_UNSUPPORTED, "%s: interpolation code %d, must be 4 or 1", function, code);
+    if (code != SBI_INTERP_CODE4 && code != SBI_INTERP_CODE1 && !sbi_interp_is_additive(code))
+        return sbi_fail(SBI_ERR_UNSUPPORTED, "%s: unknown interpolation code %d", function, code);
     if (storage != SBI_MORPH_RATIO && storage != SBI_MORPH_LOG)
         return sbi_fail(SBI_ERR_ARGUMENT, "%s: storage is %d, must be SBI_MORPH_RATIO or SBI_MORPH_LOG", function, storage);
     return sbi_alphas_check(tape, function, "alphas", alphas, n_alpha);

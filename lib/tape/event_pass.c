@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tape/function.h"
+#include "tape/interpolation.h"
 
 sbi_narrow_rows sbi_chunk_narrow(const sbi_pass_task *task, const sbi_chunk_space *space, size_t reduction,
                                  const sbi_chunk *chunk)
@@ -57,6 +58,7 @@ static void run_morphs(const sbi_pass_task *task, sbi_chunk_space *space, const 
         if (space->chi) job.chi = space->chi + first * pass->chunk;
         job.scratch = space->scratch;
         task->kernels->morph(&job);
+        if (job.order > 0 && sbi_interp_is_additive(m->code)) sbi_chunk_find_poles(task, space, p, chunk);
     }
 }
 
@@ -147,6 +149,7 @@ static sbi_status run_reduction(const sbi_pass_task *task, sbi_chunk_space *spac
     const sbi_reduction *r = &task->pass->reductions[j];
     sbi_reduction_space *s = &space->reductions[j];
     load_weights(task, space, r, chunk);
+    SBI_TRY(sbi_chunk_check_poles(task, space, j, chunk));
     for (size_t c = 0; c < r->n_columns; c++)
         task->kernels->load(s->value[r->n_morphs + r->n_scalars + r->n_fixed + c],
                             sbi_chunk_column(task, space, r->columns[c]), chunk->first, chunk->valid, chunk->n);

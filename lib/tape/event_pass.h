@@ -60,6 +60,8 @@ typedef struct sbi_chunk_space {
     double *tangents; /* HVP: [m block, morphs, chunk] */
     double *scratch; /* of the morph kernel */
     double *weight, *ones, *zeros;
+    uint8_t *poles;     /* additive codes: [morphs of the pass, chunk] derivatives g'/g that cannot be used */
+    uint8_t *has_poles; /* [morphs of the pass] in this chunk */
     sbi_reduction_space *reductions;
     sbi_stream_space stream;
 } sbi_chunk_space;
@@ -89,6 +91,11 @@ static inline int sbi_chunk_is_linear(const sbi_pass_task *task, size_t reductio
 }
 /* Values, and phi where there is room for it, of morph p of the pass, a dot product. */
 void sbi_chunk_dot(const sbi_pass_task *task, sbi_chunk_space *space, size_t p, const sbi_chunk *chunk);
+
+/* Finds the events of a chunk where a factor of an additive morph p is so near to zero that its derivatives are lost, and makes their
+ * rows finite; and SBI_ERR_DOMAIN if a reduction's event of non-zero weight is one of them. */
+void sbi_chunk_find_poles(const sbi_pass_task *task, sbi_chunk_space *space, size_t p, const sbi_chunk *chunk);
+sbi_status sbi_chunk_check_poles(const sbi_pass_task *task, const sbi_chunk_space *space, size_t reduction, const sbi_chunk *chunk);
 
 /* Computes leaf `leaf` of a pass into `out`. */
 sbi_status sbi_pass_leaf(const sbi_pass_task *task, sbi_chunk_space *space, size_t leaf, sbi_partial *out);

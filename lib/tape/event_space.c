@@ -79,6 +79,8 @@ size_t sbi_chunk_space_layout(const sbi_pass_task *task, void *memory, sbi_chunk
         space->stream.columns = take(&a, task->tape->n_columns, sizeof *space->stream.columns);
     }
     space->y = take_rows(&a, pass->n_morphs, chunk, NULL, 0);
+    space->poles = take(&a, pass->n_morphs * chunk, 1);
+    space->has_poles = take(&a, pass->n_morphs, 1);
     space->scratch = take(&a, SBI_MORPH_SCRATCH_ROWS * chunk, sizeof(double));
     space->weight = take(&a, chunk, sizeof(double));
     space->ones = take(&a, chunk, sizeof(double));
@@ -111,6 +113,7 @@ void sbi_chunk_space_prepare(const sbi_pass_task *task, sbi_chunk_space *space)
 {
     const sbi_pass *pass = task->pass;
     const size_t chunk = pass->chunk;
+    memset(space->has_poles, 0, pass->n_morphs);
     sbi_stream_prepare(task->tape, pass, &space->stream);
     for (size_t e = 0; e < chunk; e++) {
         space->ones[e] = 1.0;

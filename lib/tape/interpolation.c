@@ -56,12 +56,58 @@ static void code4_coefficients(double alpha, double c[3][6])
     }
 }
 
+/* The additive codes are linear in u - 1 and d - 1: their coefficients, in g - 1, g', g''. */
+static void additive_coefficients(int32_t code, double a, double u[3], double d[3])
+{
+    const int outside = code == SBI_INTERP_CODE0 || a > 1.0 || a < -1.0;
+    if (outside && code == SBI_INTERP_CODE2) {
+        const double s = a > 0.0 ? a - 1.0 : -a - 1.0; /* beyond the border; `near` is the side that alpha is on */
+        const double sign = a > 0.0 ? 1.0 : -1.0;
+        double *near = a > 0.0 ? u : d, *far = a > 0.0 ? d : u;
+        near[0] = 1.0 + 1.5 * s;
+        near[1] = 1.5 * sign;
+        far[0] = 0.5 * s;
+        far[1] = 0.5 * sign;
+    } else if (outside) {
+        double *near = a >= 0.0 ? u : d;
+        near[0] = fabs(a);
+        near[1] = a >= 0.0 ? 1.0 : -1.0;
+    } else if (code == SBI_INTERP_CODE2) {
+        u[0] = 0.5 * (a + a * a);
+        u[1] = 0.5 + a;
+        d[0] = 0.5 * (a * a - a);
+        d[1] = a - 0.5;
+        u[2] = d[2] = 1.0;
+    } else {
+        const double a2 = a * a, even = a2 * (15.0 + a2 * (-10.0 + 3.0 * a2)) / 16.0;
+        const double slope = a * (30.0 + a2 * (-40.0 + 18.0 * a2)) / 16.0;
+        u[0] = 0.5 * a + even;
+        u[1] = 0.5 + slope;
+        d[0] = even - 0.5 * a;
+        d[1] = slope - 0.5;
+        u[2] = d[2] = (30.0 + a2 * (-120.0 + 90.0 * a2)) / 16.0;
+    }
+}
+
+int sbi_interp_is_additive(int32_t code)
+{
+    return code == SBI_INTERP_CODE0 || code == SBI_INTERP_CODE2 || code == SBI_INTERP_CODE4P;
+}
+
 void sbi_morph_factor_set(sbi_morph_factor *factor, int32_t code, double alpha)
 {
     memset(factor, 0, sizeof *factor);
     factor->alpha = alpha;
     if (code == SBI_CODE_LINEAR) return;
-    if (code == SBI_INTERP_CODE1) {
+    if (sbi_interp_is_additive(code)) {
+        double u[3] = {0}, d[3] = {0};
+        additive_coefficients(code, alpha, u, d);
+        factor->mode = SBI_FACTOR_POLYNOMIAL;
+        for (int o = 0; o < 3; o++) {
+            factor->c[o][0] = u[o];
+            factor->c[o][3] = d[o];
+        }
+    } else if (code == SBI_INTERP_CODE1) {
         factor->mode = alpha >= 0.0 ? SBI_FACTOR_UP : SBI_FACTOR_DOWN;
     } else if (fabs(alpha) <= 1.0) {
         factor->mode = SBI_FACTOR_POLYNOMIAL;

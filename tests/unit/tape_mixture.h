@@ -21,6 +21,7 @@ typedef struct mixture {
     int64_t n;
     size_t nuisances, params; /* params = 1 + nuisances: mu first */
     int32_t dtype, storage, code;
+    int code0;     /* that code 0 is meant, and not the default, code 4 */
     int sparse;    /* process p leaves out nuisances k with (k + p) % 3 == 0 */
     int normalise; /* divide each process by its mean over an integration sample: a second stage */
     int64_t zero_weights;   /* every so many events; 0: none */
@@ -65,7 +66,7 @@ static inline void mix_fill(mixture *m, double spread)
     const size_t n = (size_t)m->n, cells = MIX_PROCESSES * m->nuisances * n;
     const size_t size = m->dtype == SBI_F64 ? 8 : m->dtype == SBI_F32 ? 4 : 2;
     m->params = 1 + m->nuisances;
-    if (!m->code) m->code = SBI_INTERP_CODE4;
+    if (m->code == SBI_INTERP_CODE0 && !m->code0) m->code = SBI_INTERP_CODE4;
     m->ratio = malloc(MIX_PROCESSES * n * 8 + 8);
     m->weight = malloc(n * 8 + 8);
     m->up = malloc(cells * 8 + 8);
@@ -194,7 +195,17 @@ static inline long double mix_code4(long double u, long double d, long double a)
 
 static inline long double mix_variation(const mixture *m, long double u, long double d, long double a)
 {
-    if (m->code == SBI_INTERP_CODE1) return a >= 0 ? powl(u, a) : powl(d, -a);
+    const long double s = (u + d) / 2 - 1, b = (u - d) / 2, a2 = a * a;
+    switch (m->code) {
+    case SBI_INTERP_CODE0: return a >= 0 ? 1 + a * (u - 1) : 1 + a * (1 - d);
+    case SBI_INTERP_CODE1: return a >= 0 ? powl(u, a) : powl(d, -a);
+    case SBI_INTERP_CODE2: return a > 1 ? u + (b + 2 * s) * (a - 1) : a < -1 ? d + (b - 2 * s) * (a + 1) : 1 + s * a2 + b * a;
+    case SBI_INTERP_CODE4P:
+        if (a > 1) return 1 + a * (u - 1);
+        if (a < -1) return 1 + a * (1 - d);
+        return 1 + a * b + s / 8 * a2 * (15 - 10 * a2 + 3 * a2 * a2);
+    default: break;
+    }
     return mix_code4(u, d, a);
 }
 

@@ -130,9 +130,9 @@ START_TEST(bad_morphs)
         text = "alphas[1] (JES) appears twice";
         break;
     case 4:
-        code = SBI_INTERP_CODE0;
+        code = 3;
         status = SBI_ERR_UNSUPPORTED;
-        text = "code 0, must be 4 or 1";
+        text = "unknown interpolation code 3";
         break;
     case 5:
         storage = 2;

@@ -11,12 +11,21 @@ START_TEST(same_as_jax)
     const int which = _i % JAX_CASES;
     const sbi_tape_kernels *kernels = sbi_tape_kernels_for((sbi_isa)(_i / JAX_CASES));
     if (!kernels) return;
-    mixture m = {.n = JAX_EVENTS, .nuisances = JAX_NUISANCES, .dtype = SBI_F64};
-    m.storage = which == 1 ? SBI_MORPH_RATIO : SBI_MORPH_LOG;
-    m.code = which == 2 ? SBI_INTERP_CODE1 : SBI_INTERP_CODE4;
-    m.sparse = which == 1;
-    m.normalise = which != 0;
-    mix_fill(&m, which == 1 ? 0.2 : 0.1);
+    static const struct {
+        int32_t storage, code;
+        int sparse, normalise;
+        double spread;
+    } cases[JAX_CASES] = {
+        {SBI_MORPH_LOG, SBI_INTERP_CODE4, 0, 0, 0.1},   {SBI_MORPH_RATIO, SBI_INTERP_CODE4, 1, 1, 0.2},
+        {SBI_MORPH_LOG, SBI_INTERP_CODE1, 0, 1, 0.1},   {SBI_MORPH_RATIO, SBI_INTERP_CODE0, 1, 0, 0.2},
+        {SBI_MORPH_LOG, SBI_INTERP_CODE2, 0, 1, 0.1},   {SBI_MORPH_RATIO, SBI_INTERP_CODE4P, 0, 0, 0.1},
+    };
+    mixture m = {.n = JAX_EVENTS, .nuisances = JAX_NUISANCES, .dtype = SBI_F64, .storage = cases[which].storage};
+    m.code = cases[which].code;
+    m.code0 = m.code == SBI_INTERP_CODE0;
+    m.sparse = cases[which].sparse;
+    m.normalise = cases[which].normalise;
+    mix_fill(&m, cases[which].spread);
     sbi_context *ctx;
     sbi_tape *tape;
     sbi_tape_work *work;

@@ -23,6 +23,9 @@ static const struct variant {
     {SBI_F32, SBI_MORPH_LOG, SBI_INTERP_CODE4, 0.25, 1, 0, 0},   {SBI_F16, SBI_MORPH_LOG, SBI_INTERP_CODE4, 0.1, 0, 1, 0},
     {SBI_F64, SBI_MORPH_RATIO, SBI_INTERP_CODE1, 0.1, 1, 1, 5},  {SBI_F32, SBI_MORPH_LOG, SBI_INTERP_CODE4, 0.45, 1, 0, 0},
     {SBI_F32, SBI_MORPH_RATIO, SBI_INTERP_CODE4, 0.1, 0, 0, 0},  {SBI_F16, SBI_MORPH_RATIO, SBI_INTERP_CODE4, 0.1, 1, 0, 0},
+    {SBI_F64, SBI_MORPH_RATIO, SBI_INTERP_CODE0, 0.1, 1, 0, 0},  {SBI_F32, SBI_MORPH_LOG, SBI_INTERP_CODE0, 0.2, 0, 1, 9},
+    {SBI_F64, SBI_MORPH_LOG, SBI_INTERP_CODE2, 0.1, 1, 1, 0},    {SBI_F16, SBI_MORPH_RATIO, SBI_INTERP_CODE2, 0.1, 0, 0, 6},
+    {SBI_F64, SBI_MORPH_LOG, SBI_INTERP_CODE4P, 0.2, 1, 0, 0},   {SBI_F32, SBI_MORPH_RATIO, SBI_INTERP_CODE4P, 0.1, 0, 1, 0},
 };
 #define N_VARIANTS (sizeof variants / sizeof *variants)
 
@@ -30,6 +33,7 @@ static mixture make(size_t which, int64_t n, size_t nuisances)
 {
     const struct variant *v = &variants[which];
     mixture m = {.n = n, .nuisances = nuisances, .dtype = v->dtype, .storage = v->storage, .code = v->code};
+    m.code0 = v->code == SBI_INTERP_CODE0;
     m.sparse = v->sparse;
     m.normalise = v->normalise;
     m.zero_weights = v->zero;
