@@ -97,14 +97,27 @@ demo: all ## Run the main job, examples/offshell_higgs
 	@SBI_PYTHON=$(abspath $(BUILD))/venv/bin/python $(BUILD)/bin/offshell_higgs --output $(BUILD)/demo
 
 # Benchmarks print JSON lines. The two variables would hold OpenBLAS back.
-BENCHMARKS := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
+BENCHMARKS := $(filter-out %/bench_likelihood,$(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c)))
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libsbi.a
 	@mkdir -p $(@D); $(CC) $(LDFLAGS_ALL) -o $@ $< $(BUILD)/libsbi.a $(LIBS)
-.PHONY: bench check-peers
+# The read-only sweep beside it is to have the registers of this machine.
+$(BUILD)/obj/tests/bench/bench_likelihood.o: OPT = -O3 -g -march=native $(if $(filter x86_64,$(shell uname -m)),-mprefer-vector-width=512)
+.PHONY: bench bench-likelihood bench-likelihood-docs check-peers
 bench: $(BENCHMARKS) ## Run the benchmarks
 	@printf '{"machine": "%s", "cores": %s, "commit": "%s"}\n' "$$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -1)" \
 	    "$$(nproc)" "$$(git describe --always --dirty 2>/dev/null)"
 	@for b in $(BENCHMARKS); do env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $$b; done
+# BENCH_SIZES=1e6,4e6 for a short run; BENCH_FLAGS=--resume goes on with one that was stopped (run.py --help); BENCH_PYTHON: one with jax.
+BENCH_PYTHON = $(BUILD)/venv-bench/bin/python
+BENCH_SIZES ?= 1e6,4e6,1e7,4e7,1e8,4e8
+$(BUILD)/venv-bench/bin/python:
+	@python=/usr/bin/python3; [ -x $$python ] || python=python3; $$python -m venv $(BUILD)/venv-bench
+	@$(BUILD)/venv-bench/bin/pip install --quiet --disable-pip-version-check numpy jax matplotlib || { rm -rf $(BUILD)/venv-bench; exit 1; }
+bench-likelihood: $(BUILD)/bench/bench_likelihood | $(BENCH_PYTHON) ## JAX and libsbi side by side on one likelihood (25 min; BENCH_SIZES)
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH_PYTHON) tests/bench/likelihood/run.py --program $(BUILD)/bench/bench_likelihood \
+	    --output $(BUILD)/likelihood --sizes $(BENCH_SIZES) $(BENCH_FLAGS)
+bench-likelihood-docs: | $(BENCH_PYTHON) ## Put table and plot of the last bench-likelihood into docs
+	@$(BENCH_PYTHON) tests/bench/likelihood/report.py $(BUILD)/likelihood --docs docs
 check-peers: ## Make the stored reference values anew with JAX, iminuit, PyTorch and compare
 	@scripts/check-peers.sh $(BUILD)
 
