@@ -36,6 +36,29 @@ float sbi_half_to_float(uint16_t half)
 #endif
 }
 
+uint16_t sbi_half_from_double(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    const uint16_t sign = (uint16_t)(bits >> 48 & 0x8000u);
+    bits &= INT64_MAX;
+    const uint64_t infinity = 0x7ffull << 52;
+    if (bits > infinity) return (uint16_t)(sign | 0x7e00u);
+    if (bits >= 0x40effe0000000000u) return (uint16_t)(sign | 0x7c00u); /* 65520 and more */
+    const int exponent = (int)(bits >> 52) - 1023;
+    uint64_t value; /* with the bits of the half above bit `shift` */
+    int shift = 42;
+    if (exponent >= -14) {
+        value = bits - ((uint64_t)(1023 - 15) << 52);
+    } else {
+        shift += -14 - exponent;
+        if (shift > 54) return sign;
+        value = (bits & 0xfffffffffffffu) | (1ull << 52);
+    }
+    const uint64_t odd = value >> shift & 1, half = 1ull << (shift - 1);
+    return (uint16_t)(sign | (uint16_t)((value + half - 1 + odd) >> shift));
+}
+
 /* X(dtype, C type, conversion of a value) */
 #define FOR_EACH_TYPE(X)                                                                                               \
     X(SBI_F16, uint16_t, sbi_half_to_float)                                                                            \

@@ -23,5 +23,7 @@ sbi_status sbi_column_check_finite(sbi_context *ctx, const sbi_array *a, const c
 double sbi_element_f64(const void *p, int32_t dtype);
 /* IEEE binary16 to binary32. */
 float sbi_half_to_float(uint16_t half);
+/* Binary64 to binary16, to nearest, ties to even, rounded once; overflow gives infinity. */
+uint16_t sbi_half_from_double(double x);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/options.h"
 #include "base/pool.h"
+#include "io/column.h"
 #include "net/dataset.h"
 
 void sbi_ratio_options_init(sbi_ratio_options *options)
@@ -89,21 +90,6 @@ void sbi_ratio_combine(double *l, size_t members, int32_t combination, int32_t l
 }
 
 /* ---- storing ---- */
-
-uint16_t sbi_half_from_double(double value)
-{
-    const uint16_t sign = signbit(value) ? 0x8000 : 0;
-    const double a = fabs(value);
-    if (isnan(value)) return 0x7e00;
-    if (a >= 65520) return sign | 0x7c00;
-    if (a == 0) return sign;
-    int exponent;
-    frexp(a, &exponent); /* a = f 2^exponent with f in [1/2, 1) */
-    if (exponent < -13) exponent = -13;  /* subnormal numbers have the spacing of the smallest normal ones */
-    const double steps = nearbyint(ldexp(a, 11 - exponent)); /* at most 2048, which carries into the exponent */
-    const uint32_t bits = (uint32_t)steps + (uint32_t)(exponent + 13) * 1024u;
-    return (uint16_t)(sign | bits);
-}
 
 /* Stores out[index] = value; false if it does not fit. */
 static int store(void *out, int32_t dtype, int64_t index, double value)

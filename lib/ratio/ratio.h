@@ -27,7 +27,4 @@ sbi_status sbi_ratio_options_read(sbi_ratio_options *known, const sbi_ratio_opti
 /* Combines member values l[m] = ln r_m (changed on return) into ln r or r, and their standard deviation. */
 void sbi_ratio_combine(double *l, size_t members, int32_t combination, int32_t log, double *value, double *spread);
 
-/* IEEE binary16, rounded to nearest even; overflow gives infinity. */
-uint16_t sbi_half_from_double(double value);
-
 #endif
