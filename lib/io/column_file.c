@@ -157,7 +157,7 @@ const char *sbi_column_file_path(const sbi_column_file *f)
     return f->path;
 }
 
-sbi_status sbi_column_file_read(const sbi_column_file *f, uint64_t offset, size_t size, void *out, int verify)
+sbi_status sbi_column_file_read(const sbi_column_file *f, uint64_t offset, size_t size, void *out)
 {
     if (offset > f->header.data_size || size > f->header.data_size - offset)
         return sbi_fail(SBI_ERR_INTERNAL, "%s: %zu bytes at %llu of %zu", f->path, size, (unsigned long long)offset,
@@ -165,7 +165,7 @@ sbi_status sbi_column_file_read(const sbi_column_file *f, uint64_t offset, size_
     const int fd = f->fd >= 0 ? f->fd : open_read(f->absolute);
     if (fd < 0) return sbi_fail_errno(errno, "%s", f->path);
     sbi_status status = read_at(f, fd, f->header.data_offset + offset, out, size);
-    if (status == SBI_OK && (verify || f->fd < 0)) status = check_same(f, fd);
+    if (status == SBI_OK) status = check_same(f, fd);
     if (f->fd < 0) close(fd);
     return status;
 }
@@ -180,7 +180,7 @@ static sbi_status read_piece(void *arg, size_t i)
     const read_job *job = arg;
     const size_t size = job->file->header.data_size, first = i * PIECE;
     SBI_TRY(sbi_check_cancel(job->file->ctx, job->file->path));
-    return sbi_column_file_read(job->file, first, size - first < PIECE ? size - first : PIECE, job->out + first, 1);
+    return sbi_column_file_read(job->file, first, size - first < PIECE ? size - first : PIECE, job->out + first);
 }
 
 sbi_status sbi_column_file_read_all(const sbi_column_file *f, void *out)

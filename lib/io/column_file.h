@@ -19,10 +19,11 @@ const char *sbi_column_file_path(const sbi_column_file *file);
 /* Gives the descriptor back: each read then opens the file anew, and finds out whether it is still the same. */
 void sbi_column_file_release(sbi_column_file *file);
 
-/* Bytes [offset, offset + size) of the data, which must lie inside. Threads may read at the same time. With `verify` also finds
- * out, after reading, whether size or time of modification are no longer what they were when the file was opened. SBI_ERR_IO with
- * path and byte where the file has become shorter, has changed or cannot be read. */
-sbi_status sbi_column_file_read(const sbi_column_file *file, uint64_t offset, size_t size, void *out, int verify);
+/* Bytes [offset, offset + size) of the data, which must lie inside. Threads may read at the same time. Finds out, after reading,
+ * whether size or time of modification are no longer what they were when the file was opened; what is written within one tick of the file
+ * system's clock after that goes unnoticed. SBI_ERR_IO with path and byte where the file has become shorter, has changed or cannot be
+ * read. */
+sbi_status sbi_column_file_read(const sbi_column_file *file, uint64_t offset, size_t size, void *out);
 /* All of the data, on the context's threads. */
 sbi_status sbi_column_file_read_all(const sbi_column_file *file, void *out);
 /* Tells the kernel that these bytes will be read soon; returns at once. */

@@ -23,7 +23,7 @@ sbi_status sbi_job_columns_digest(const sbi_model *model, char hex[65])
         sbi_sha256_update(&h, head, sizeof head);
         for (size_t at = 0, n; at < header->data_size; at += n) {
             n = header->data_size - at < sizeof piece ? header->data_size - at : sizeof piece;
-            if (!f->memory) SBI_TRY(sbi_column_file_read(f->file, at, n, piece, 1));
+            if (!f->memory) SBI_TRY(sbi_column_file_read(f->file, at, n, piece));
             sbi_sha256_update(&h, f->memory ? f->memory + at : piece, n);
         }
     }

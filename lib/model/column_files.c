@@ -31,7 +31,7 @@ static sbi_status read_in_block(const model_column *c, int64_t first, int64_t n,
     sbi_array view = sbi_array_1d(bytes, c->array.dtype, n);
     if (c->file) {
         const uint64_t at = c->offset + (uint64_t)block * c->block_stride + (uint64_t)(row * size);
-        SBI_TRY(sbi_column_file_read(c->file, at, (size_t)(n * size), bytes, 1));
+        SBI_TRY(sbi_column_file_read(c->file, at, (size_t)(n * size), bytes));
     } else {
         view.data = (const char *)c->array.data + block * c->array.strides[0] + row * c->array.strides[1];
         view.strides[0] = c->array.strides[1];
@@ -111,15 +111,10 @@ sbi_status sbi_model_file_column(const model_file *f, const char *name, model_co
 
 /* ---- as sources of a tape ------------------------------------------------------------------------------------------ */
 
-/* Reads of at least this many bytes look whether the file has changed, smaller ones every so many blocks. */
-#define VERIFY_BYTES 65536u
-#define VERIFY_BLOCKS 16
-
 typedef struct stream {
     sbi_context *ctx;
     int32_t dtype;
     int32_t reserved_;
-    int64_t n_events;
     size_t n;
     const model_column **columns; /* [n]; owned by the model, which outlives its tape */
     const char *name;             /* of the sample, for messages */
@@ -147,13 +142,13 @@ static size_t run_length(const stream *s, size_t c)
     return n;
 }
 
-static sbi_status read_column(const stream *s, const model_column *c, int64_t first, int64_t count, int verify, char *out)
+static sbi_status read_column(const stream *s, const model_column *c, int64_t first, int64_t count, char *out)
 {
     const size_t size = element_size(s);
     if (c->array.dtype != s->dtype) return sbi_model_column_read(c, first, count, (double *)(void *)out);
     if (c->file)
         return sbi_column_file_read(c->file, c->offset + (uint64_t)(first / SBI_TAPE_BLOCK) * c->block_stride,
-                                    (size_t)count * size, out, verify);
+                                    (size_t)count * size, out);
     const char *from = c->array.data;
     int64_t stride = c->array.strides[0];
     if (c->array.ndim == 2) {
@@ -173,18 +168,16 @@ static sbi_status stream_read(void *self, int64_t first, int64_t count, void *ou
 {
     const stream *s = self;
     const size_t size = element_size(s);
-    const int now_and_then = first / SBI_TAPE_BLOCK % VERIFY_BLOCKS == 0 || first + count == s->n_events;
     char *to = out;
     for (size_t c = 0, run; c < s->n; c += run) {
         run = count == SBI_TAPE_BLOCK ? run_length(s, c) : 1;
         const size_t bytes = run * (size_t)count * size;
-        const int verify = now_and_then || bytes >= VERIFY_BYTES;
         const model_column *column = s->columns[c];
         if (run > 1)
             SBI_TRY(sbi_column_file_read(column->file, column->offset + (uint64_t)(first / SBI_TAPE_BLOCK) * column->block_stride,
-                                         bytes, to, verify));
+                                         bytes, to));
         else
-            SBI_TRY(read_column(s, column, first, count, verify, to));
+            SBI_TRY(read_column(s, column, first, count, to));
         to += bytes;
     }
     return SBI_OK;
@@ -224,12 +217,11 @@ static void stream_destroy(void *self)
 }
 
 /* A stream of n columns that the caller fills in. */
-static stream *stream_create(sbi_context *ctx, size_t n, int64_t n_events, const char *name)
+static stream *stream_create(sbi_context *ctx, size_t n, const char *name)
 {
     stream *s = sbi_alloc_zero(ctx, 1, sizeof *s);
     if (!s) return NULL;
     s->ctx = ctx;
-    s->n_events = n_events;
     s->n = n;
     s->name = name;
     s->columns = sbi_alloc_zero(ctx, n, sizeof(const model_column *));
@@ -260,7 +252,7 @@ static sbi_column_source source_of(stream *s)
 sbi_var sbi_model_record_column(sbi_context *ctx, sbi_tape *tape, sbi_events events, const model_column *c, const char *name)
 {
     if (!c->file) return sbi_tape_column(tape, events, &c->array, name);
-    stream *s = stream_create(ctx, 1, c->n, name);
+    stream *s = stream_create(ctx, 1, name);
     if (!s) return sbi_tape_failed(tape, SBI_ERR_NO_MEMORY);
     s->columns[0] = c;
     const sbi_column_source source = source_of(s);
@@ -301,13 +293,12 @@ sbi_var sbi_model_record_morph(const sbi_model *m, const model_sample *sample, s
     size_t n = 0;
     for (size_t k = 0; k < sample->n_eventsys; k++) n += sample->eventsys[k].storage == storage;
     sbi_var *alphas = sbi_alloc_array(m->ctx, n, sizeof *alphas), v = SBI_VAR_INVALID;
-    stream *s = alphas ? stream_create(m->ctx, 2 * n, 0, sample->name) : NULL;
+    stream *s = alphas ? stream_create(m->ctx, 2 * n, sample->name) : NULL;
     if (!s) {
         sbi_free(m->ctx, alphas);
         return sbi_tape_failed(tape, SBI_ERR_NO_MEMORY);
     }
     list_variations(m, sample, integration, storage, s);
-    s->n_events = s->columns[0]->n;
     int streamed = 0;
     for (size_t c = 0; c < s->n; c++) streamed |= s->columns[c]->file != NULL;
     for (size_t k = 0; k < n; k++) alphas[k] = params[s->parameters[k]];
