@@ -62,6 +62,7 @@ EXIT_CONFIGURATION = 78
 EXIT_OUT_OF_MEMORY = 137
 CONSTRAINT_NONE = 0
 CONSTRAINT_GAUSSIAN = 1
+PACK_STORAGE_DEFAULT = -1
 CHANNEL_ALLOW_NEGATIVE_WEIGHTS = 1
 CHANNEL_ALLOW_NEGATIVE_INTEGRATION_WEIGHTS = 2
 CHANNEL_REFERENCE = 4
@@ -405,6 +406,15 @@ class WorkspaceOptions(Structure):
     ]
 
 
+class PackOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("dtype", c_int32),
+        ("storage", c_int32),
+        ("reserved_", c_int32),
+    ]
+
+
 class NetworkInfo(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -665,6 +675,9 @@ _declare("sbi_model_load_text", c_int32, POINTER(c_void_p), c_void_p, c_char_p, 
 _declare("sbi_workspace_options_init", None, POINTER(WorkspaceOptions))
 _declare("sbi_model_load_with", c_int32, POINTER(c_void_p), c_void_p, c_char_p, POINTER(WorkspaceOptions))
 _declare("sbi_model_load_text_with", c_int32, POINTER(c_void_p), c_void_p, c_char_p, c_size_t, c_char_p, POINTER(WorkspaceOptions))
+_declare("sbi_pack_options_init", None, POINTER(PackOptions))
+_declare("sbi_workspace_pack", c_int32, c_void_p, c_char_p, c_char_p, POINTER(PackOptions))
+_declare("sbi_pack_columns", c_int32, c_void_p, c_char_p, c_int64, c_size_t, c_size_t, POINTER(Array), c_int32, POINTER(PackOptions))
 _declare("sbi_model_create", c_int32, POINTER(c_void_p), c_void_p)
 _declare("sbi_model_destroy", None, c_void_p)
 _declare("sbi_model_add_parameter", c_int32, c_void_p, c_char_p, POINTER(Parameter))
