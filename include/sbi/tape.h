@@ -116,6 +116,23 @@ SBI_API sbi_var sbi_tape_sqrt(sbi_tape *tape, sbi_var a);
 SBI_API sbi_var sbi_tape_tanh(sbi_tape *tape, sbi_var a);
 SBI_API sbi_var sbi_tape_logistic(sbi_tape *tape, sbi_var a); /**< 1 / (1 + exp(-a)) */
 SBI_API sbi_var sbi_tape_softplus(sbi_tape *tape, sbi_var a); /**< ln(1 + exp(a)) */
+SBI_API sbi_var sbi_tape_lgamma(sbi_tape *tape, sbi_var a);   /**< ln Gamma(a), a > 0 */
+SBI_API sbi_var sbi_tape_digamma(sbi_tape *tape, sbi_var a);  /**< its derivative, a > 0 */
+SBI_API sbi_var sbi_tape_trigamma(sbi_tape *tape, sbi_var a); /**< its second derivative, a > 0 */
+
+/* Terms of a negative log-likelihood, scalar or event-wise as their operands are. With `normalised` 0 without what does not depend on
+ * the first operand (of Gaussian and log-normal terms: on the first two); 1: with it, so that exp(-term) is a probability (density) of
+ * the observation. All since 0.1. */
+
+/** The Poisson probability of n at mean lambda: lambda - n ln lambda [+ ln Gamma(n + 1)].
+ *  @param n >= 0, any real number (SBI_ERR_DOMAIN otherwise); must not depend on a parameter (SBI_ERR_ARGUMENT). n = 0 gives lambda
+ *  exactly, for lambda = 0 too, with derivatives 1 and 0. Elsewhere lambda <= 0 is outside the domain: the value of the tape is +inf and
+ *  derivatives NaN, of events as for a logarithm. */
+SBI_API sbi_var sbi_tape_poisson(sbi_tape *tape, sbi_var lambda, sbi_var n, int32_t normalised);
+/** The normal density of x around `mean`: ((x - mean) / sigma)^2 / 2 [+ ln(sigma sqrt(2 pi))]. */
+SBI_API sbi_var sbi_tape_gaussian(sbi_tape *tape, sbi_var x, sbi_var mean, sbi_var sigma, int32_t normalised);
+/** The log-normal density of x > 0 around `median` > 0: (ln(x / median) / ln kappa)^2 / 2 [+ ln(x ln(kappa) sqrt(2 pi))]; kappa > 1. */
+SBI_API sbi_var sbi_tape_lognormal(sbi_tape *tape, sbi_var x, sbi_var median, sbi_var kappa, int32_t normalised);
 
 /* ---- functions of the caller's own ------------------------------------------------------------------------------ */
 

@@ -138,7 +138,9 @@ static sbi_status domain_error(const sbi_pass_task *task, const sbi_reduction *r
     const char *what = op->op == SBI_NARROW_DIV     ? "division by zero"
                        : op->op == SBI_NARROW_POWER ? "negative power of zero"
                        : op->op == SBI_NARROW_MAP   ? "the function's value or derivative is not finite"
-                                                    : "square root without value or derivative";
+                       : op->op == SBI_NARROW_SQRT  ? "square root without value or derivative"
+                       : op->op == SBI_NARROW_POISSON ? "the count is negative or not finite"
+                                                      : "argument not positive and finite";
     return sbi_fail(SBI_ERR_DOMAIN, "%s, event %lld of \"%s\": %s", where, (long long)(first + faults->domain_event),
                     task->tape->event_sets[task->pass->events].name, what);
 }

@@ -10,7 +10,7 @@ const char *sbi_node_name(int32_t op)
 {
     static const char *const elementary[] = {"add", "sub",   "mul",  "div",  "neg",      "square",   "exp",  "expm1",
                                              "log", "log1p", "sqrt", "tanh", "logistic", "softplus", "power",
-                                             "map"};
+                                             "map", "lgamma", "digamma", "trigamma", "poisson"};
     static const char *const others[] = {"param", "constant", "column", "morph", "sum", "interp", "apply"};
     return op < SBI_NODE_PARAM ? elementary[op] : others[op - SBI_NODE_PARAM];
 }
@@ -65,12 +65,12 @@ void sbi_node_describe(const sbi_tape *tape, int32_t node, char *text, size_t si
 
 /* ---- elementary operations ------------------------------------------------------------------------------------- */
 
-static sbi_var record(sbi_tape *tape, int32_t op, sbi_var a, sbi_var b, int32_t payload)
+sbi_var sbi_tape_elementary(sbi_tape *tape, int32_t op, sbi_var a, sbi_var b, int32_t payload)
 {
     char function[40];
     snprintf(function, sizeof function, "sbi_tape_%s", op == SBI_NARROW_POWER ? "pow" : sbi_node_name(op));
     if (!sbi_tape_recording(tape, function) || !sbi_tape_operand(tape, a, function)) return SBI_VAR_INVALID;
-    const int binary = op <= SBI_NARROW_DIV;
+    const int binary = sbi_narrow_is_binary(op);
     if (binary && !sbi_tape_operand(tape, b, function)) return SBI_VAR_INVALID;
     sbi_node node = {.op = op, .a = a, .b = binary ? b : -1, .payload = payload};
     const sbi_node *x = &tape->nodes[a], *y = binary ? &tape->nodes[b] : x;
@@ -84,20 +84,24 @@ static sbi_var record(sbi_tape *tape, int32_t op, sbi_var a, sbi_var b, int32_t 
     return sbi_tape_append(tape, &node);
 }
 
-sbi_var sbi_tape_add(sbi_tape *tape, sbi_var a, sbi_var b) { return record(tape, SBI_NARROW_ADD, a, b, 0); }
-sbi_var sbi_tape_sub(sbi_tape *tape, sbi_var a, sbi_var b) { return record(tape, SBI_NARROW_SUB, a, b, 0); }
-sbi_var sbi_tape_mul(sbi_tape *tape, sbi_var a, sbi_var b) { return record(tape, SBI_NARROW_MUL, a, b, 0); }
-sbi_var sbi_tape_div(sbi_tape *tape, sbi_var a, sbi_var b) { return record(tape, SBI_NARROW_DIV, a, b, 0); }
-sbi_var sbi_tape_neg(sbi_tape *tape, sbi_var a) { return record(tape, SBI_NARROW_NEG, a, -1, 0); }
-sbi_var sbi_tape_square(sbi_tape *tape, sbi_var a) { return record(tape, SBI_NARROW_SQUARE, a, -1, 0); }
-sbi_var sbi_tape_exp(sbi_tape *tape, sbi_var a) { return record(tape, SBI_NARROW_EXP, a, -1, 0); }
-sbi_var sbi_tape_expm1(sbi_tape *tape, sbi_var a) { return record(tape, SBI_NARROW_EXPM1, a, -1, 0); }
-sbi_var sbi_tape_log(sbi_tape *tape, sbi_var a) { return record(tape, SBI_NARROW_LOG, a, -1, 0); }
-sbi_var sbi_tape_log1p(sbi_tape *tape, sbi_var a) { return record(tape, SBI_NARROW_LOG1P, a, -1, 0); }
-sbi_var sbi_tape_sqrt(sbi_tape *tape, sbi_var a) { return record(tape, SBI_NARROW_SQRT, a, -1, 0); }
-sbi_var sbi_tape_tanh(sbi_tape *tape, sbi_var a) { return record(tape, SBI_NARROW_TANH, a, -1, 0); }
-sbi_var sbi_tape_logistic(sbi_tape *tape, sbi_var a) { return record(tape, SBI_NARROW_LOGISTIC, a, -1, 0); }
-sbi_var sbi_tape_softplus(sbi_tape *tape, sbi_var a) { return record(tape, SBI_NARROW_SOFTPLUS, a, -1, 0); }
+sbi_var sbi_tape_add(sbi_tape *tape, sbi_var a, sbi_var b) { return sbi_tape_elementary(tape, SBI_NARROW_ADD, a, b, 0); }
+sbi_var sbi_tape_sub(sbi_tape *tape, sbi_var a, sbi_var b) { return sbi_tape_elementary(tape, SBI_NARROW_SUB, a, b, 0); }
+sbi_var sbi_tape_mul(sbi_tape *tape, sbi_var a, sbi_var b) { return sbi_tape_elementary(tape, SBI_NARROW_MUL, a, b, 0); }
+sbi_var sbi_tape_div(sbi_tape *tape, sbi_var a, sbi_var b) { return sbi_tape_elementary(tape, SBI_NARROW_DIV, a, b, 0); }
+sbi_var sbi_tape_neg(sbi_tape *tape, sbi_var a) { return sbi_tape_elementary(tape, SBI_NARROW_NEG, a, -1, 0); }
+sbi_var sbi_tape_square(sbi_tape *tape, sbi_var a) { return sbi_tape_elementary(tape, SBI_NARROW_SQUARE, a, -1, 0); }
+sbi_var sbi_tape_exp(sbi_tape *tape, sbi_var a) { return sbi_tape_elementary(tape, SBI_NARROW_EXP, a, -1, 0); }
+sbi_var sbi_tape_expm1(sbi_tape *tape, sbi_var a) { return sbi_tape_elementary(tape, SBI_NARROW_EXPM1, a, -1, 0); }
+sbi_var sbi_tape_log(sbi_tape *tape, sbi_var a) { return sbi_tape_elementary(tape, SBI_NARROW_LOG, a, -1, 0); }
+sbi_var sbi_tape_log1p(sbi_tape *tape, sbi_var a) { return sbi_tape_elementary(tape, SBI_NARROW_LOG1P, a, -1, 0); }
+sbi_var sbi_tape_sqrt(sbi_tape *tape, sbi_var a) { return sbi_tape_elementary(tape, SBI_NARROW_SQRT, a, -1, 0); }
+sbi_var sbi_tape_tanh(sbi_tape *tape, sbi_var a) { return sbi_tape_elementary(tape, SBI_NARROW_TANH, a, -1, 0); }
+sbi_var sbi_tape_logistic(sbi_tape *tape, sbi_var a) { return sbi_tape_elementary(tape, SBI_NARROW_LOGISTIC, a, -1, 0); }
+sbi_var sbi_tape_softplus(sbi_tape *tape, sbi_var a) { return sbi_tape_elementary(tape, SBI_NARROW_SOFTPLUS, a, -1, 0); }
+
+sbi_var sbi_tape_lgamma(sbi_tape *tape, sbi_var a) { return sbi_tape_elementary(tape, SBI_NARROW_LGAMMA, a, -1, 0); }
+sbi_var sbi_tape_digamma(sbi_tape *tape, sbi_var a) { return sbi_tape_elementary(tape, SBI_NARROW_DIGAMMA, a, -1, 0); }
+sbi_var sbi_tape_trigamma(sbi_tape *tape, sbi_var a) { return sbi_tape_elementary(tape, SBI_NARROW_TRIGAMMA, a, -1, 0); }
 
 /* An integer constant exponent is an operation of its own; otherwise exp(b ln a). */
 sbi_var sbi_tape_pow(sbi_tape *tape, sbi_var a, sbi_var b)
@@ -115,7 +119,7 @@ sbi_var sbi_tape_pow(sbi_tape *tape, sbi_var a, sbi_var b)
         sbi_var one = sbi_tape_constant(tape, 1.0), zero = sbi_tape_constant(tape, 0.0);
         return tape->nodes[a].events < 0 ? one : sbi_tape_add(tape, one, sbi_tape_mul(tape, zero, a));
     }
-    return record(tape, SBI_NARROW_POWER, a, -1, (int32_t)p);
+    return sbi_tape_elementary(tape, SBI_NARROW_POWER, a, -1, (int32_t)p);
 }
 
 sbi_var sbi_tape_interp(sbi_tape *tape, sbi_var alpha, double up, double down, int32_t code)

@@ -115,6 +115,9 @@ int sbi_tape_operand(sbi_tape *tape, sbi_var v, const char *function);
 /* Appends a node. */
 sbi_var sbi_tape_append(sbi_tape *tape, const sbi_node *node);
 
+/* Records an SBI_NARROW_* operation; b is -1 for unary ones. */
+sbi_var sbi_tape_elementary(sbi_tape *tape, int32_t op, sbi_var a, sbi_var b, int32_t payload);
+
 /* SBI_OK if `column` fits event set `events`; fills in the borrowed form. */
 sbi_status sbi_column_bind(sbi_tape *tape, sbi_events events, const sbi_array *column, const char *name,
                            sbi_tape_column_data *out);

@@ -13,6 +13,33 @@ static sbi_status domain(const sbi_tape *tape, const sbi_scalar_op *op, double x
     return sbi_fail(SBI_ERR_DOMAIN, "%s: %s at %.17g", where, what, x);
 }
 
+/* The kernels' functions for one number: those of the base instruction set, so that scalars do not depend on the processor. */
+static void special(int32_t op, double x, int order, double f[3])
+{
+    enum { N = 8 };
+    double rows[4][N] __attribute__((aligned(SBI_ALIGNMENT)));
+    for (int i = 0; i < N; i++)
+        rows[3][i] = x;
+    sbi_tape_kernels_for(SBI_ISA_BASE)->function(op, order, rows[3], rows[0], rows[1], rows[2], N);
+    for (int o = 0; o <= order; o++)
+        f[o] = rows[o][0];
+}
+
+/* lambda - n ln lambda; +inf, outside the domain, for lambda < 0, and for lambda = 0 unless n is 0. */
+static sbi_status poisson(const sbi_tape *tape, const sbi_scalar_op *op, double lambda, double n, double f[3])
+{
+    if (!(n >= 0.0 && n < (double)INFINITY)) return domain(tape, op, n, "the count is negative or not finite");
+    f[1] = f[2] = 0.0;
+    if (!(lambda > 0.0 && lambda < (double)INFINITY) && !(lambda == 0.0 && n == 0.0)) {
+        f[0] = (double)INFINITY;
+        return SBI_OK;
+    }
+    f[0] = n == 0.0 ? lambda : lambda - n * log(lambda);
+    f[1] = n == 0.0 ? 1.0 : 1.0 - n / lambda;
+    f[2] = n == 0.0 ? 0.0 : n / lambda / lambda;
+    return SBI_OK;
+}
+
 /* f, f', f'' of the unary operations. */
 static sbi_status unary(const sbi_tape *tape, const sbi_scalar_op *op, double x, int order, double f[3])
 {
@@ -73,6 +100,12 @@ static sbi_status unary(const sbi_tape *tape, const sbi_scalar_op *op, double x,
         f[2] = t * s * s;
         break;
     }
+    case SBI_NARROW_LGAMMA:
+    case SBI_NARROW_DIGAMMA:
+    case SBI_NARROW_TRIGAMMA:
+        if (!(x > 0.0 && x < (double)INFINITY)) return domain(tape, op, x, "argument not positive and finite");
+        special(op->op, x, op->active ? order : 0, f);
+        break;
     default: { /* SBI_NARROW_POWER */
         const double p = op->payload;
         if (x == 0.0 && p < 0.0) return domain(tape, op, x, "negative power of zero");
@@ -127,9 +160,10 @@ sbi_status sbi_scalar_apply(const sbi_tape *tape, const sbi_scalar_op *op, const
         d->aa = f[2];
         return SBI_OK;
     }
-    case SBI_NARROW_MAP: {
+    case SBI_NARROW_MAP:
+    case SBI_NARROW_POISSON: {
         double f[3] = {0};
-        SBI_TRY(sbi_map_scalar(tape, op, a, order, f));
+        SBI_TRY(op->op == SBI_NARROW_MAP ? sbi_map_scalar(tape, op, a, order, f) : poisson(tape, op, a, b, f));
         *value = f[0];
         d->a = f[1];
         d->aa = f[2];

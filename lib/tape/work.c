@@ -309,7 +309,8 @@ sbi_status sbi_work_forward(sbi_tape_work *work, const double *theta, const sbi_
             } else if (op->op != SBI_NODE_SUM) {
                 SBI_TRY(sbi_scalar_apply(work->tape, op, theta, work->values, order, &work->values[op->node],
                                          &work->partials[i]));
-                work->outside = op->op == SBI_NARROW_MAP && isinf(work->values[op->node]);
+                if (op->op == SBI_NARROW_MAP || op->op == SBI_NARROW_POISSON)
+                    work->outside = isinf(work->values[op->node]) != 0;
                 if (request->want == SBI_WANT_HVP) scalar_tangent(work, request, op, &work->partials[i]);
             }
             *bad = work->outside;

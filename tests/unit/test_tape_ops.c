@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sbi/tape.h"
 #include "support/run_suite.h"
+#include "tape/work.h"
 
 enum { EVENTS = 37 };
 
@@ -19,7 +19,7 @@ static sbi_var power0(sbi_tape *t, sbi_var a, sbi_var b) { return sbi_tape_mul(t
 static sbi_var power1(sbi_tape *t, sbi_var a, sbi_var b) { return sbi_tape_mul(t, b, sbi_tape_pow(t, a, sbi_tape_constant(t, 1))); }
 #define UNARY(name)                                                                                                    \
     static sbi_var do_##name(sbi_tape *t, sbi_var a, sbi_var b) { return sbi_tape_mul(t, b, sbi_tape_##name(t, a)); }
-UNARY(neg) UNARY(square) UNARY(exp) UNARY(expm1) UNARY(log) UNARY(log1p) UNARY(sqrt) UNARY(tanh) UNARY(logistic) UNARY(softplus)
+UNARY(lgamma) UNARY(digamma) UNARY(trigamma) UNARY(neg) UNARY(square) UNARY(exp) UNARY(expm1) UNARY(log) UNARY(log1p) UNARY(sqrt) UNARY(tanh) UNARY(logistic) UNARY(softplus)
 #define INTERP(code)                                                                                                   \
     static sbi_var interp_##code(sbi_tape *t, sbi_var a, sbi_var b)                                                     \
     {                                                                                                                  \
@@ -61,43 +61,88 @@ static long double f_m2(long double x) { return 1 / (x * x); }
 static long double f_one(long double x) { return x - x + 1; }
 static long double f_same(long double x) { return x; }
 
+/* The asymptotic series at x + 40, and the recurrence back. */
+static long double f_digamma(long double x)
+{
+    long double sum = 0;
+    for (; x < 40; x++)
+        sum -= 1 / x;
+    const long double t = 1 / (x * x);
+    return sum + logl(x) - 0.5L / x - t * (1 / 12.0L - t * (1 / 120.0L - t * (1 / 252.0L - t * (1 / 240.0L - t * (1 / 132.0L - t * (691 / 32760.0L))))));
+}
+static long double f_trigamma(long double x)
+{
+    long double sum = 0;
+    for (; x < 40; x++)
+        sum += 1 / (x * x);
+    const long double t = 1 / (x * x);
+    return sum + 1 / x + t / 2 + t / x * (1 / 6.0L - t * (1 / 30.0L - t * (1 / 42.0L - t * (1 / 30.0L - t * (5 / 66.0L - t * (691 / 2730.0L))))));
+}
+static sbi_var poisson3(sbi_tape *t, sbi_var a, sbi_var b) { return sbi_tape_mul(t, b, sbi_tape_poisson(t, a, sbi_tape_constant(t, 2.5), 1)); }
+static sbi_var poisson0(sbi_tape *t, sbi_var a, sbi_var b) { return sbi_tape_mul(t, b, sbi_tape_poisson(t, a, sbi_tape_constant(t, 0), 0)); }
+static sbi_var gaussian(sbi_tape *t, sbi_var a, sbi_var b) { return sbi_tape_gaussian(t, a, b, sbi_tape_exp(t, b), 1); }
+static sbi_var gaussian1(sbi_tape *t, sbi_var a, sbi_var b) { return sbi_tape_gaussian(t, a, b, sbi_tape_constant(t, 1.5), 0); }
+static sbi_var lognormal(sbi_tape *t, sbi_var a, sbi_var b) { return sbi_tape_lognormal(t, a, b, sbi_tape_add(t, sbi_tape_constant(t, 1), b), 1); }
+static sbi_var lognormal1(sbi_tape *t, sbi_var a, sbi_var b) { return sbi_tape_lognormal(t, a, b, sbi_tape_constant(t, 1.25), 0); }
+static long double f_poisson3(long double x) { return x - 2.5L * logl(x) + lgammal(3.5L); }
+static const long double half_ln_2pi = 0.918938533204672741780329736405617640L;
+static long double f_gaussian(long double a, long double b) { return powl((a - b) / expl(b), 2) / 2 + b + half_ln_2pi; }
+static long double f_gaussian1(long double a, long double b) { return powl((a - b) / 1.5L, 2) / 2; }
+static long double f_lognormal(long double a, long double b)
+{
+    const long double width = logl(1 + b);
+    return powl(logl(a / b) / width, 2) / 2 + logl(a * width) + half_ln_2pi;
+}
+static long double f_lognormal1(long double a, long double b) { return powl(logl(a / b) / logl(1.25L), 2) / 2; }
+
 static const struct operation {
     const char *name;
     binary_fn *record;
     long double (*f)(long double); /* unary: f(a) b; NULL: binary */
     double points[4];              /* of a; b is 0.7 */
     int scalar_only;
+    long double (*f2)(long double, long double); /* binary; NULL: see apply() */
 } operations[] = {
-    {"add", sbi_tape_add, NULL, {0.3, -1.2, 5.0, 40.0}, 0},
-    {"sub", sbi_tape_sub, NULL, {0.3, -1.2, 5.0, 40.0}, 0},
-    {"mul", sbi_tape_mul, NULL, {0.3, -1.2, 5.0, 40.0}, 0},
-    {"div", sbi_tape_div, NULL, {0.3, -1.2, 5.0, 40.0}, 0},
-    {"pow", sbi_tape_pow, NULL, {0.3, 1.2, 5.0, 40.0}, 0},
-    {"pow 3", power3, f_cube, {0.3, -1.2, 5.0, -7.0}, 0},
-    {"pow -2", power_m2, f_m2, {0.3, -1.2, 5.0, -7.0}, 0},
-    {"pow 0", power0, f_one, {0.3, -1.2, 5.0, -7.0}, 0},
-    {"pow 1", power1, f_same, {0.3, -1.2, 5.0, -7.0}, 0},
-    {"neg", do_neg, f_neg, {0.3, -1.2, 5.0, 40.0}, 0},
-    {"square", do_square, f_square, {0.3, -1.2, 5.0, 40.0}, 0},
-    {"exp", do_exp, expl, {0.3, -1.2, 5.0, 20.0}, 0},
-    {"expm1", do_expm1, expm1l, {0.3, -1.2, 1e-2, -30.0}, 0},
-    {"log", do_log, logl, {0.3, 1.2, 5.0, 400.0}, 0},
-    {"log1p", do_log1p, log1pl, {0.3, -0.7, 0.02, 400.0}, 0},
-    {"sqrt", do_sqrt, sqrtl, {0.3, 1.2, 5.0, 400.0}, 0},
-    {"tanh", do_tanh, tanhl, {0.3, -1.2, 5.0, -0.02}, 0},
-    {"logistic", do_logistic, f_logistic, {0.3, -1.2, 5.0, -30.0}, 0},
-    {"softplus", do_softplus, f_softplus, {0.3, -1.2, 5.0, -30.0}, 0},
-    {"interp 0", interp_0, f_code0, {0.3, -0.2, 1.7, -2.4}, 1},
-    {"interp 1", interp_1, f_code1, {0.3, -0.2, 1.7, -2.4}, 1},
-    {"interp 2", interp_2, f_code2, {0.3, -0.2, 1.7, -2.4}, 1},
-    {"interp 4", interp_4, f_code4, {0.3, -0.2, 1.7, -2.4}, 1},
-    {"interp 4p", interp_40, f_code4p, {0.3, -0.2, 1.7, -2.4}, 1},
+    {"add", sbi_tape_add, NULL, {0.3, -1.2, 5.0, 40.0}, 0, NULL},
+    {"sub", sbi_tape_sub, NULL, {0.3, -1.2, 5.0, 40.0}, 0, NULL},
+    {"mul", sbi_tape_mul, NULL, {0.3, -1.2, 5.0, 40.0}, 0, NULL},
+    {"div", sbi_tape_div, NULL, {0.3, -1.2, 5.0, 40.0}, 0, NULL},
+    {"pow", sbi_tape_pow, NULL, {0.3, 1.2, 5.0, 40.0}, 0, NULL},
+    {"pow 3", power3, f_cube, {0.3, -1.2, 5.0, -7.0}, 0, NULL},
+    {"pow -2", power_m2, f_m2, {0.3, -1.2, 5.0, -7.0}, 0, NULL},
+    {"pow 0", power0, f_one, {0.3, -1.2, 5.0, -7.0}, 0, NULL},
+    {"pow 1", power1, f_same, {0.3, -1.2, 5.0, -7.0}, 0, NULL},
+    {"neg", do_neg, f_neg, {0.3, -1.2, 5.0, 40.0}, 0, NULL},
+    {"square", do_square, f_square, {0.3, -1.2, 5.0, 40.0}, 0, NULL},
+    {"exp", do_exp, expl, {0.3, -1.2, 5.0, 20.0}, 0, NULL},
+    {"expm1", do_expm1, expm1l, {0.3, -1.2, 1e-2, -30.0}, 0, NULL},
+    {"log", do_log, logl, {0.3, 1.2, 5.0, 400.0}, 0, NULL},
+    {"log1p", do_log1p, log1pl, {0.3, -0.7, 0.02, 400.0}, 0, NULL},
+    {"sqrt", do_sqrt, sqrtl, {0.3, 1.2, 5.0, 400.0}, 0, NULL},
+    {"tanh", do_tanh, tanhl, {0.3, -1.2, 5.0, -0.02}, 0, NULL},
+    {"logistic", do_logistic, f_logistic, {0.3, -1.2, 5.0, -30.0}, 0, NULL},
+    {"softplus", do_softplus, f_softplus, {0.3, -1.2, 5.0, -30.0}, 0, NULL},
+    {"lgamma", do_lgamma, lgammal, {0.3, 1.7, 5.0, 400.0}, 0, NULL},
+    {"digamma", do_digamma, f_digamma, {0.3, 1.2, 5.0, 400.0}, 0, NULL},
+    {"trigamma", do_trigamma, f_trigamma, {0.3, 1.2, 5.0, 400.0}, 0, NULL},
+    {"poisson 2.5", poisson3, f_poisson3, {0.3, 2.4, 5.0, 400.0}, 0, NULL},
+    {"poisson 0", poisson0, f_same, {0.3, 2.4, 5.0, 400.0}, 0, NULL},
+    {"gaussian", gaussian, NULL, {0.3, -1.2, 5.0, 40.0}, 0, f_gaussian},
+    {"gaussian, short", gaussian1, NULL, {0.3, -1.2, 5.0, 40.0}, 0, f_gaussian1},
+    {"lognormal", lognormal, NULL, {0.3, 1.2, 5.0, 40.0}, 0, f_lognormal},
+    {"lognormal, short", lognormal1, NULL, {0.3, 1.2, 5.0, 40.0}, 0, f_lognormal1},
+    {"interp 0", interp_0, f_code0, {0.3, -0.2, 1.7, -2.4}, 1, NULL},
+    {"interp 1", interp_1, f_code1, {0.3, -0.2, 1.7, -2.4}, 1, NULL},
+    {"interp 2", interp_2, f_code2, {0.3, -0.2, 1.7, -2.4}, 1, NULL},
+    {"interp 4", interp_4, f_code4, {0.3, -0.2, 1.7, -2.4}, 1, NULL},
+    {"interp 4p", interp_40, f_code4p, {0.3, -0.2, 1.7, -2.4}, 1, NULL},
 };
 #define N_OPERATIONS ((int)(sizeof operations / sizeof *operations))
 
 static long double apply(const struct operation *o, long double a, long double b)
 {
     if (o->f) return o->f(a) * b;
+    if (o->f2) return o->f2(a, b);
     if (o->record == sbi_tape_add) return a + b;
     if (o->record == sbi_tape_sub) return a - b;
     if (o->record == sbi_tape_mul) return a * b;
@@ -119,9 +164,10 @@ static long double whole(const struct operation *o, int eventwise, const long do
 
 START_TEST(three_ways)
 {
-    const struct operation *o = &operations[_i / 2];
-    const int eventwise = _i % 2;
-    if (eventwise && o->scalar_only) return;
+    const struct operation *o = &operations[_i / (1 + SBI_ISA_COUNT)];
+    const int eventwise = _i % (1 + SBI_ISA_COUNT); /* 1 + instruction set */
+    const sbi_tape_kernels *kernels = eventwise ? sbi_tape_kernels_for((sbi_isa)(eventwise - 1)) : NULL;
+    if (eventwise && (o->scalar_only || !kernels)) return;
     sbi_context *ctx;
     sbi_tape *t;
     sbi_tape_work *work;
@@ -146,6 +192,7 @@ START_TEST(three_ways)
     }
     ck_assert_msg(sbi_tape_seal(t, output) == SBI_OK, "%s", sbi_last_error());
     ck_assert_int_eq(sbi_tape_work_create(&work, t), SBI_OK);
+    if (kernels) sbi_tape_work_set_kernels(work, kernels);
     for (int at = 0; at < 4; at++) {
         const double theta[2] = {o->points[at], 0.7};
         long double x[2] = {theta[0], theta[1]};
@@ -245,7 +292,7 @@ int main(void)
 {
     Suite *suite = suite_create("tape_ops");
     TCase *cases = tcase_create("ops");
-    tcase_add_loop_test(cases, three_ways, 0, 2 * N_OPERATIONS);
+    tcase_add_loop_test(cases, three_ways, 0, (1 + SBI_ISA_COUNT) * N_OPERATIONS);
     tcase_add_test(cases, alpha_used_twice);
     suite_add_tcase(suite, cases);
     return run_suite(suite);

@@ -86,8 +86,14 @@ enum {
     SBI_NARROW_LOGISTIC,
     SBI_NARROW_SOFTPLUS,
     SBI_NARROW_POWER,
-    SBI_NARROW_MAP
+    SBI_NARROW_MAP,
+    SBI_NARROW_LGAMMA,
+    SBI_NARROW_DIGAMMA,
+    SBI_NARROW_TRIGAMMA,
+    SBI_NARROW_POISSON /* a - b ln a, b independent of parameters: unary with f' and f'', but for its second operand */
 };
+
+static inline int sbi_narrow_is_binary(int32_t op) { return op <= SBI_NARROW_DIV || op == SBI_NARROW_POISSON; }
 
 /* A registered function of one number; arguments and results as sbi_tape_map_fn. */
 typedef struct sbi_narrow_map {
@@ -163,8 +169,8 @@ typedef struct sbi_tape_kernels {
                     size_t n);
     /* out[p] = sum_q m[p * w + q] rows[q] for p < w; a NULL in m or rows stands for zeros. */
     void (*mix)(double *const *out, const double *const *m, const double *const *rows, size_t w, size_t n);
-    /* y = f(x) for SBI_NARROW_EXP, EXPM1, LOG, LOG1P: for the accuracy tests. */
-    void (*function)(int32_t op, double *y, const double *x, size_t n);
+    /* y = f(x), and f', f'' up to `order`, of a unary operation other than POWER and MAP; n a multiple of 8. */
+    void (*function)(int32_t op, int order, const double *x, double *y, double *d1, double *d2, size_t n);
 } sbi_tape_kernels;
 
 /* The kernels of an instruction set; NULL where this processor or build lacks it. */

@@ -113,48 +113,83 @@ static void unary_rows(int32_t op, int32_t power, int order, const double *x, do
         UNARY_LOOP(SBI_NARROW_LOGISTIC)
         UNARY_LOOP(SBI_NARROW_SOFTPLUS)
         UNARY_LOOP(SBI_NARROW_POWER)
+    case SBI_NARROW_LGAMMA:
+    case SBI_NARROW_DIGAMMA:
+    case SBI_NARROW_TRIGAMMA: SBI_ISA(sbi_tape_special)(op, order, x, y, d1, d2, n); break;
     default: break;
     }
 }
 
-/* Arguments outside the domain at events that count. A logarithm's make the event bad; others have no value or derivative. */
+/* lambda - n ln lambda, where 0 ln lambda is 0, for lambda = 0 too. */
+static void poisson_rows(const sbi_narrow_rows *rows, const sbi_narrow_op *op)
+{
+    const double *a = rows->value[op->a], *b = rows->value[op->b];
+    double *y = rows->value[op->out], *d1 = rows->aux[op->aux], *d2 = rows->aux[op->aux + 1];
+    const vd zero = splat(0.0);
+    for (size_t e = 0; e < rows->n; e += VLEN) {
+        const vd lambda = load(a + e), n = load(b + e);
+        const vi empty = n == zero;
+        store(y + e, lambda - pick(empty, zero, n * vlog(lambda)));
+        const vd ratio = pick(empty, zero, n / lambda);
+        if (rows->order > 0) store(d1 + e, 1.0 - ratio);
+        if (rows->order > 1) store(d2 + e, pick(empty, zero, ratio / lambda));
+    }
+}
+
+/* What an event outside an operation's domain means. */
+enum { INSIDE, BAD, WITHOUT_VALUE };
+
+/* A logarithm's argument makes the event bad; others have no value or derivative. */
+SBI_INLINE int judge(int32_t op, int differentiated, double x, double count)
+{
+    const double inf = __builtin_inf();
+    switch (op) {
+    case SBI_NARROW_LOG: return x > 0.0 && x < inf ? INSIDE : BAD;
+    case SBI_NARROW_LOG1P: return x > -1.0 && x < inf ? INSIDE : BAD;
+    case SBI_NARROW_SQRT: return (differentiated ? x > 0.0 : x >= 0.0) ? INSIDE : WITHOUT_VALUE;
+    case SBI_NARROW_LGAMMA:
+    case SBI_NARROW_DIGAMMA:
+    case SBI_NARROW_TRIGAMMA: return x > 0.0 && x < inf ? INSIDE : WITHOUT_VALUE;
+    case SBI_NARROW_POISSON:
+        if (!(count >= 0.0 && count < inf)) return WITHOUT_VALUE;
+        return (x > 0.0 || (x == 0.0 && count == 0.0)) && x < inf ? INSIDE : BAD;
+    default: return x == 0.0 ? WITHOUT_VALUE : INSIDE; /* division, negative power */
+    }
+}
+
+#define JUDGE_CASE(name)                                                                                               \
+    case name:                                                                                                         \
+        for (size_t e = 0; e < rows->n; e++)                                                                           \
+            outside |= (judge(name, differentiated, x[e], 0.0) != INSIDE) & (w[e] != 0.0);                             \
+        break;
+
+/* Finds events that count and are outside the domain of operation `index`. */
 static void check_domain(const sbi_narrow_rows *rows, size_t index, sbi_narrow_faults *faults)
 {
     const sbi_narrow_op *op = rows->ops + index;
     const double *x = rows->value[op->op == SBI_NARROW_DIV ? op->b : op->a], *w = rows->weight;
-    const double inf = __builtin_inf();
+    const double *counts = op->op == SBI_NARROW_POISSON ? rows->value[op->b] : x;
     const int differentiated = rows->order > 0 && op->active_a;
-    int64_t bad = 0;
-    for (size_t e = 0; e < rows->n; e++) {
-        int outside;
-        switch (op->op) {
-        case SBI_NARROW_LOG: outside = !(x[e] > 0.0 && x[e] < inf); break;
-        case SBI_NARROW_LOG1P: outside = !(x[e] > -1.0 && x[e] < inf); break;
-        case SBI_NARROW_SQRT: outside = !(differentiated ? x[e] > 0.0 : x[e] >= 0.0); break;
-        default: outside = x[e] == 0.0; break; /* division, negative power */
-        }
-        bad += outside & (w[e] != 0.0);
+    int outside = 0;
+    switch (op->op) {
+        JUDGE_CASE(SBI_NARROW_LOG)
+        JUDGE_CASE(SBI_NARROW_LOG1P)
+        JUDGE_CASE(SBI_NARROW_SQRT)
+        JUDGE_CASE(SBI_NARROW_LGAMMA)
+        JUDGE_CASE(SBI_NARROW_DIV)
+    default: outside = 1; break; /* rarer: event by event at once */
     }
-    if (!bad) return;
-    const int logarithm = op->op == SBI_NARROW_LOG || op->op == SBI_NARROW_LOG1P;
-    if (!logarithm && faults->domain_op >= 0) return;
+    if (!outside) return;
     for (size_t e = 0; e < rows->n; e++) {
-        int outside;
-        switch (op->op) {
-        case SBI_NARROW_LOG: outside = !(x[e] > 0.0 && x[e] < inf); break;
-        case SBI_NARROW_LOG1P: outside = !(x[e] > -1.0 && x[e] < inf); break;
-        case SBI_NARROW_SQRT: outside = !(differentiated ? x[e] > 0.0 : x[e] >= 0.0); break;
-        default: outside = x[e] == 0.0; break;
-        }
-        if (!outside || w[e] == 0.0) continue;
-        if (logarithm) {
-            faults->bad_events += bad;
+        const int verdict = judge(op->op, differentiated, x[e], counts[e]);
+        if (verdict == INSIDE || w[e] == 0.0) continue;
+        if (verdict == BAD) {
+            faults->bad_events++;
             if (faults->first_bad < 0 || faults->first_bad > (int64_t)e) faults->first_bad = (int64_t)e;
-        } else {
+        } else if (faults->domain_op < 0) {
             faults->domain_op = (int32_t)index;
             faults->domain_event = (int64_t)e;
         }
-        return;
     }
 }
 
@@ -190,10 +225,17 @@ void SBI_ISA(sbi_tape_forward)(const sbi_narrow_rows *rows, sbi_narrow_faults *f
             for (size_t e = 0; e < n; e += VLEN)
                 store(y + e, -load(a + e));
             break;
+        case SBI_NARROW_POISSON:
+            check_domain(rows, k, faults);
+            poisson_rows(rows, op);
+            break;
         case SBI_NARROW_MAP: sbi_narrow_map_rows(rows, k, faults); break;
         case SBI_NARROW_LOG:
         case SBI_NARROW_LOG1P:
-        case SBI_NARROW_SQRT: check_domain(rows, k, faults); /* fall through */
+        case SBI_NARROW_SQRT:
+        case SBI_NARROW_LGAMMA:
+        case SBI_NARROW_DIGAMMA:
+        case SBI_NARROW_TRIGAMMA: check_domain(rows, k, faults); /* fall through */
         default:
             if (op->op == SBI_NARROW_POWER && op->power < 0) check_domain(rows, k, faults);
             unary_rows(op->op, op->power, rows->order, a, y, rows->aux[op->aux], rows->aux[op->aux + 1], n);
@@ -314,7 +356,7 @@ void SBI_ISA(sbi_tape_reverse_tangent)(const sbi_narrow_rows *rows)
     }
 }
 
-void SBI_ISA(sbi_tape_function)(int32_t op, double *y, const double *x, size_t n)
+void SBI_ISA(sbi_tape_function)(int32_t op, int order, const double *x, double *y, double *d1, double *d2, size_t n)
 {
-    unary_rows(op, 0, 0, x, y, NULL, NULL, n);
+    unary_rows(op, 0, order, x, y, d1, d2, n);
 }
