@@ -97,7 +97,7 @@ demo: all ## Run the main job, examples/offshell_higgs
 	@SBI_PYTHON=$(abspath $(BUILD))/venv/bin/python $(BUILD)/bin/offshell_higgs --output $(BUILD)/demo
 
 # Benchmarks print JSON lines. The two variables would hold OpenBLAS back.
-BENCHMARKS := $(filter-out %/bench_likelihood,$(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c)))
+BENCHMARKS := $(filter-out %/bench_likelihood %/bench_scale,$(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c)))
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libsbi.a
 	@mkdir -p $(@D); $(CC) $(LDFLAGS_ALL) -o $@ $< $(BUILD)/libsbi.a $(LIBS)
 # The read-only sweep beside it is to have the registers of this machine.
@@ -118,6 +118,12 @@ bench-likelihood: $(BUILD)/bench/bench_likelihood | $(BENCH_PYTHON) ## JAX and l
 	    --output $(BUILD)/likelihood --sizes $(BENCH_SIZES) $(BENCH_FLAGS)
 bench-likelihood-docs: | $(BENCH_PYTHON) ## Put table and plot of the last bench-likelihood into docs
 	@$(BENCH_PYTHON) tests/bench/likelihood/report.py $(BUILD)/likelihood --docs docs
+# A store larger than memory is written into SCALE_FOLDER, which has no default since it takes 16.5 GB at ten million events.
+SCALE_EVENTS ?= 10000000
+.PHONY: bench-scale
+bench-scale: $(BUILD)/bench/bench_scale ## Value, gradient, Hessian and fit of a model larger than memory (SCALE_FOLDER, SCALE_EVENTS)
+	@test -n "$(SCALE_FOLDER)" || { echo "bench-scale: set SCALE_FOLDER to a folder on a disk with room for the store"; exit 1; }
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BUILD)/bench/bench_scale $(SCALE_FOLDER) $(SCALE_EVENTS)
 check-peers: ## Make the stored reference values anew with JAX, iminuit, PyTorch and compare
 	@scripts/check-peers.sh $(BUILD)
 

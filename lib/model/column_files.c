@@ -1,15 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Columns of a model: lent by the caller, held in memory, or streamed from files. */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "model/model.h"
 #include "tape/record.h"
 
-/* Streamed files that a model keeps open; more are opened anew for each read. */
-#define MOST_DESCRIPTORS 256
+/* Streamed files that a model keeps open: a part of what the process may open. More are opened anew for each read. */
+#define MOST_DESCRIPTORS 4096
+#define SHARE_OF_DESCRIPTORS 4
+
+static size_t most_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit)) return 0;
+    const rlim_t most = limit.rlim_cur / SHARE_OF_DESCRIPTORS;
+    return most < MOST_DESCRIPTORS ? (size_t)most : MOST_DESCRIPTORS;
+}
 
 /* ---- one column -------------------------------------------------------------------------------------------------- */
 
@@ -63,7 +75,7 @@ static sbi_status hold(sbi_model *m, model_file *f, uint64_t *memory_left)
 {
     const size_t size = sbi_column_file_header(f->file)->data_size;
     if (size > *memory_left) {
-        if (m->n_descriptors >= MOST_DESCRIPTORS)
+        if (m->n_descriptors >= most_descriptors())
             sbi_column_file_release(f->file);
         else
             m->n_descriptors++;
@@ -111,10 +123,13 @@ sbi_status sbi_model_file_column(const model_file *f, const char *name, model_co
 
 /* ---- as sources of a tape ------------------------------------------------------------------------------------------ */
 
+/* Bytes in a second above which a read came out of the kernel's cache: asking for what comes next would only cost time. */
+#define CACHED_RATE 4e9
+
 typedef struct stream {
     sbi_context *ctx;
     int32_t dtype;
-    int32_t reserved_;
+    atomic_int cached; /* the last large read was fast */
     size_t n;
     const model_column **columns; /* [n]; owned by the model, which outlives its tape */
     const char *name;             /* of the sample, for messages */
@@ -164,9 +179,25 @@ static sbi_status read_column(const stream *s, const model_column *c, int64_t fi
     return SBI_OK;
 }
 
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static sbi_status read_run(stream *s, const model_column *column, int64_t first, size_t bytes, char *out)
+{
+    const double start = seconds();
+    SBI_TRY(sbi_column_file_read(column->file, column->offset + (uint64_t)(first / SBI_TAPE_BLOCK) * column->block_stride, bytes,
+                                 out));
+    atomic_store_explicit(&s->cached, (double)bytes > CACHED_RATE * (seconds() - start), memory_order_relaxed);
+    return SBI_OK;
+}
+
 static sbi_status stream_read(void *self, int64_t first, int64_t count, void *out)
 {
-    const stream *s = self;
+    stream *s = self;
     const size_t size = element_size(s);
     char *to = out;
     for (size_t c = 0, run; c < s->n; c += run) {
@@ -174,8 +205,7 @@ static sbi_status stream_read(void *self, int64_t first, int64_t count, void *ou
         const size_t bytes = run * (size_t)count * size;
         const model_column *column = s->columns[c];
         if (run > 1)
-            SBI_TRY(sbi_column_file_read(column->file, column->offset + (uint64_t)(first / SBI_TAPE_BLOCK) * column->block_stride,
-                                         bytes, to));
+            SBI_TRY(read_run(s, column, first, bytes, to));
         else
             SBI_TRY(read_column(s, column, first, count, to));
         to += bytes;
@@ -186,7 +216,8 @@ static sbi_status stream_read(void *self, int64_t first, int64_t count, void *ou
 /* Single columns are read in order, which the kernel sees by itself. */
 static void stream_will_need(void *self, int64_t first, int64_t count)
 {
-    const stream *s = self;
+    stream *s = self;
+    if (atomic_load_explicit(&s->cached, memory_order_relaxed)) return;
     for (size_t c = 0, run; c < s->n && count == SBI_TAPE_BLOCK; c += run) {
         run = run_length(s, c);
         const model_column *column = s->columns[c];

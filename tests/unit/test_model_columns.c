@@ -137,6 +137,11 @@ START_TEST(many_files)
     }
     fprintf(f, "]}]}], \"version\": \"1.0.0\"}");
     fclose(f);
+    struct rlimit limit, small;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    small = limit;
+    small.rlim_cur = 400;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &small), 0);
     double theta[PARAMETERS], value[2], gradient[2][PARAMETERS];
     for (int k = 0; k < PARAMETERS; k++) theta[k] = 0.01 * k - 0.7;
     for (int streamed = 0; streamed < 2; streamed++) {
@@ -158,6 +163,7 @@ START_TEST(many_files)
         sbi_model_work_destroy(work);
         sbi_model_destroy(m);
     }
+    setrlimit(RLIMIT_NOFILE, &limit);
     ck_assert_double_eq(value[0], value[1]);
     ck_assert_int_eq(memcmp(gradient[0], gradient[1], sizeof gradient[0]), 0);
 }
