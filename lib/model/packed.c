@@ -6,9 +6,12 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/processors.h"
 #include "model/workspace.h"
+
+#define MANY_SINGLE_FILES 32
 
 uint64_t sbi_model_column_memory(uint64_t option)
 {
@@ -22,6 +25,22 @@ sbi_status sbi_model_open_named(model_reader *r, const char *name, model_file *o
     sbi_status status = sbi_model_open_file(r->model, path, &r->memory_left, out);
     sbi_free(r->ctx, path);
     return status;
+}
+
+void sbi_model_log_files(const model_reader *r)
+{
+    size_t streamed = 0, single = 0;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < r->model->n_files; i++) {
+        const model_file *f = &r->model->files[i];
+        if (f->memory) continue;
+        streamed++;
+        single += sbi_column_file_header(f->file)->ndim == 1;
+        bytes += sbi_column_file_header(f->file)->data_size;
+    }
+    if (!streamed) return;
+    sbi_log(r->ctx, SBI_LOG_INFO, "%zu column files of %.3g GB are read at each evaluation%s", streamed, (double)bytes * 1e-9,
+            single > MANY_SINGLE_FILES ? "; packed, they are read several times as fast (sbi_workspace_pack)" : "");
 }
 
 /* A list of distinct names. */

@@ -290,6 +290,7 @@ static sbi_status build(sbi_model **out, sbi_context *ctx, const json_t *workspa
         sbi_model_destroy(r.model);
         return status;
     }
+    sbi_model_log_files(&r);
     *out = r.model;
     return SBI_OK;
 }

@@ -26,6 +26,8 @@ typedef struct model_packed {
 
 /* Opens a file whose name is relative to the workspace. */
 sbi_status sbi_model_open_named(model_reader *r, const char *name, model_file *out);
+/* Tells the log what is streamed. */
+void sbi_model_log_files(const model_reader *r);
 /* Bytes for columns: what the option says, or the default. */
 uint64_t sbi_model_column_memory(uint64_t option);
 /* Reads a channel's "eventsys" member and opens its files. n_integration -1: there is no integration sample. */

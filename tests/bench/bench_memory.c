@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Peak memory of a gradient and of a full Hessian against the number of events, as JSON lines. Columns have stride 0, so that
- * they take no memory themselves and all that is seen is the library's. Usage: bench_memory [NUISANCES] */
+ * they take no memory themselves and all that is seen is the library's; or they are streamed as f16 from a source that makes them up.
+ * Usage: bench_memory [NUISANCES] */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "sbi/sbi.h"
@@ -19,7 +21,17 @@ static long long resident_anonymous(void)
     return kilobytes * 1024;
 }
 
-static sbi_var record(sbi_tape *tape, int64_t n, size_t nuisances, sbi_array *column)
+static int64_t n_streamed;
+
+/* Logarithms that are zero. */
+static sbi_status read_zeros(void *self, int64_t first, int64_t count, void *out)
+{
+    (void)first;
+    memset(out, 0, (size_t)(*(int64_t *)self * count) * 2);
+    return SBI_OK;
+}
+
+static sbi_var record(sbi_tape *tape, int64_t n, size_t nuisances, int streamed, sbi_array *column)
 {
     static const double ratio = 1.1;
     *column = sbi_array_1d(&ratio, SBI_F64, n);
@@ -35,7 +47,14 @@ static sbi_var record(sbi_tape *tape, int64_t n, size_t nuisances, sbi_array *co
         columns[k] = *column;
     }
     for (int p = 0; p < PROCESSES; p++) {
-        sbi_var g = sbi_tape_morph(tape, events, alpha, nuisances, columns, columns, SBI_INTERP_CODE4, SBI_MORPH_RATIO);
+        sbi_column_source source = SBI_COLUMN_SOURCE_INIT;
+        n_streamed = 2 * (int64_t)nuisances;
+        source.dtype = SBI_F16;
+        source.n_columns = n_streamed;
+        source.self = &n_streamed;
+        source.read = read_zeros;
+        sbi_var g = streamed ? sbi_tape_morph_source(tape, events, alpha, nuisances, &source, SBI_INTERP_CODE4, SBI_MORPH_LOG, "zeros")
+                             : sbi_tape_morph(tape, events, alpha, nuisances, columns, columns, SBI_INTERP_CODE4, SBI_MORPH_RATIO);
         lambda = sbi_tape_add(tape, lambda, sbi_tape_mul(tape, sbi_tape_column(tape, events, column, "ratio"), g));
     }
     free(alpha);
@@ -43,7 +62,7 @@ static sbi_var record(sbi_tape *tape, int64_t n, size_t nuisances, sbi_array *co
     return sbi_tape_neg(tape, sbi_tape_sum(tape, sbi_tape_log(tape, lambda)));
 }
 
-static sbi_status measure(int64_t n, size_t nuisances)
+static sbi_status measure(int64_t n, size_t nuisances, int streamed)
 {
     sbi_context *ctx = NULL;
     sbi_tape *tape = NULL;
@@ -53,15 +72,15 @@ static sbi_status measure(int64_t n, size_t nuisances)
     double *hessian = calloc(nuisances * nuisances, sizeof *hessian), value;
     sbi_status status = theta && gradient && hessian ? sbi_context_create(&ctx, NULL) : SBI_ERR_NO_MEMORY;
     if (status == SBI_OK) status = sbi_tape_create(&tape, ctx);
-    if (status == SBI_OK) status = sbi_tape_seal(tape, record(tape, n, nuisances, &column));
+    if (status == SBI_OK) status = sbi_tape_seal(tape, record(tape, n, nuisances, streamed, &column));
     if (status == SBI_OK) status = sbi_tape_work_create(&work, tape);
     if (status == SBI_OK) status = sbi_tape_eval(work, theta, &value, gradient);
     size_t gradient_peak = ctx ? sbi_memory_peak(ctx) : 0;
     if (status == SBI_OK) status = sbi_tape_hessian(work, theta, &value, gradient, hessian);
     if (status == SBI_OK)
-        printf("{\"bench\": \"memory\", \"events\": %lld, \"processes\": %d, \"nuisances\": %zu, \"threads\": %d, "
+        printf("{\"bench\": \"memory\", \"columns\": \"%s\", \"events\": %lld, \"processes\": %d, \"nuisances\": %zu, \"threads\": %d, "
                "\"gradient_peak\": %zu, \"hessian_peak\": %zu, \"resident_anonymous\": %lld}\n",
-               (long long)n, PROCESSES, nuisances, (int)sbi_context_threads(ctx), gradient_peak, sbi_memory_peak(ctx),
+               streamed ? "streamed" : "memory", (long long)n, PROCESSES, nuisances, (int)sbi_context_threads(ctx), gradient_peak, sbi_memory_peak(ctx),
                resident_anonymous());
     else
         fprintf(stderr, "bench_memory: %s\n", sbi_last_error());
@@ -78,8 +97,8 @@ int main(int argc, char **argv)
 {
     size_t nuisances = argc > 1 ? strtoul(argv[1], NULL, 10) : 100;
     static const int64_t sizes[] = {10000, 100000, 1000000};
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        if (measure(sizes[i], nuisances) != SBI_OK) return EXIT_FAILURE;
+    for (size_t i = 0; i < 2 * (sizeof sizes / sizeof sizes[0]); i++) {
+        if (measure(sizes[i / 2], nuisances, (int)(i % 2)) != SBI_OK) return EXIT_FAILURE;
     }
     return EXIT_SUCCESS;
 }

@@ -14,7 +14,7 @@ from .campaign import Campaign, Executor
 from .context import Context, progress_bar
 from .errors import ArgumentError, Cancelled, DomainError, FileError, NotFound, OutOfMemory, SbiError
 from .fit import Fit
-from .model import Model, Parameter
+from .model import Model, Parameter, pack_workspace
 from .tape import Evaluator, Tape, Var
 from .train import Dataset, Diagnostics, Ensemble, Network
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The package against numpy: errors, arrays of any stride, tapes, models, fits, training."""
 
+import json
 import pathlib
 import sys
 import tempfile
@@ -148,6 +149,29 @@ class Models(unittest.TestCase):
             self.assertEqual(sbi.Model.from_spec(spec, folder, poi="eta").parameters, ["eta"])
             with self.assertRaises(sbi.NotFound):
                 sbi.Model.from_spec(spec, folder, measurement="tau")
+
+    def test_packed_and_streamed(self):
+        rng = np.random.default_rng(7)
+        eventsys = {"name": "JES", "type": "eventsys", "data": {"hi": "hi.npy", "lo": "lo.npy"}}
+        spec = {"channels": [{"name": "SR", "samples": [{"name": "S", "yield": 3000, "ratio": "r.npy", "modifiers": [eventsys]}]}],
+                "measurements": [{"name": "m", "config": {}}], "version": "1.0.0"}
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            for name in ("r", "hi", "lo"):
+                np.save(folder / f"{name}.npy", rng.uniform(0.9, 1.1, 3000))
+            (folder / "w.json").write_text(json.dumps(spec))
+            sbi.pack_workspace(folder / "w.json", folder / "p.json", dtype="f64")
+            sbi.pack_workspace(folder / "w.json", folder / "half.json")
+            self.assertEqual(np.load(folder / "p.channel0.npy").shape, (2, 1, 1, 2, 2048))
+            self.assertEqual(np.load(folder / "half.channel0.npy").dtype, np.float16)
+            values = {sbi.Model(folder / f, column_memory=memory).evaluator()([0.7])
+                      for f in ("w.json", "p.json") for memory in (None, 0)}
+            self.assertEqual(len(values), 1)
+            self.assertAlmostEqual(sbi.Model(folder / "half.json").evaluator()([0.7]), values.pop(), delta=0.1)
+            with self.assertRaises(sbi.SbiError):
+                sbi.pack_workspace(folder / "w.json", folder / "p.json")
+            with self.assertRaises(ValueError):
+                sbi.pack_workspace(folder / "w.json", folder / "q.json", dtype="f8")
 
     def test_hessian_rows_through_an_executor(self):
         m, *_ = self.toy()
