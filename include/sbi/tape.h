@@ -294,6 +294,10 @@ SBI_API sbi_status sbi_tape_last_info(const sbi_tape_work *work, sbi_tape_info *
 
 /** The tape as text, one node a line, for people who debug models; freed with sbi_tape_print_free(). Since: 0.1 */
 SBI_API sbi_status sbi_tape_print(const sbi_tape *tape, char **text);
+/** The tape as a graph in the language of Graphviz: `dot -Tsvg` draws it. Frames hold the scalars of a stage or what one pass does event
+ *  by event; wide nodes say how many columns they have; the output of a sealed tape has a double outline. Names are escaped. Freed
+ *  with sbi_tape_print_free(). Since: 0.1 */
+SBI_API sbi_status sbi_tape_print_graph(const sbi_tape *tape, char **text);
 /** Frees text returned by the library; NULL is fine. Since: 0.1 */
 SBI_API void sbi_tape_print_free(const sbi_tape *tape, char *text);
 

@@ -797,6 +797,7 @@ _declare("sbi_tape_hessian", c_int32, c_void_p, POINTER(c_double), POINTER(c_dou
 _declare("sbi_tape_hessian_rows", c_int32, c_void_p, POINTER(c_double), c_size_t, c_size_t, POINTER(c_double))
 _declare("sbi_tape_last_info", c_int32, c_void_p, POINTER(TapeInfo))
 _declare("sbi_tape_print", c_int32, c_void_p, POINTER(c_void_p))
+_declare("sbi_tape_print_graph", c_int32, c_void_p, POINTER(c_void_p))
 _declare("sbi_tape_print_free", None, c_void_p, c_void_p)
 _declare("sbi_train_options_init", None, POINTER(TrainOptions))
 _declare("sbi_network_train", c_int32, POINTER(c_void_p), c_void_p, POINTER(TrainOptions))
