@@ -61,10 +61,11 @@ typedef struct sbi_workspace_options {
     const char *measurement; /**< its name; NULL: the first of the list */
     const char *poi;         /**< the parameter of interest in place of the measurement's; "": none; NULL: the measurement's */
     uint64_t column_memory;  /**< bytes of column files to hold in memory; files that no longer fit are streamed. SBI_COLUMN_MEMORY_DEFAULT:
-                                  a quarter of what the process may use. Results have the same bits whatever it is. */
+                                  a quarter of what the process may use, at most half of what is free. Results have the same bits
+                                  whatever it is. */
 } sbi_workspace_options;
 
-#define SBI_COLUMN_MEMORY_DEFAULT UINT64_MAX
+#define SBI_COLUMN_MEMORY_DEFAULT 18446744073709551615u
 
 #define SBI_WORKSPACE_OPTIONS_INIT                                                                                     \
     {                                                                                                                  \

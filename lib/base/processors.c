@@ -124,3 +124,15 @@ uint64_t sbi_memory_allowed(void)
     if (read_text(CGROUPS "/memory/memory.limit_in_bytes", line, sizeof line)) see_memory(line, &limit);
     return limit;
 }
+
+uint64_t sbi_memory_available(void)
+{
+    char text[512];
+    int64_t kilobytes;
+    const uint64_t allowed = sbi_memory_allowed();
+    const char *line = read_text("/proc/meminfo", text, sizeof text) ? strstr(text, "MemAvailable:") : NULL;
+    if (!line) return allowed;
+    line += strlen("MemAvailable:");
+    if (!parse_number(&line, &kilobytes) || (uint64_t)kilobytes > allowed / 1024) return allowed;
+    return (uint64_t)kilobytes * 1024;
+}

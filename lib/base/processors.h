@@ -14,6 +14,8 @@ int32_t sbi_processors_of_quota(const char *line);
 
 /* Bytes: the machine's memory, limited by the cgroup and its parents. */
 uint64_t sbi_memory_allowed(void);
+/* Bytes of it that the machine has free or could free at once; sbi_memory_allowed() where it does not say. */
+uint64_t sbi_memory_available(void);
 /* A line of a cgroup's limit: bytes, or 0 if it sets none ("max", and version 1's very large number) or does not parse. */
 uint64_t sbi_memory_of_limit(const char *line);
 

@@ -123,13 +123,15 @@ sbi_status sbi_model_file_column(const model_file *f, const char *name, model_co
 
 /* ---- as sources of a tape ------------------------------------------------------------------------------------------ */
 
-/* Bytes in a second above which a read came out of the kernel's cache: asking for what comes next would only cost time. */
+/* Asking the kernel for what comes next costs time where it has the file in its cache, which is where reads are faster than this many
+ * bytes in a second. But so are they where asking did its work: a slow read is followed by this many requests. */
 #define CACHED_RATE 4e9
+#define REQUESTS_AFTER_SLOW 256
 
 typedef struct stream {
     sbi_context *ctx;
     int32_t dtype;
-    atomic_int cached; /* the last large read was fast */
+    atomic_int requests; /* left to make */
     size_t n;
     const model_column **columns; /* [n]; owned by the model, which outlives its tape */
     const char *name;             /* of the sample, for messages */
@@ -191,7 +193,7 @@ static sbi_status read_run(stream *s, const model_column *column, int64_t first,
     const double start = seconds();
     SBI_TRY(sbi_column_file_read(column->file, column->offset + (uint64_t)(first / SBI_TAPE_BLOCK) * column->block_stride, bytes,
                                  out));
-    atomic_store_explicit(&s->cached, (double)bytes > CACHED_RATE * (seconds() - start), memory_order_relaxed);
+    if ((double)bytes < CACHED_RATE * (seconds() - start)) atomic_store(&s->requests, REQUESTS_AFTER_SLOW);
     return SBI_OK;
 }
 
@@ -217,7 +219,8 @@ static sbi_status stream_read(void *self, int64_t first, int64_t count, void *ou
 static void stream_will_need(void *self, int64_t first, int64_t count)
 {
     stream *s = self;
-    if (atomic_load_explicit(&s->cached, memory_order_relaxed)) return;
+    if (atomic_load(&s->requests) <= 0) return;
+    atomic_fetch_sub(&s->requests, 1);
     for (size_t c = 0, run; c < s->n && count == SBI_TAPE_BLOCK; c += run) {
         run = run_length(s, c);
         const model_column *column = s->columns[c];

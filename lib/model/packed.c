@@ -15,7 +15,10 @@
 
 uint64_t sbi_model_column_memory(uint64_t option)
 {
-    return option == SBI_COLUMN_MEMORY_DEFAULT ? sbi_memory_allowed() / 4 : option;
+    if (option != SBI_COLUMN_MEMORY_DEFAULT) return option;
+    /* Several processes may do the same on one machine. */
+    const uint64_t quarter = sbi_memory_allowed() / 4, half_of_free = sbi_memory_available() / 2;
+    return quarter < half_of_free ? quarter : half_of_free;
 }
 
 sbi_status sbi_model_open_named(model_reader *r, const char *name, model_file *out)

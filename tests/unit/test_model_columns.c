@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/processors.h"
 #include "column_workspace.h"
+#include "jobs/job.h"
 #include "support/failing_allocator.h"
 #include "support/run_suite.h"
 
@@ -275,6 +276,32 @@ START_TEST(held_in_memory)
 }
 END_TEST
 
+/* Who runs a job on these columns elsewhere compares their digest. */
+START_TEST(digests)
+{
+    make(2500, 2100, SBI_F32, SBI_MORPH_RATIO, 0);
+    const test_path packed = folder_path(&w.folder, "packed.json");
+    ck_assert_int_eq(sbi_workspace_pack(ctx, w.path.text, packed.text, NULL), SBI_OK);
+    static const uint64_t memory[] = {SBI_COLUMN_MEMORY_DEFAULT, 0, 30000};
+    char first[65], hex[65];
+    for (int which = 0; which < 2; which++) {
+        for (int i = 0; i < 3; i++) {
+            sbi_model *m;
+            ck_assert_int_eq(cw_load(&m, ctx, which ? packed.text : w.path.text, memory[i]), SBI_OK);
+            ck_assert_int_eq(sbi_job_columns_digest(m, i ? hex : first), SBI_OK);
+            if (i) ck_assert_str_eq(first, hex);
+            sbi_model_destroy(m);
+        }
+    }
+    const test_path p = folder_path(&w.folder, "packed.channel0.npy");
+    sbi_model *m;
+    ck_assert_int_eq(cw_load(&m, ctx, packed.text, 0), SBI_OK);
+    ck_assert_int_eq(truncate(p.text, 5000), 0);
+    ck_assert_int_eq(sbi_job_columns_digest(m, hex), SBI_ERR_IO);
+    sbi_model_destroy(m);
+}
+END_TEST
+
 /* Each read of loading and evaluating in turn: an error and an early end are SBI_ERR_IO, short and interrupted reads nothing. */
 START_TEST(each_read_fails)
 {
@@ -426,6 +453,8 @@ START_TEST(limits_of_memory)
     ck_assert_uint_eq(sbi_memory_of_limit(""), 0);
     ck_assert_uint_eq(sbi_memory_of_limit("-1"), 0);
     ck_assert_uint_ge(sbi_memory_allowed(), 16u << 20);
+    ck_assert_uint_gt(sbi_memory_available(), 0);
+    ck_assert_uint_le(sbi_memory_available(), sbi_memory_allowed());
     ck_assert_uint_le(sbi_memory_allowed(), (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE));
 }
 END_TEST
@@ -441,6 +470,7 @@ int main(void)
     tcase_add_test(t, many_files);
     tcase_add_loop_test(t, files_that_change, 0, 2);
     tcase_add_test(t, held_in_memory);
+    tcase_add_test(t, digests);
     tcase_add_loop_test(t, each_read_fails, 0, 8);
     tcase_add_loop_test(t, not_a_file, 0, 5);
     tcase_add_loop_test(t, bad_values, 0, 4);

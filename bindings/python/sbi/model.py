@@ -77,7 +77,7 @@ class Model(Handle):
     def __init__(self, path, context: Optional[Context] = None, *, measurement: Optional[str] = None,
                  poi: Optional[str] = None, column_memory: Optional[int] = None):
         """measurement: its name, None for the first. poi: instead of the measurement's; "" for none. column_memory: bytes of column
-        files to hold in memory, the others are streamed; None for a quarter of what the process may use."""
+        files to hold in memory, the others are streamed; None for a quarter of what the process may use, at most half of what is free."""
         context = context or default()
         options = _options(measurement, poi, column_memory)
         super().__init__(make(lib.sbi_model_load_with, context.pointer, text(path), options), context)
