@@ -61,11 +61,16 @@ class Child:
 
 
 class Jax(Child):
+    """`variant` plain as XLA comes; of the others, registers as wide as the machine has, and one host device a core, for shard_map."""
+
     def __init__(self, folder, variant, dtype):
-        kind = "plain" if variant == "plain" else "tuned"
-        # One host device a core, for shard_map; functions on one device still get all cores for what XLA parallelises itself.
-        super().__init__([sys.executable, str(HERE / "jax_peer.py"), str(folder), kind, dtype],
-                         XLA_FLAGS=f"--xla_force_host_platform_device_count={os.cpu_count()}")
+        plain = variant == "plain"
+        command = [sys.executable, str(HERE / "jax_peer.py"), str(folder), "plain" if plain else "blocked", dtype]
+        flags = "" if plain else f"--xla_force_host_platform_device_count={os.cpu_count()}"
+        wide = "" if plain else " --xla_cpu_prefer_vector_width=512"
+        super().__init__(command, XLA_FLAGS=flags + wide)
+        if "error" in self.about and wide:  # an XLA that does not know the flag ends at once
+            super().__init__(command, XLA_FLAGS=flags)
 
     @staticmethod
     def command(do, quantity, point, setting, result=False):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The benchmark's likelihood in JAX: as toolkits write it (Plain) and as fast as we could make it (Tuned).
+"""The benchmark's likelihood in JAX: as toolkits write it (Plain), laid out for speed, and with derivative rules of our own (Blocked).
 
     NLL = sum_p nu_p - sum_i w_i ln sum_p nu_p r_pi prod_k g_pk,i(alpha_k) + sum_k alpha_k^2 / 2
 
@@ -14,7 +14,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 
 def code4_of_ratios(u, d, a):
-    """Interpolation code 4 as DESIGN and the toolkits write it: from ratios, with where()."""
+    """Interpolation code 4 as toolkits write it: from ratios, with where()."""
     lu, ld = jnp.log(u), jnp.log(d)
     s0, a0 = (u + d) / 2, (u - d) / 2
     s1, a1 = (u * lu - d * ld) / 2, (u * lu + d * ld) / 2
@@ -60,7 +60,7 @@ class Plain:
         }[quantity], self.data
 
 
-# ---- tuned -----------------------------------------------------------------------------------------------------------
+# ---- blocked ---------------------------------------------------------------------------------------------------------
 
 
 def code4_coefficients(a):
@@ -78,38 +78,71 @@ def derivative(f, order):
     return f
 
 
-def morph(a, logs, anywhere, orders=(0,)):
-    """g of code 4 for [process, nuisance, 2, event] logs, or its derivatives with respect to alpha; |a| <= 1 unless `anywhere`."""
+def code4_of_logs(a, logs, anywhere, order=0):
+    """g of code 4 for a [nuisance] and logs [process, nuisance, 2, event], or its derivative of that order; |a| <= 1 unless `anywhere`."""
     lu, ld = logs[:, :, 0], logs[:, :, 1]
-    u, d = jnp.exp(lu), jnp.exp(ld)
-    for order in orders:
-        c = [x[None, :, None] for x in derivative(code4_coefficients, order)(a)]
-        g = u * (c[0] + lu * (c[2] + lu * c[4])) + d * (c[1] + ld * (c[3] + ld * c[5])) + ((order == 0) - (c[0] + c[1]))
-        if anywhere:
-            b = a[None, :, None]
-            slope = jnp.where(b > 0, lu, -ld)
-            g = jnp.where(jnp.abs(b) > 1, jnp.exp(b * slope) * slope**order, g)
-        yield g
+    c = [x[None, :, None] for x in derivative(code4_coefficients, order)(a)]
+    inside = (jnp.exp(lu) * (c[0] + lu * (c[2] + lu * c[4])) + jnp.exp(ld) * (c[1] + ld * (c[3] + ld * c[5]))
+              + ((order == 0) - (c[0] + c[1])))
+    if not anywhere:
+        return inside
+    b = a[None, :, None]
+    slope = jnp.where(b > 0, lu, -ld)
+    return jnp.where(jnp.abs(b) > 1, jnp.exp(b * slope) * slope**order, inside)
 
 
-@jax.custom_jvp
-def product_by_rule(g):
-    """prod_k, whose derivative divides; JAX's own takes prefix products and cannot be fused."""
-    return jnp.prod(g, axis=1)
+def groups(g, size):
+    """The product over nuisance parameters as exp of a sum of logarithms, of the products of `size` factors."""
+    parts = g.reshape(g.shape[0], size, g.shape[1] // size, g.shape[2])
+    return jnp.exp(jnp.sum(jnp.log(functools.reduce(jnp.multiply, [parts[:, i] for i in range(size)])), axis=1))
 
 
-@product_by_rule.defjvp
-def _product_by_rule(primals, tangents):
-    y = product_by_rule(primals[0])
-    return y, y * jnp.sum(tangents[0] / primals[0], axis=1)
+PRODUCTS = {"prod": lambda g: jnp.prod(g, axis=1), "logs": lambda g: groups(g, 1), "logs4": lambda g: groups(g, 4)}
 
 
-PRODUCTS = {"rule": product_by_rule, "logs": lambda g: jnp.exp(jnp.sum(jnp.log(g), axis=1)), "prod": lambda g: jnp.prod(g, axis=1)}
+@functools.cache
+def wide(anywhere):
+    """prod_k g of [process, event] with first and second derivatives by rule: what reverse mode does not find out is that d ln y is one
+    number phi = g'/g an entry, its derivative one more, and that many tangents over them are matrix products."""
+
+    def g(a, logs, order=0):
+        return code4_of_logs(a, logs, anywhere, order)
+
+    def phi(a, logs):
+        return g(a, logs, 1) / g(a, logs)
+
+    @jax.custom_jvp
+    def forward(a, logs):
+        return groups(g(a, logs), 1)
+
+    @forward.defjvp
+    def _forward_rule(primals, tangents):
+        y = forward(*primals)
+        return y, y * jnp.einsum("pkb,k->pb", phi(*primals), tangents[0])
+
+    @jax.custom_jvp
+    def backward(a, logs, c):
+        return jnp.einsum("pkb,pb->k", phi(a, logs), c)
+
+    @backward.defjvp
+    def _backward_rule(primals, tangents):
+        a, logs, c = primals
+        chi = g(a, logs, 2) / g(a, logs) - phi(a, logs) ** 2
+        return backward(*primals), jnp.einsum("pkb,pb->k", phi(a, logs), tangents[2]) + jnp.einsum("pkb,pb->k", chi, c) * tangents[0]
+
+    @jax.custom_vjp
+    def y(a, logs):
+        return forward(a, logs)
+
+    # The logarithms are data: no one asks for their cotangent, and zeros cost nothing once compiled.
+    y.defvjp(lambda a, logs: (forward(a, logs), (a, logs)),
+             lambda kept, bar: (backward(*kept, bar * forward(*kept)), jnp.zeros_like(kept[1])))
+    return y
 
 
-class Tuned:
+class Blocked:
     """Blocks of events in one loop, value and all derivatives taken inside of it; events last; logarithms stored; code 4's coefficients
-    outside of the loop; one host device a core (shard_map) where that is faster."""
+    per alpha, not per event; where() only for points that need it; one host device a core (shard_map) where that is faster."""
 
     def __init__(self, source, dtype):
         self.source, self.dtype, self.layout, self.data = source, dtype, None, None
@@ -159,50 +192,28 @@ class Tuned:
 
     def block_nll(self, product, anywhere, theta, logs, ratios, weights):
         nu = expected(theta, self.yields)
-        density = jnp.sum(nu[:, None] * ratios * product(*morph(theta[1:], logs, anywhere)), axis=0)
+        a = theta[1:]
+        y = wide(anywhere)(a, logs) if product == "rules" else PRODUCTS[product](code4_of_logs(a, logs, anywhere))
+        density = jnp.sum(nu[:, None] * ratios * y, axis=0)
         return -jnp.sum(weights * jnp.log(density))
 
-    def block_hessian(self, anywhere, theta, logs, ratios, weights):
-        """By hand, no automatic differentiation over events: rank updates by matrix products, as a library would do it."""
-        g, first, second = morph(theta[1:], logs, anywhere, (0, 1, 2))
-        phi = first / g
-        bend = second / g - phi**2
-        nu = expected(theta, self.yields)
-        slope = jax.jacfwd(lambda t: jnp.log(expected(t, self.yields)))(theta)  # [process, parameter]
-        curve = jax.jacfwd(jax.jacfwd(lambda t: jnp.log(expected(t, self.yields))))(theta)
-        terms = nu[:, None] * ratios * jnp.prod(g, axis=1)
-        share = terms / jnp.sum(terms, axis=0)  # [process, event]
-        row = jnp.concatenate([jnp.zeros_like(phi[:, :1]), phi], axis=1) + slope[:, :, None]
-        mean = jnp.sum(share[:, None] * row, axis=0)
-        left = jnp.concatenate([-(weights * share)[:, None] * row, (weights * mean)[None]])  # [process + 1, parameter, event]
-        right = jnp.concatenate([row, mean[None]])
-        size = theta.shape[0]
-        # One matrix product over (process + 1) x events.
-        H = jnp.dot(left.transpose(1, 0, 2).reshape(size, -1), right.transpose(1, 0, 2).reshape(size, -1).T)
-        H -= jnp.tensordot(jnp.sum(weights * share, axis=1), curve, axes=1)
-        diagonal = jnp.sum(weights * jnp.sum(share[:, None] * bend, axis=0), axis=1)
-        return H - jnp.diag(jnp.concatenate([jnp.zeros(1, self.dtype), diagonal]))
-
     def function(self, quantity, tangents, setting, outside):
-        """setting: events a block, devices, which product, and whether where() is in the loop always, or where `outside` says that
-        some alpha leaves [-1, 1] ("needed": the caller knows before it calls, and two functions are compiled)."""
-        anywhere = outside or setting["where"] == "always"
-        block, devices, product = setting["block"], setting["devices"], PRODUCTS[setting["product"]]
+        """setting: events a block, devices, and how the product over nuisance parameters is formed. `outside`: some |alpha| > 1; the caller
+        knows before it calls, and two functions are compiled."""
+        block, devices = setting["block"], setting["devices"]
         self.lay_out(block, devices)
         rest = functools.partial(outside_events, yields=self.yields)
 
-        def rows_of(f):
+        def derived(f):
+            if quantity == "value":
+                return f
+            if quantity == "gradient":
+                return jax.value_and_grad(f)
             return lambda theta, *x: jax.vmap(lambda v: jax.jvp(lambda s: jax.grad(f)(s, *x), (theta,), (v,))[1])(tangents)
 
-        def derived(f):
-            return {"value": lambda: f, "gradient": lambda: jax.value_and_grad(f), "row": lambda: rows_of(f), "rows": lambda: rows_of(f),
-                    "hessian-by-hand": lambda: jax.hessian(f)}[quantity]()
+        of_block = derived(functools.partial(self.block_nll, setting["product"], outside))
 
         def over_blocks(theta, *data):
-            if quantity == "hessian-by-hand":
-                of_block = functools.partial(self.block_hessian, anywhere)
-            else:
-                of_block = derived(functools.partial(self.block_nll, product, anywhere))
             step = lambda total, x: (jax.tree.map(jnp.add, total, of_block(theta, *x)), None)
             zero = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(of_block, theta, *(x[0] for x in data)))
             return jax.lax.scan(step, zero, data)[0]

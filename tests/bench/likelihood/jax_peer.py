@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """JAX's half of the likelihood benchmark: one JSON command a line on stdin, one JSON object a reply on stdout.
 
-    jax_peer.py FOLDER plain|tuned f64|f32
+    jax_peer.py FOLDER plain|blocked f64|f32
 
     {"do": "compile", "quantity": ..., "setting": {...}}   temporary memory that XLA will take, bytes
     {"do": "run", "quantity": ..., "point": 0, "setting": {...}, "result": true}   seconds (and result)
     {"do": "release"}   forgets compiled functions and arrays laid out for them
 
-quantity: value, gradient, row, rows, and of tuned: hessian-by-hand. A setting {"block", "devices", "product"} is of tuned.
+quantity: value, gradient, row, rows, hessian. A setting {"block", "devices", "product"} is of blocked (jax_models.py).
 """
 import json
 import sys
@@ -28,11 +28,11 @@ def main(folder, variant, dtype_name):
     if variant == "plain" and stored == "f32-log":
         source["morphs"] = np.exp(source["morphs"])
     points = np.load(f"{folder}/points.npy").astype(dtype)
-    model = (jax_models.Plain if variant == "plain" else jax_models.Tuned)(source, dtype)
+    model = (jax_models.Plain if variant == "plain" else jax_models.Blocked)(source, dtype)
     if variant == "plain":
         source.clear()
     unit = np.eye(points.shape[1], dtype=dtype)
-    tangents = {"row": unit[data.ROW:data.ROW + 1], "rows": unit[data.ROW:data.ROW + data.ROWS]}
+    tangents = {"row": unit[data.ROW:data.ROW + 1], "rows": unit[data.ROW:data.ROW + data.ROWS], "hessian": unit}
     compiled = {}
 
     def function(command):

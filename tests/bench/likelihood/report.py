@@ -23,7 +23,7 @@ class Results:
         self.times = [r for r in records if r["kind"] == "time"]
 
     def find(self, **wanted):
-        """The fastest record that fits; of JAX's full Hessian the way must be named (extrapolated or not)."""
+        """The fastest record that fits, at the point with all |alpha| < 1 unless another is wanted."""
         wanted.setdefault("point", "inside")
         fits = [r for r in self.times if all(r.get(k) == v for k, v in wanted.items())]
         return min(fits, key=lambda r: r["ns_per_entry"], default=None)
@@ -69,17 +69,19 @@ def goals(results):
     def own(a, b):
         return ratio(a, b)
 
-    rows_by_hand = against("tuned-f64", "hessian", f64)
     table = [
         ("gradient, f64: plain JAX / libsbi", 90, against("plain-f64", "gradient", f64), True),
         ("gradient, f64: tuned JAX / libsbi", 40, against("tuned-f64", "gradient", f64), True),
+        ("the same, JAX with derivative rules", 40, against("rules-f64", "gradient", f64), True),
         ("gradient: tuned JAX f32 / libsbi mixed from f16", 50, against("tuned-f32", "gradient", mixed), True),
+        ("the same, JAX with derivative rules", 50, against("rules-f32", "gradient", mixed), True),
         ("full Hessian, f64: rows of tuned JAX (extrapolated) / libsbi", 1500, against("tuned-f64", "hessian", f64, True), True),
+        ("full Hessian, f64: all rows at once, JAX with derivative rules / libsbi", 1500, against("rules-f64", "hessian", f64), True),
     ]
-    for name, precision in (("f64", f64 | {"beside": "tuned-f64"}), ("mixed", mixed | {"beside": "tuned-f32"})):
+    for name, precision in (("f64", f64 | {"beside": "rules-f64", "storage": "f64-log"}), ("mixed", mixed | {"beside": "rules-f32"})):
         both = precision | {"threads": cores}
         table.append((f"full Hessian / gradient, {name}", 2.5, own(both | {"quantity": "hessian"}, both | {"quantity": "gradient"}), False))
-    for name, precision in (("f64", f64 | {"beside": "tuned-f64", "storage": "f64-log"}), ("f16, mixed", mixed | {"beside": "tuned-f32"})):
+    for name, precision in (("f64", f64 | {"beside": "rules-f64", "storage": "f64-log"}), ("f16, mixed", mixed | {"beside": "rules-f32"})):
         for quantity in ("gradient", "hessian"):
             one = precision | {"quantity": quantity}
             table.append((f"{cores} threads against one, {name}, {QUANTITIES[quantity]}", 1.85,
@@ -89,12 +91,8 @@ def goals(results):
         table.append((f"share of the memory rate, value from f16, {name} (%)", 50,
                       [(n, 100 * r) for n, r in own({"library": "memory", "storage": "f16-log"}, value)], True))
     notes = [
-        ("gradient, f64: chunked JAX / libsbi", against("chunked-f64", "gradient", f64)),
-        ("gradient: chunked JAX f32 / libsbi mixed from f16", against("chunked-f32", "gradient", mixed)),
-        ("full Hessian, f64: rows of plain JAX (extrapolated) / libsbi",
-         ratio({"library": "jax", "beside": "plain-f64", "quantity": "hessian"}, f64 | {"beside": "tuned-f64", "quantity": "hessian", "threads": cores})),
-        ("full Hessian, f64: JAX by hand, without automatic differentiation / libsbi", rows_by_hand),
-        ("gradient f64 / a read of the same columns", ratio(f64 | {"quantity": "gradient", "storage": "f64-log", "threads": cores, "beside": "tuned-f64"},
+        ("full Hessian, f64: rows of plain JAX (extrapolated) / libsbi", against("plain-f64", "hessian", f64, True)),
+        ("gradient f64 / a read of the same columns", ratio(f64 | {"quantity": "gradient", "storage": "f64-log", "threads": cores, "beside": "rules-f64"},
                                                             {"library": "memory", "storage": "f64-log"})),
     ]
     return table, notes
@@ -133,14 +131,14 @@ def subjects(results):
             key = (2, f"reading the {r['storage'].split('-')[0]} columns", "", "", r["threads"])
             wanted = {"library": "memory", "storage": r["storage"]}
         elif r["library"] == "jax":
-            key = (0, {"plain": "JAX plain", "chunked": "JAX chunked", "tuned": "JAX tuned"}[r["variant"]], r["precision"], "", r["threads"])
+            key = (0, "JAX " + r["variant"], r["precision"], "", r["threads"])
             wanted = {"library": "jax", "beside": r["beside"]}
         else:
             key = (1, "libsbi", r["storage"], r["precision"], r["threads"])
             wanted = {"library": "libsbi", "storage": r["storage"], "precision": r["precision"], "threads": r["threads"]}
         if key not in [k for k, _ in found]:
             found.append((key, wanted))
-    order = {"JAX plain": 0, "JAX chunked": 1, "JAX tuned": 2}
+    order = {"JAX plain": 0, "JAX tuned": 1, "JAX rules": 2}
     found.sort(key=lambda s: (s[0][0], order.get(s[0][1], 9), -s[0][4], s[0][3], s[0][2][:3] != "f64", s[0][2]))
     for (kind, name, what, precision, threads), wanted in found:
         if kind == 1:
@@ -151,13 +149,11 @@ def subjects(results):
 
 
 def cell(results, quantity, wanted, entries):
-    if quantity == "hessian" and wanted["library"] == "jax":
-        best = results.find(entries=entries, quantity=quantity, extrapolated=True, **wanted)
-        return "~" + number(best["ns_per_entry"]) if best else ""
-    r = results.find(entries=entries, quantity="sweep" if wanted["library"] == "memory" else quantity, **wanted)
-    if not r or (wanted["library"] == "memory" and quantity != "value"):
-        return ""
-    return number(r["ns_per_entry"])
+    if wanted["library"] == "memory":
+        r = results.find(entries=entries, quantity="sweep", **wanted) if quantity == "value" else None
+    else:
+        r = results.find(entries=entries, quantity=quantity, **wanted)
+    return ("~" if r.get("extrapolated") else "") + number(r["ns_per_entry"]) if r else ""
 
 
 def tables(results, sizes):
@@ -173,10 +169,6 @@ def tables(results, sizes):
             r = results.find(entries=entries, quantity="gradient", **wanted)
             peak = f"{number(r['peak_mb'])}, {number(r['columns_mb'])}" if r and r.get("peak_mb") else ""
             yield f"| {label} | " + " | ".join(cells) + f" | {peak} |"
-        for precision in ("f64", "f32"):
-            hand = results.find(entries=entries, quantity="hessian", library="jax", beside=f"tuned-{precision}", extrapolated=False)
-            if hand:
-                yield f"| JAX tuned, {precision}, Hessian by hand | | | | | {number(hand['ns_per_entry'])} | |"
         yield ""
 
 
@@ -189,8 +181,7 @@ def points_table(results):
             if both:
                 pair = [results.find(entries=both[-1], quantity=quantity, point=p, **extra, **wanted) for p in ("inside", "outside")]
                 if all(pair):
-                    by_hand = " by hand" if quantity == "hessian" and wanted["library"] == "jax" else ""
-                    lines.append(f"| {label}, {QUANTITIES[quantity]}{by_hand} | {power(both[-1])} | " + " | ".join(number(r["ns_per_entry"]) for r in pair) + " |")
+                    lines.append(f"| {label}, {QUANTITIES[quantity]} | {power(both[-1])} | " + " | ".join(number(r["ns_per_entry"]) for r in pair) + " |")
     return lines if len(lines) > 2 else []
 
 
@@ -240,6 +231,8 @@ def plot(results, path):
         ("JAX plain, f32", {"library": "jax", "beside": "plain-f32"}, "#b03a2e", "o", ":"),
         ("JAX tuned, f64", {"library": "jax", "beside": "tuned-f64"}, "#d68910", "s", "-"),
         ("JAX tuned, f32", {"library": "jax", "beside": "tuned-f32"}, "#d68910", "s", ":"),
+        ("JAX with derivative rules, f64", {"library": "jax", "beside": "rules-f64"}, "#7d6608", "v", "-"),
+        ("JAX with derivative rules, f32", {"library": "jax", "beside": "rules-f32"}, "#7d6608", "v", ":"),
         ("libsbi, f64 columns, double", ours | {"storage": "f64-log", "precision": "double"}, "#1f618d", "D", "-"),
         ("libsbi, f16 columns, double", ours | {"storage": "f16-log", "precision": "double"}, "#1f618d", "D", "--"),
         ("libsbi, f16 columns, mixed", ours | {"storage": "f16-log", "precision": "mixed"}, "#148f77", "^", ":"),
@@ -248,19 +241,13 @@ def plot(results, path):
     figure, axes = plt.subplots(2, 2, figsize=(10, 8), sharex=True, layout="constrained")
     for axis, (quantity, title) in zip(axes.flat, panels.items()):
         for label, wanted, colour, marker, style in lines:
-            extra = {"extrapolated": True} if quantity == "hessian" and wanted["library"] == "jax" else {}
-            found = [results.find(entries=n, quantity=quantity, **wanted, **extra) for n in results.sizes()]
+            found = [results.find(entries=n, quantity=quantity, **wanted) for n in results.sizes()]
             found = [r for r in found if r]
             if found:
                 axis.plot([r["entries"] for r in found], [1e-9 * r["ns_per_entry"] * r["entries"] for r in found], style, color=colour,
-                          marker=marker, markersize=5, linewidth=1.4, markerfacecolor="white" if extra else colour, label=label)
+                          marker=marker, markersize=5, linewidth=1.4, markerfacecolor="white" if found[0]["extrapolated"] else colour, label=label)
         if quantity == "hessian":
-            hand = [results.find(entries=n, quantity=quantity, library="jax", beside="tuned-f64", extrapolated=False) for n in results.sizes()]
-            hand = [r for r in hand if r]
-            if hand:
-                axis.plot([r["entries"] for r in hand], [1e-9 * r["ns_per_entry"] * r["entries"] for r in hand], "-", color="#7d6608",
-                          marker="x", markersize=6, linewidth=1.2, label="JAX, derived by hand, f64")
-                axis.plot([], [], "o", color="#555555", markerfacecolor="white", label="open: extrapolated from rows")
+            axis.plot([], [], "o", color="#555555", markerfacecolor="white", label="open: extrapolated from rows")
         else:
             for storage, style in (("f64-log", "-"), ("f16-log", "--")):
                 found = [results.find(entries=n, library="memory", storage=storage) for n in results.sizes()]

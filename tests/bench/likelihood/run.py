@@ -29,18 +29,17 @@ CORES = os.cpu_count()
 # Beside which form of JAX stands which libsbi: (storage, precision, threads).
 PEERS = {
     "plain-f64": [("f64-ratio", "double", CORES)],
-    "chunked-f64": [("f64-log", "double", CORES)],
-    "tuned-f64": [("f64-log", "double", CORES), ("f64-log", "double", 1), ("f64-ratio", "double", CORES)],
+    "tuned-f64": [("f64-log", "double", CORES)],
+    "rules-f64": [("f64-log", "double", CORES), ("f64-log", "double", 1), ("f64-ratio", "double", CORES)],
     "plain-f32": [("f32-log", "double", CORES), ("f32-log", "mixed", CORES)],
-    "chunked-f32": [("f16-log", "mixed", CORES)],
-    "tuned-f32": [("f16-log", "double", CORES), ("f16-log", "mixed", CORES), ("f16-log", "double", 1), ("f16-log", "mixed", 1),
+    "tuned-f32": [("f16-log", "mixed", CORES), ("f16-log", "double", CORES)],
+    "rules-f32": [("f16-log", "double", CORES), ("f16-log", "mixed", CORES), ("f16-log", "double", 1), ("f16-log", "mixed", 1),
                   ("f32-log", "mixed", CORES)],
 }
-MOST_ENTRIES = {"plain": 4e7, "chunked": 1e7, "tuned": math.inf}  # beyond, a form has nothing new to say
+MOST_ENTRIES = {"plain": 4e7, "tuned": math.inf, "rules": math.inf}  # beyond, a form has nothing new to say
 SECOND_POINT = 1e7  # the point with |alpha| > 1 is timed up to this size
-QUANTITIES = {"plain": ("value", "gradient", "row", "rows"), "chunked": ("value", "gradient", "row"),
-              "tuned": ("value", "gradient", "row", "rows", "hessian")}
-ELSEWHERE = {"hessian": "hessian-by-hand"}  # what JAX evaluates beside libsbi's quantity
+QUANTITIES = ("value", "gradient", "row", "rows", "hessian")
+FROM_ROWS = ("plain", "tuned")  # forms of JAX whose full Hessian is extrapolated from rows
 AGREE = {"f64": 1e-9, "f32": 5e-2}  # largest deviation from JAX before anything is timed; f32 sums of JAX set the second
 ROOM = 2 << 30  # memory that must stay free
 
@@ -100,22 +99,29 @@ class Run:
                 for t in tried:
                     if t["quantity"] == quantity and t["setting"] == setting:
                         return t["seconds"]
-                command = Jax.command("run", ELSEWHERE.get(quantity, quantity), 0, setting)
+                command = Jax.command("run", quantity, 0, setting)
                 replies = [child.ask(command) for _ in range(6)]
                 best = min((r["seconds"] for r in replies[1:] if "seconds" in r), default=math.inf)
                 tried.append({"quantity": quantity, "setting": setting, "seconds": best})
                 return best
 
-            settings = {}
-            for quantity in QUANTITIES[variant]:
-                if variant == "chunked":
-                    candidates = [setting(b, 1, "prod", "always") for b in (64, 256, 1024)]
-                else:
-                    products = ("rule",) if quantity == "hessian" else ("rule", "logs")
-                    candidates = [setting(b, CORES, p, "needed") for p in products for b in (64, 256, 1024)]
-                    best = min(candidates, key=lambda s: seconds(quantity, s))
-                    candidates += [best | {"block": best["block"] // 2}, best | {"block": best["block"] * 2}, best | {"devices": 1}]
-                settings[quantity] = min(candidates, key=lambda s: seconds(quantity, s))
+            def fastest(quantity, candidates):
+                return min(candidates, key=lambda s: seconds(quantity, s))
+
+            def neighbours(quantity, best):
+                return fastest(quantity, [best, best | {"block": best["block"] // 2}, best | {"block": best["block"] * 2}])
+
+            # The gradient is searched over all; the others from where it ended.
+            products = ("rules",) if variant == "rules" else ("prod", "logs", "logs4")
+            best = fastest("gradient", [setting(b, CORES, p) for p in products for b in (64, 256)])
+            best = neighbours("gradient", best)
+            settings = {"gradient": fastest("gradient", [best, best | {"devices": 1}])}
+            for quantity in QUANTITIES:
+                if quantity != "gradient" and not (quantity == "hessian" and variant in FROM_ROWS):
+                    # Ten tangents and more want the product that one wants.
+                    start = settings["row"] if quantity in ("rows", "hessian") else settings["gradient"]
+                    choice = products if quantity in ("value", "row") else (start["product"],)
+                    settings[quantity] = neighbours(quantity, fastest(quantity, [start | {"product": p} for p in choice]))
             child.close()
         scale = 1e9 / self.options.tune_entries
         self.record({"kind": "tuning", "beside": peer, "entries": self.options.tune_entries, "settings": settings,
@@ -126,8 +132,8 @@ class Run:
 
     def pair(self, folder, entries, peer):
         variant, dtype = peer.split("-")
-        points = (0, 1) if entries <= SECOND_POINT and variant == "tuned" or entries == self.smallest else (0,)
-        wanted = [(q, point) for point in points for q in QUANTITIES[variant] if q in self.options.quantities
+        points = (0, 1) if entries <= SECOND_POINT and variant == "rules" or entries == self.smallest else (0,)
+        wanted = [(q, point) for point in points for q in QUANTITIES if q in self.options.quantities
                   and (point == 0 or q in ("gradient", "hessian")) and not self.done(peer, entries, q, point)]
         if not wanted:
             return
@@ -171,40 +177,39 @@ class Run:
             for child in children.values():
                 child.close()
 
-    def predicted(self, peer, entries, quantity, point):
+    def predicted(self, peer, entries, quantity):
         smaller = [r for r in self.records if r["kind"] == "time" and r["library"] == "jax" and r["beside"] == peer and not r["extrapolated"]
-                   and r["jax_quantity"] == ELSEWHERE.get(quantity, quantity) and r["entries"] <= entries]
+                   and r["quantity"] == quantity and r["entries"] <= entries]
         return 1e-9 * smaller[-1]["ns_per_entry"] * entries if smaller else 0
 
     def measure(self, entries, peer, jax, children, engines, quantity, point, setting):
-        options, dtype = self.options, peer.split("-")[1]
-        theirs = ELSEWHERE.get(quantity, quantity)
+        options, (variant, dtype) = self.options, peer.split("-")
         if self.time_left() < 0:
             return self.skip(peer, entries, quantity, f"the {options.minutes:g} minutes are over; --resume goes on")
-        with_jax, why = True, ""
-        seconds = self.predicted(peer, entries, quantity, point)
+        why, extrapolated = "", quantity == "hessian" and variant in FROM_ROWS
+        seconds = self.predicted(peer, entries, quantity)
         if seconds > options.longest:
-            with_jax, why = False, f"one evaluation would take {seconds:.0f} s"
-        else:
-            compiled = jax.ask(Jax.command("compile", theirs, point, setting))
+            why = f"one evaluation would take {seconds:.0f} s"
+        elif not extrapolated:
+            compiled = jax.ask(Jax.command("compile", quantity, point, setting))
             if "error" in compiled:
-                with_jax, why = False, compiled["error"]
+                why = compiled["error"]
             elif compiled["temporary"] + ROOM > available_bytes():
-                with_jax, why = False, (f"would take {compiled['temporary'] / 1e9:.1f} GB beside the columns, "
-                                        f"{available_bytes() / 1e9:.1f} GB are there")
-        if not with_jax:
-            self.skip(peer, entries, f"jax {theirs}", why)
-            if peer.startswith("plain"):
+                why = (f"would take {compiled['temporary'] / 1e9:.1f} GB beside the columns, {available_bytes() / 1e9:.1f} GB are there")
+        if why:
+            self.skip(peer, entries, f"JAX {quantity}", why)
+            if variant == "plain":
                 return
+        with_jax = not why and not extrapolated
 
         # First evaluations: results compared, memory taken down, nothing timed.
         them, reference = None, None
         if with_jax:
-            reply, peak = jax.with_peak(Jax.command("run", theirs, point, setting, True))
+            reply, peak = jax.with_peak(Jax.command("run", quantity, point, setting, True))
             if "error" in reply:
-                return self.skip(peer, entries, f"jax {theirs}", reply["error"])
+                return self.skip(peer, entries, f"JAX {quantity}", reply["error"])
             reference = reply["result"]
-            them = {"times": [], "peak": peak, "ask": lambda: jax.ask(Jax.command("run", theirs, point, setting))}
+            them = {"times": [], "peak": peak, "ask": lambda: jax.ask(Jax.command("run", quantity, point, setting))}
         us = []
         for storage, precision, threads in engines:
             child = children[storage]
@@ -233,11 +238,11 @@ class Run:
                   "extrapolated": False, "machine": self.records[0]["machine"], "commit": self.records[0]["commit"]}
         if them:
             stored = "ratio" if peer.startswith("plain") else "log"
-            theirs_common = common | {"library": "jax", "variant": peer.split("-")[0], "storage": f"{dtype}-{stored}", "precision": dtype,
-                                      "threads": CORES, "jax_quantity": theirs, "setting": setting, "peak_mb": megabytes(them["peak"]),
+            theirs_common = common | {"library": "jax", "variant": variant, "storage": f"{dtype}-{stored}", "precision": dtype,
+                                      "threads": CORES, "setting": setting, "peak_mb": megabytes(them["peak"]),
                                       "columns_mb": round(2e-6 * entries * (8 if dtype == "f64" else 4), 1)}
             self.record(theirs_common | spread(them["times"], entries))
-            if quantity in ("row", "rows"):
+            if quantity in ("row", "rows") and variant in FROM_ROWS:
                 self.extrapolate(theirs_common, them["times"], entries, 1 + data.NUISANCES, 1 if quantity == "row" else data.ROWS)
         for subject in us:
             storage, precision, threads = subject["engine"]
@@ -253,8 +258,7 @@ class Run:
     def extrapolate(self, common, times, entries, rows, measured):
         """JAX's full Hessian from its rows: what all of them would take, one after the other or ten at a time."""
         scaled = [t * rows / measured for t in times]
-        self.record(common | {"quantity": "hessian", "jax_quantity": f"{rows} rows, {measured} at a time", "extrapolated": True,
-                              "peak_mb": common["peak_mb"]} | spread(scaled, entries))
+        self.record(common | {"quantity": "hessian", "extrapolated": True, "from": f"{rows} rows, {measured} at a time"} | spread(scaled, entries))
 
     def all(self):
         sizes = [int(float(s)) for s in self.options.sizes.split(",")]
@@ -273,8 +277,8 @@ class Run:
                             path.unlink()
 
 
-def setting(block, devices, product, where):
-    return {"block": block, "devices": devices, "product": product, "where": where}
+def setting(block, devices, product):
+    return {"block": block, "devices": devices, "product": product}
 
 
 def sample(ask):
@@ -328,7 +332,7 @@ def main():
     parser.add_argument("--scratch", help="where columns are written (default: the output folder)")
     parser.add_argument("--sizes", default=SIZES, help=f"entries: events x {data.PROCESSES} processes x {data.NUISANCES} nuisance parameters")
     parser.add_argument("--peers", default=",".join(PEERS), type=lambda s: s.split(","))
-    parser.add_argument("--quantities", default="value,gradient,row,rows,hessian", type=lambda s: s.split(","))
+    parser.add_argument("--quantities", default=",".join(QUANTITIES), type=lambda s: s.split(","))
     parser.add_argument("--rounds", type=int, default=7, help="most rounds for a measurement")
     parser.add_argument("--budget", type=float, default=3.0, help="seconds after which no further round begins")
     parser.add_argument("--longest", type=float, default=25.0, help="seconds of one evaluation of JAX beyond which it is skipped")
