@@ -2,9 +2,10 @@
 /* libsbi's half of `make bench-likelihood`: evaluates the model of tests/bench/likelihood/jax_models.py on columns that the
  * driver (run.py) wrote, one command a line, one JSON object a reply, so that the driver can alternate it with another library in one run.
  *
- *     bench_likelihood FOLDER f64-ratio|f64-log|f32-log|f16-log
+ *     bench_likelihood FOLDER f64-ratio|f64-log|f32-log|f16-log [packed|columns]
  *
- * FOLDER holds morphs-STORAGE.npy [process, nuisance, 2, event] and ratios, weights, yields, points (all f64).
+ * FOLDER holds morphs-STORAGE.npy [process, nuisance, 2, event] and ratios, weights, yields, points (all f64). In memory the morphs
+ * lie as in a packed store, [block, process, nuisance, 2, event in block], or as in the file.
  * Commands:  QUANTITY THREADS PRECISION POINT [result]
  *     QUANTITY  value, gradient, row (row 31), rows (31 to 40), hessian, or sweep (reads the columns, nothing else)
  *     PRECISION double or mixed (where this libsbi has it)      POINT  row of points.npy
@@ -45,6 +46,7 @@ typedef struct model {
     const storage *store;
     array morphs, ratios, weights, yields, points;
     size_t processes, nuisances, events, params;
+    int packed;
 } model;
 
 /* One context, and so one number of threads, with its tape and a workspace a precision. */
@@ -84,8 +86,20 @@ static void *allocate(size_t bytes)
     return p;
 }
 
+/* Reads columns of n elements into blocks of SBI_TAPE_BLOCK: block b of column c is row b * columns + c. */
+static void read_packed(FILE *f, const char *path, char *data, size_t columns, size_t n, size_t size)
+{
+    const size_t row = SBI_TAPE_BLOCK * size;
+    for (size_t c = 0; c < columns; c++) {
+        for (size_t b = 0; b * SBI_TAPE_BLOCK < n; b++) {
+            const size_t left = n - b * SBI_TAPE_BLOCK, count = left < SBI_TAPE_BLOCK ? left : SBI_TAPE_BLOCK;
+            if (fread(data + (b * columns + c) * row, size, count, f) != count) die(path, "short");
+        }
+    }
+}
+
 /* The array of one file of the driver: version 1 header, C order, little-endian, `descr` and number of axes as given. */
-static array load(const char *folder, const char *name, const char *descr, int axes)
+static array load(const char *folder, const char *name, const char *descr, int axes, int packed)
 {
     char path[4096], header[4096], wanted[32];
     unsigned char start[10];
@@ -98,7 +112,8 @@ static array load(const char *folder, const char *name, const char *descr, int a
     snprintf(wanted, sizeof wanted, "'descr': '%s'", descr);
     const char *shape = strstr(header, "'shape': (");
     if (!shape || !strstr(header, wanted) || !strstr(header, "'fortran_order': False")) die(path, "another dtype or order");
-    array a = {.bytes = (size_t)(descr[2] - '0')};
+    const size_t size = (size_t)(descr[2] - '0');
+    array a = {.bytes = size};
     shape += strlen("'shape': (");
     for (int d = 0; d < axes; d++) {
         char *end;
@@ -108,8 +123,15 @@ static array load(const char *folder, const char *name, const char *descr, int a
         shape = end + strspn(end, ", ");
     }
     if (*shape != ')') die(path, "more axes than expected");
-    a.data = allocate(a.bytes);
-    if (fread(a.data, 1, a.bytes, f) != a.bytes) die(path, "short");
+    if (packed) {
+        const size_t n = a.shape[axes - 1], columns = n ? a.bytes / size / n : 0;
+        a.bytes = (n + SBI_TAPE_BLOCK - 1) / SBI_TAPE_BLOCK * columns * SBI_TAPE_BLOCK * size;
+        a.data = allocate(a.bytes);
+        read_packed(f, path, a.data, columns, n, size);
+    } else {
+        a.data = allocate(a.bytes);
+        if (fread(a.data, 1, a.bytes, f) != a.bytes) die(path, "short");
+    }
     fclose(f);
     return a;
 }
@@ -118,11 +140,11 @@ static void load_model(model *m, const char *folder)
 {
     char name[64];
     snprintf(name, sizeof name, "morphs-%s", m->store->name);
-    m->morphs = load(folder, name, m->store->descr, 4);
-    m->ratios = load(folder, "ratios", "<f8", 2);
-    m->weights = load(folder, "weights", "<f8", 1);
-    m->yields = load(folder, "yields", "<f8", 3); /* [process, nuisance + 1, 2]: the yield first, then hi and lo of each */
-    m->points = load(folder, "points", "<f8", 2);
+    m->morphs = load(folder, name, m->store->descr, 4, m->packed);
+    m->ratios = load(folder, "ratios", "<f8", 2, 0);
+    m->weights = load(folder, "weights", "<f8", 1, 0);
+    m->yields = load(folder, "yields", "<f8", 3, 0); /* [process, nuisance + 1, 2]: the yield first, then hi and lo of each */
+    m->points = load(folder, "points", "<f8", 2, 0);
     m->processes = m->morphs.shape[0];
     m->nuisances = m->morphs.shape[1];
     m->events = m->morphs.shape[3];
@@ -133,10 +155,22 @@ static void load_model(model *m, const char *folder)
         die(folder, "shapes do not agree");
 }
 
+/* Column `index` of [process, nuisance, 2]. */
+static sbi_array morph_column(const model *m, size_t index)
+{
+    const size_t size = sbi_dtype_size(m->store->dtype), columns = m->processes * m->nuisances * 2, row = SBI_TAPE_BLOCK * size;
+    const char *data = m->morphs.data;
+    if (!m->packed) return sbi_array_1d(data + index * m->events * size, m->store->dtype, (int64_t)m->events);
+    const int64_t blocks = (int64_t)((m->events + SBI_TAPE_BLOCK - 1) / SBI_TAPE_BLOCK);
+    sbi_array a = sbi_array_2d(data + index * row, m->store->dtype, blocks, SBI_TAPE_BLOCK);
+    a.strides[0] = (int64_t)(columns * row);
+    return a;
+}
+
 /* sum_p nu_p - sum_i w_i ln sum_p nu_p r_pi prod_k g_pk,i + sum_k alpha_k^2 / 2, with f = mu, sqrt(mu), 1, 1, ... */
 static sbi_var record(sbi_tape *t, const model *m)
 {
-    const size_t K = m->nuisances, size = sbi_dtype_size(m->store->dtype);
+    const size_t K = m->nuisances;
     const int64_t n = (int64_t)m->events;
     const sbi_events events = sbi_tape_events(t, "events", n);
     const sbi_var mu = sbi_tape_param(t, "mu");
@@ -153,14 +187,13 @@ static sbi_var record(sbi_tape *t, const model *m)
     sbi_array view = sbi_array_1d(m->weights.data, SBI_F64, n);
     const sbi_var weights = sbi_tape_column(t, events, &view, "weights");
     for (size_t p = 0; p < m->processes; p++) {
-        const char *columns = (const char *)m->morphs.data + p * K * 2 * m->events * size;
         const double *yields = (const double *)m->yields.data + p * (K + 1) * 2;
         sbi_var nu = sbi_tape_constant(t, yields[0]);
         if (p == 0) nu = sbi_tape_mul(t, nu, mu);
         if (p == 1) nu = sbi_tape_mul(t, nu, sbi_tape_sqrt(t, mu));
         for (size_t k = 0; k < K; k++) {
-            up[k] = sbi_array_1d(columns + (2 * k) * m->events * size, m->store->dtype, n);
-            down[k] = sbi_array_1d(columns + (2 * k + 1) * m->events * size, m->store->dtype, n);
+            up[k] = morph_column(m, (p * K + k) * 2);
+            down[k] = morph_column(m, (p * K + k) * 2 + 1);
             nu = sbi_tape_mul(t, nu, sbi_tape_interp(t, alpha[k], yields[2 * k + 2], yields[2 * k + 3], SBI_INTERP_CODE4));
         }
         view = sbi_array_1d((const double *)m->ratios.data + p * m->events, SBI_F64, n);
@@ -323,11 +356,13 @@ static void answer(const model *m, engine engines[], const char *line, double *o
 int main(int argc, char **argv)
 {
     model m = {0};
-    for (size_t s = 0; argc == 3 && s < sizeof STORAGES / sizeof STORAGES[0]; s++) {
+    m.packed = argc < 4 || !strcmp(argv[3], "packed");
+    const int layout = m.packed || !strcmp(argv[3], "columns");
+    for (size_t s = 0; argc > 2 && argc < 5 && layout && s < sizeof STORAGES / sizeof STORAGES[0]; s++) {
         if (!strcmp(argv[2], STORAGES[s].name)) m.store = &STORAGES[s];
     }
     if (!m.store) {
-        fprintf(stderr, "usage: bench_likelihood FOLDER f64-ratio|f64-log|f32-log|f16-log\n");
+        fprintf(stderr, "usage: bench_likelihood FOLDER f64-ratio|f64-log|f32-log|f16-log [packed|columns]\n");
         return 2;
     }
     load_model(&m, argv[1]);

@@ -140,6 +140,13 @@ def wide(anywhere):
     return y
 
 
+def aligned(shape, dtype):
+    """An uninitialised array that JAX can take over without a copy: it wants 64-byte alignment, which numpy does not promise."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    raw = np.empty(size + 64, np.uint8)
+    return raw[-raw.ctypes.data % 64:][:size].view(dtype).reshape(shape)
+
+
 class Blocked:
     """Blocks of events in one loop, value and all derivatives taken inside of it; events last; logarithms stored; code 4's coefficients
     per alpha, not per event; where() only for points that need it; one host device a core (shard_map) where that is faster."""
@@ -164,16 +171,16 @@ class Blocked:
             return out.reshape(count, block)
 
         def place(parts):
-            if devices == 1:
-                return jnp.asarray(parts(0, blocks))
             each = blocks // devices
-            pieces = [jax.device_put(parts(d * each, each), jax.devices()[d]) for d in range(devices)]
+            pieces = [jax.device_put(parts(d * each, each), jax.devices()[d], may_alias=True) for d in range(devices)]
+            if devices == 1:
+                return pieces[0]
             sharding = NamedSharding(self.mesh(devices), PartitionSpec("cores"))
             return jax.make_array_from_single_device_arrays((blocks, *pieces[0].shape[1:]), sharding, pieces)
 
         def morph_blocks(first, count):
             processes, nuisances = morphs.shape[:2]
-            out = np.empty((count, processes, nuisances, 2, block), self.dtype)
+            out = aligned((count, processes, nuisances, 2, block), self.dtype)
             for p in range(processes):
                 for k in range(nuisances):
                     for side in range(2):

@@ -79,6 +79,9 @@ class Run:
     def time_left(self):
         return self.options.minutes * 60 - (time.monotonic() - self.start)
 
+    def over(self):
+        return f"the {self.options.minutes:g} minutes were over; --resume goes on"
+
     # ---- settings of the tuned JAX --------------------------------------------------------------------------------
 
     def settings(self, peer):
@@ -139,16 +142,18 @@ class Run:
             return
         if entries > MOST_ENTRIES[variant]:
             return self.skip(peer, entries, "all", f"not run beyond {MOST_ENTRIES[variant]:.0e} entries")
+        if self.time_left() < 0:
+            return self.skip(peer, entries, "all", self.over())
         settings = self.settings(peer) if variant != "plain" else {}
         events = entries // (data.PROCESSES * data.NUISANCES)
         stored = {s for s, _, _ in PEERS[peer]}
         own = "f64-ratio" if peer == "plain-f64" else f"{dtype}-log"
         sizes = {s: 2 * entries * data.STORAGES[s]().itemsize for s in stored | {own}}
-        # JAX holds its copy, and twice that while it lays it out; each of libsbi's processes holds its own columns.
-        need = 2 * sizes[own] + sum(sizes[s] for s in stored)
+        # Each process holds its own columns, JAX's f32 of ratios two forms for a while.
+        need = (2 if peer == "plain-f32" else 1.1) * sizes[own] + sum(sizes[s] for s in stored)
         if need + ROOM > available_bytes():
             stored = {PEERS[peer][0][0]}
-            need = 2 * sizes[own] + sum(sizes[s] for s in stored)
+            need = 1.1 * sizes[own] + sum(sizes[s] for s in stored)
         if need + ROOM > available_bytes():
             return self.skip(peer, entries, "all", f"needs {need / 1e9:.1f} GB of memory, there are {available_bytes() / 1e9:.1f}")
         if need > shutil.disk_usage(folder).free:
@@ -185,7 +190,7 @@ class Run:
     def measure(self, entries, peer, jax, children, engines, quantity, point, setting):
         options, (variant, dtype) = self.options, peer.split("-")
         if self.time_left() < 0:
-            return self.skip(peer, entries, quantity, f"the {options.minutes:g} minutes are over; --resume goes on")
+            return self.skip(peer, entries, quantity, self.over())
         why, extrapolated = "", quantity == "hessian" and variant in FROM_ROWS
         seconds = self.predicted(peer, entries, quantity)
         if seconds > options.longest:
