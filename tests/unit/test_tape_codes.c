@@ -44,7 +44,7 @@ static sbi_var column(sbi_tape *t, sbi_events events, double *data, const char *
 static sbi_var record(sbi_tape *t, int32_t code, const double *theta, int plain)
 {
     sbi_var p[FACTORS], y = sbi_tape_constant(t, 1.0), one = y;
-    char name[8];
+    char name[16];
     sbi_events events = sbi_tape_events(t, "data", EVENTS);
     sbi_array ups[FACTORS], downs[FACTORS];
     for (int k = 0; k < FACTORS; k++) {

@@ -41,7 +41,7 @@ static sbi_var dot(sbi_tape *t, const sbi_var *x, const sbi_var *c, size_t n, in
 static sbi_var record(sbi_tape *t, int kind, int wide)
 {
     sbi_var p[PARAMS], c[TERMS];
-    char name[8];
+    char name[16];
     sbi_events events = sbi_tape_events(t, "data", EVENTS);
     for (int k = 0; k < PARAMS; k++) {
         snprintf(name, sizeof name, "p%d", k);

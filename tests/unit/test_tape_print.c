@@ -33,7 +33,7 @@ static sbi_var record(sbi_tape *t)
     sbi_var mu = sbi_tape_param(t, "mu \"tilde\" \\ \x01"), many[MANY];
     sbi_array columns[MANY];
     for (int k = 0; k < MANY; k++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "alpha_%d", k);
         many[k] = sbi_tape_param(t, name);
         columns[k] = view;
