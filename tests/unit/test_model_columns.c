@@ -127,7 +127,8 @@ START_TEST(many_files)
     cw_write(&w, ctx, "r.npy", 1, EVENTS, SBI_F64, SBI_MORPH_RATIO);
     FILE *f = fopen(w.path.text, "w");
     ck_assert_ptr_nonnull(f);
-    fprintf(f, "{\"channels\": [{\"name\": \"SR\", \"samples\": [{\"name\": \"S\", \"yield\": 2000, \"ratio\": \"r.npy\", \"modifiers\": [");
+    fprintf(f, "{\"channels\": [{\"name\": \"SR\", \"samples\": [{\"name\": \"S\", \"yield\": 2000, \"ratio\": \"r.npy\", "
+               "\"modifiers\": [");
     for (int k = 0; k < PARAMETERS; k++) {
         char hi[32], lo[32];
         snprintf(hi, sizeof hi, "hi%d.npy", k);
