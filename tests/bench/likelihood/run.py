@@ -28,7 +28,7 @@ SIZES = "1e6,4e6,1e7,4e7,1e8,4e8"
 CORES = os.cpu_count()
 # Beside which form of JAX stands which libsbi: (storage, precision, threads).
 PEERS = {
-    "plain-f64": [("f64-ratio", "double", CORES)],
+    "plain-f64": [("f64-log", "double", CORES), ("f64-ratio", "double", CORES)],
     "tuned-f64": [("f64-log", "double", CORES)],
     "rules-f64": [("f64-log", "double", CORES), ("f64-log", "double", 1), ("f64-ratio", "double", CORES)],
     "plain-f32": [("f32-log", "double", CORES), ("f32-log", "mixed", CORES)],
@@ -61,6 +61,8 @@ class Run:
         self.failed = False
         if not any(r["kind"] == "machine" for r in self.records):
             self.record(machine())
+        if os.getloadavg()[0] > 0.5:
+            print(f"run.py: the load average is {os.getloadavg()[0]:.1f}: others use this machine, and figures will suffer", file=sys.stderr)
 
     def record(self, entry):
         self.records.append(entry)
