@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Optional, Sequence
+from typing import Callable, Optional, Sequence
 
 import numpy as np
 
@@ -90,11 +90,30 @@ class Var:
     def softplus(self):
         return self._unary(lib.sbi_tape_softplus)
 
+    def lgamma(self):
+        return self._unary(lib.sbi_tape_lgamma)
+
+    def digamma(self):
+        return self._unary(lib.sbi_tape_digamma)
+
+    def trigamma(self):
+        return self._unary(lib.sbi_tape_trigamma)
+
     def sum(self, weights: Optional["Var"] = None) -> "Var":
         """The sum over events, weighted by a column if one is given."""
         if weights is None:
             return self._unary(lib.sbi_tape_sum)
         return Var(self.tape, lib.sbi_tape_weighted_sum(self.tape.pointer, weights.id, self.id))
+
+
+def _guarded(failures: list[BaseException], call: Callable[[], None]) -> int:
+    """Runs a callback: an exception must not pass through C, so it waits for the evaluator."""
+    try:
+        call()
+    except BaseException as exception:  # noqa: B902
+        failures.append(exception)
+        return _api.ERR_CALLBACK
+    return _api.OK
 
 
 class Tape(Handle):
@@ -106,6 +125,7 @@ class Tape(Handle):
         context = context or default()
         super().__init__(make(lib.sbi_tape_create, context.pointer), context)
         self._arrays: list[object] = []
+        self._failures: list[BaseException] = []  # of callbacks, until an evaluator raises them
 
     def var(self, value) -> Var:
         return value if isinstance(value, Var) else self.constant(value)
@@ -143,6 +163,76 @@ class Tape(Handle):
         ups, downs = ((_api.Array * n)(*(view(a) for a in part)) for part in (arrays[:n], arrays[n:]))
         return Var(self, lib.sbi_tape_morph(self.pointer, events, ids, n, ups, downs, code, storage))
 
+    def dot(self, scalars: Sequence[Var], columns: Sequence[Var]) -> Var:
+        """The sum over k of scalars[k] times columns[k], event by event, as one wide operation."""
+        n = len(scalars)
+        if len(columns) != n:
+            raise ValueError(f"{n} scalars, {len(columns)} columns")
+        x, c = ((ctypes.c_int32 * n)(*(v.id for v in part)) for part in (scalars, columns))
+        return Var(self, lib.sbi_tape_dot(self.pointer, x, c, n))
+
+    def poisson(self, rate, n, normalised: bool = False) -> Var:
+        """rate - n ln rate, with ln(n!) where normalised."""
+        return Var(self, lib.sbi_tape_poisson(self.pointer, self.var(rate).id, self.var(n).id, int(normalised)))
+
+    def gaussian(self, x, mean, sigma, normalised: bool = False) -> Var:
+        """((x - mean) / sigma)^2 / 2."""
+        nodes = (self.var(v).id for v in (x, mean, sigma))
+        return Var(self, lib.sbi_tape_gaussian(self.pointer, *nodes, int(normalised)))
+
+    def lognormal(self, x, median, kappa, normalised: bool = False) -> Var:
+        """(ln(x / median) / ln kappa)^2 / 2."""
+        nodes = (self.var(v).id for v in (x, median, kappa))
+        return Var(self, lib.sbi_tape_lognormal(self.pointer, *nodes, int(normalised)))
+
+    def apply(self, name: str, function: Callable, x: Sequence[Var]) -> Var:
+        """A scalar function of scalars. function(x, order) returns f, or (f, gradient) where order is 1, or
+        (f, gradient, hessian) where it is 2. An exception ends the evaluation and is raised from it."""
+
+        failures = self._failures
+
+        def evaluate(x, n, value, gradient, hessian, _):
+            order = 2 if hessian else 1 if gradient else 0
+
+            def call():
+                out = function(np.ctypeslib.as_array(x, (n,)).copy(), order)
+                value[0] = out[0] if order else out
+                if order > 0:
+                    np.ctypeslib.as_array(gradient, (n,))[:] = out[1]
+                if order > 1:
+                    np.ctypeslib.as_array(hessian, (n, n))[:] = out[2]
+
+            return _guarded(failures, call)
+
+        f = _api.TapeFunction()
+        lib.sbi_tape_function_init(ctypes.byref(f))
+        f.name, f.evaluate = name.encode(), _api.TapeFunctionFn(evaluate)
+        self._arrays.append(f)
+        ids = (ctypes.c_int32 * len(x))(*(v.id for v in x))
+        return Var(self, lib.sbi_tape_apply(self.pointer, ctypes.byref(f), ids, len(x)))
+
+    def map(self, name: str, function: Callable, x: Var) -> Var:
+        """A function of one number, event by event. function(x, order) gets an array and returns f, (f, f') or (f, f', f'') for
+        order 0, 1, 2. An exception ends the evaluation and is raised from it."""
+
+        failures = self._failures
+
+        def evaluate(x, n, *rest):
+            rows = [row for row in rest[:3] if row]
+
+            def call():
+                out = function(np.ctypeslib.as_array(x, (n,)).copy(), len(rows) - 1)
+                for row, values in zip(rows, (out,) if len(rows) == 1 else out):
+                    np.ctypeslib.as_array(row, (n,))[:] = values
+
+            return _guarded(failures, call)
+
+        f = _api.TapeMapFunction()
+        lib.sbi_tape_map_function_init(ctypes.byref(f))
+        f.name, f.evaluate = name.encode(), _api.TapeMapFn(evaluate)
+        self._arrays.append(f)
+        return Var(self, lib.sbi_tape_map(self.pointer, ctypes.byref(f), x.id))
+
     def seal(self, output: Var) -> "Evaluator":
         """Seals the tape for a scalar and returns what evaluates it."""
         check(lib.sbi_tape_seal(self.pointer, output.id))
@@ -154,8 +244,15 @@ class Tape(Handle):
         return [lib.sbi_tape_param_name(self.pointer, i).decode() for i in range(n)]
 
     def __str__(self) -> str:
+        return self._text(lib.sbi_tape_print)
+
+    def graph(self) -> str:
+        """The tape in the language of Graphviz."""
+        return self._text(lib.sbi_tape_print_graph)
+
+    def _text(self, function) -> str:
         out = ctypes.c_void_p()
-        check(lib.sbi_tape_print(self.pointer, ctypes.byref(out)))
+        check(function(self.pointer, ctypes.byref(out)))
         try:
             return ctypes.string_at(out).decode()
         finally:
@@ -173,11 +270,19 @@ class Evaluator(Handle):
         super().__init__(make(getattr(lib, self._create), owner.pointer), owner)
         self._eval, self._hvp, self._hessian, self._rows = (getattr(lib, name) for name in self._functions)
         self.n = len(owner.parameters)
+        self._failures = getattr(owner, "_failures", [])
+
+    def _check(self, status: int) -> None:
+        if status == _api.ERR_CALLBACK and self._failures:
+            failure = self._failures[0]
+            self._failures.clear()
+            raise failure
+        check(status)
 
     def value(self, theta) -> float:
         theta = doubles(theta, (self.n,))
         out = ctypes.c_double()
-        check(self._eval(self.pointer, pointer(theta), ctypes.byref(out), None))
+        self._check(self._eval(self.pointer, pointer(theta), ctypes.byref(out), None))
         return out.value
 
     __call__ = value
@@ -185,7 +290,7 @@ class Evaluator(Handle):
     def value_and_gradient(self, theta) -> tuple[float, np.ndarray]:
         theta = doubles(theta, (self.n,))
         out, gradient = ctypes.c_double(), np.empty(self.n)
-        check(self._eval(self.pointer, pointer(theta), ctypes.byref(out), pointer(gradient)))
+        self._check(self._eval(self.pointer, pointer(theta), ctypes.byref(out), pointer(gradient)))
         return out.value, gradient
 
     def gradient(self, theta) -> np.ndarray:
@@ -197,17 +302,17 @@ class Evaluator(Handle):
         v = doubles(vectors)
         rows = v.reshape(-1, self.n)
         out = np.empty_like(rows)
-        check(self._hvp(self.pointer, pointer(theta), pointer(rows), len(rows), pointer(out)))
+        self._check(self._hvp(self.pointer, pointer(theta), pointer(rows), len(rows), pointer(out)))
         return out.reshape(v.shape)
 
     def hessian(self, theta) -> np.ndarray:
         theta = doubles(theta, (self.n,))
         out = np.empty((self.n, self.n))
-        check(self._hessian(self.pointer, pointer(theta), None, None, pointer(out)))
+        self._check(self._hessian(self.pointer, pointer(theta), None, None, pointer(out)))
         return out
 
     def hessian_rows(self, theta, first: int, count: int) -> np.ndarray:
         theta = doubles(theta, (self.n,))
         out = np.empty((count, self.n))
-        check(self._rows(self.pointer, pointer(theta), first, count, pointer(out)))
+        self._check(self._rows(self.pointer, pointer(theta), first, count, pointer(out)))
         return out

@@ -2,6 +2,7 @@
 """The package against numpy: errors, arrays of any stride, tapes, models, fits, training."""
 
 import json
+import math
 import pathlib
 import sys
 import tempfile
@@ -84,6 +85,50 @@ class Tapes(unittest.TestCase):
             g = t.morph(events, [t.param(f"a{k}") for k in range(3)], up, down)
             expected = sum(np.prod([code4(alphas[k], up[k, i], down[k, i]) for k in range(3)]) for i in range(50))
             self.assertAlmostEqual(t.seal(g.sum())(alphas), expected, delta=1e-10)
+
+
+    def test_registered_functions(self):
+        x = np.linspace(0.1, 2.0, 5000)
+        t = sbi.Tape(sbi.Context(threads=2))
+        a, b = t.param("a"), t.param("b")
+        column = t.column(t.events("events", len(x)), x, "x")
+
+        def two(v, order):
+            p, q = v
+            return [p * q**2, (p * q**2, [q**2, 2 * p * q]), (p * q**2, [q**2, 2 * p * q], [[0, 2 * q], [2 * q, 2 * p]])][order]
+
+        def sine(v, order):
+            if np.any(v > 100):
+                raise KeyError("too large")
+            return [np.sin(v), (np.sin(v), np.cos(v)), (np.sin(v), np.cos(v), -np.sin(v))][order]
+
+        f = t.seal(t.apply("two", two, [a, b]) + t.map("sine", sine, a * column).sum())
+        theta = np.array([0.8, 1.5])
+        self.assertAlmostEqual(f(theta), 0.8 * 2.25 + np.sin(0.8 * x).sum(), delta=1e-9)
+        np.testing.assert_allclose(f.gradient(theta), [2.25 + (x * np.cos(0.8 * x)).sum(), 2.4], rtol=1e-12)
+        hessian = f.hessian(theta)
+        np.testing.assert_allclose(hessian, [[-(x**2 * np.sin(0.8 * x)).sum(), 3.0], [3.0, 1.6]], rtol=1e-12)
+        np.testing.assert_allclose(f.hvp(theta, [1.0, 1.0]), hessian @ [1, 1], rtol=1e-12)
+        with self.assertRaises(KeyError):
+            f([1000.0, 1.0])
+        self.assertTrue(np.isfinite(f(theta)))
+
+    def test_terms_dot_and_graph(self):
+        rng = np.random.default_rng(4)
+        c, n = rng.uniform(0.5, 1.5, (3, 40)), rng.poisson(2.0, 40).astype(float)
+        t = sbi.Tape()
+        p = [t.param(f"p{k}") for k in range(3)]
+        events = t.events("bins", 40)
+        rate = t.dot(p, [t.column(events, row, f"c{k}") for k, row in enumerate(c)])
+        nll = t.poisson(rate, t.column(events, n, "n"), normalised=True).sum() + t.gaussian(p[0], 1.0, 0.3) + t.lognormal(1.1, p[1], 1.4)
+        f = t.seal(nll)
+        theta = np.array([0.9, 1.2, 0.4])
+        rates = theta @ c
+        direct = sum(r - k * math.log(r) + math.lgamma(k + 1) for r, k in zip(rates, n))
+        direct += ((0.9 - 1) / 0.3) ** 2 / 2 + (np.log(1.1 / 1.2) / np.log(1.4)) ** 2 / 2
+        self.assertAlmostEqual(f(theta), direct, delta=1e-10)
+        self.assertTrue(t.graph().startswith("digraph tape {"))
+        self.assertIn("dot product", t.graph())
 
 
 class Models(unittest.TestCase):
