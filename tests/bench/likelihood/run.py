@@ -341,7 +341,7 @@ def main():
     parser.add_argument("--peers", default=",".join(PEERS), type=lambda s: s.split(","))
     parser.add_argument("--quantities", default=",".join(QUANTITIES), type=lambda s: s.split(","))
     parser.add_argument("--rounds", type=int, default=7, help="most rounds for a measurement")
-    parser.add_argument("--budget", type=float, default=3.0, help="seconds after which no further round begins")
+    parser.add_argument("--budget", type=float, default=2.0, help="seconds after which no further round begins")
     parser.add_argument("--longest", type=float, default=25.0, help="seconds of one evaluation of JAX beyond which it is skipped")
     parser.add_argument("--minutes", type=float, default=25.0, help="no measurement begins after this")
     parser.add_argument("--tune-entries", type=float, default=4e6)
