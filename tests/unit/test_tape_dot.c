@@ -131,6 +131,53 @@ START_TEST(like_separate_terms)
 }
 END_TEST
 
+static sbi_status read_column(void *self, int64_t first, int64_t count, void *out)
+{
+    memcpy(out, (const double *)self + first, (size_t)count * sizeof(double));
+    return SBI_OK;
+}
+
+/* Columns read block by block, some of which nothing but the dot product uses: the bits of columns in memory. */
+START_TEST(streamed_columns)
+{
+    fill();
+    sbi_context *ctx;
+    double value[2], g[2][8], H[2][64];
+    ck_assert_int_eq(sbi_context_create(&ctx, NULL), SBI_OK);
+    for (int streamed = 0; streamed < 2; streamed++) {
+        sbi_tape *t;
+        sbi_tape_work *work;
+        ck_assert_int_eq(sbi_tape_create(&t, ctx), SBI_OK);
+        sbi_events events = sbi_tape_events(t, "data", EVENTS);
+        sbi_var p[8], c[8];
+        double theta[8];
+        for (int k = 0; k < 8; k++) {
+            char name[16];
+            snprintf(name, sizeof name, "p%d", k);
+            p[k] = sbi_tape_param(t, name);
+            theta[k] = 0.2 * k - 0.5;
+            const sbi_array view = sbi_array_1d(columns[k], SBI_F64, EVENTS);
+            sbi_column_source source = SBI_COLUMN_SOURCE_INIT;
+            source.dtype = SBI_F64;
+            source.n_columns = 1;
+            source.self = columns[k];
+            source.read = read_column;
+            c[k] = streamed && k % 2 ? sbi_tape_column_source(t, events, &source, name) : sbi_tape_column(t, events, &view, name);
+        }
+        sbi_var x = sbi_tape_mul(t, sbi_tape_exp(t, sbi_tape_dot(t, p, c, 8)), c[3]);
+        ck_assert_msg(sbi_tape_seal(t, sbi_tape_sum(t, x)) == SBI_OK, "%s", sbi_last_error());
+        ck_assert_int_eq(sbi_tape_work_create(&work, t), SBI_OK);
+        ck_assert_int_eq(sbi_tape_hessian(work, theta, &value[streamed], g[streamed], H[streamed]), SBI_OK);
+        sbi_tape_work_destroy(work);
+        sbi_tape_destroy(t);
+    }
+    ck_assert_mem_eq(&value[0], &value[1], sizeof *value);
+    ck_assert_mem_eq(g[0], g[1], sizeof *g);
+    ck_assert_mem_eq(H[0], H[1], sizeof *H);
+    sbi_context_destroy(ctx);
+}
+END_TEST
+
 START_TEST(bad_recording)
 {
     fill();
@@ -208,6 +255,7 @@ int main(void)
     TCase *cases = tcase_create("dot");
     tcase_set_timeout(cases, 120);
     tcase_add_loop_test(cases, like_separate_terms, 0, 4 * SBI_ISA_COUNT);
+    tcase_add_test(cases, streamed_columns);
     tcase_add_loop_test(cases, bad_recording, 0, 7);
     tcase_add_test(cases, printed);
     tcase_add_loop_test(cases, memory_runs_out, 0, 2);
