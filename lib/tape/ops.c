@@ -15,6 +15,15 @@ const char *sbi_node_name(int32_t op)
     return op < SBI_NODE_PARAM ? elementary[op] : others[op - SBI_NODE_PARAM];
 }
 
+/* Whether "a, b, c" has `name` among its entries. */
+static int listed(const char *text, const char *name)
+{
+    const size_t length = strlen(name);
+    for (const char *at = strstr(text, name); at; at = strstr(at + 1, name))
+        if ((at == text || at[-1] == ' ') && (at[length] == ',' || !at[length])) return 1;
+    return 0;
+}
+
 /* Names of the parameters below a node, depth first, each once, as many as fit. */
 static void add_params(const sbi_tape *tape, int32_t node, char *text, size_t size, int *budget)
 {
@@ -22,9 +31,8 @@ static void add_params(const sbi_tape *tape, int32_t node, char *text, size_t si
     const sbi_node *v = &tape->nodes[node];
     if (v->op == SBI_NODE_PARAM) {
         const char *name = tape->param_names[v->payload];
-        size_t used = strlen(text);
-        const char *found = strstr(text, name);
-        if (found && (found == text || found[-1] == ' ') && (found[strlen(name)] == ',' || !found[strlen(name)])) return;
+        const size_t used = strlen(text);
+        if (listed(text, name)) return;
         snprintf(text + used, size - used, "%s%s", used ? ", " : "", name);
         return;
     }

@@ -207,6 +207,19 @@ START_TEST(scalar_corners)
 }
 END_TEST
 
+/* Each parameter once, also where one's name begins like another's. */
+START_TEST(names_in_messages)
+{
+    sbi_var a = sbi_tape_param(tape, "mu2"), b = sbi_tape_param(tape, "mu"), c = sbi_tape_param(tape, "u2");
+    sbi_var sum = sbi_tape_add(tape, sbi_tape_add(tape, a, b), sbi_tape_add(tape, c, sbi_tape_mul(tape, a, b)));
+    seal(sbi_tape_log(tape, sbi_tape_sub(tape, sbi_tape_mul(tape, sum, b), c)));
+    const double theta[3] = {0.0, 0.0, 1.0};
+    double value;
+    ck_assert_int_eq(sbi_tape_eval(work, theta, &value, NULL), SBI_ERR_DOMAIN);
+    SAYS("(log of mu2, mu, u2): logarithm of a number that is not positive at -1");
+}
+END_TEST
+
 START_TEST(event_corners)
 {
     const struct corner *c = &corners[_i / SBI_ISA_COUNT];
@@ -256,6 +269,7 @@ int main(void)
     tcase_add_loop_test(cases, poisson_scalar, 0, 2);
     tcase_add_loop_test(cases, bad_terms, 0, 10);
     tcase_add_loop_test(cases, scalar_corners, 0, N_CORNERS);
+    tcase_add_test(cases, names_in_messages);
     tcase_add_loop_test(cases, event_corners, 0, N_CORNERS * SBI_ISA_COUNT);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
