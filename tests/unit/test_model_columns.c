@@ -342,6 +342,30 @@ START_TEST(each_read_fails)
 }
 END_TEST
 
+/* The same for packing, which leaves nothing behind where it fails. */
+START_TEST(each_read_of_packing_fails)
+{
+    make(2 * 2048 + 9, 2048 + 3, SBI_F64, SBI_MORPH_RATIO, 0);
+    const test_path packed = folder_path(&w.folder, "p.json"), store = folder_path(&w.folder, "p.channel0.npy");
+    const test_path integration = folder_path(&w.folder, "p.channel0_integration.npy");
+    const int files = folder_count(&w.folder);
+    int done = 0;
+    long k = 1;
+    for (; !done; k++) {
+        atomic_store(&how, _i ? READ_END : READ_ERROR);
+        atomic_store(&reads, 0);
+        atomic_store(&fail_at, k);
+        const sbi_status status = sbi_workspace_pack(ctx, w.path.text, packed.text, NULL);
+        done = atomic_load(&reads) < k;
+        atomic_store(&fail_at, 0);
+        ck_assert_msg(status == (done ? SBI_OK : SBI_ERR_IO), "read %ld: %s", k, sbi_last_error());
+        ck_assert_int_eq(folder_count(&w.folder), files + (done ? 3 : 0));
+    }
+    ck_assert_int_gt(k, 40);
+    ck_assert_int_eq(unlink(packed.text) | unlink(store.text) | unlink(integration.text), 0);
+}
+END_TEST
+
 /* What no file of columns is. */
 START_TEST(not_a_file)
 {
@@ -473,6 +497,7 @@ int main(void)
     tcase_add_test(t, held_in_memory);
     tcase_add_test(t, digests);
     tcase_add_loop_test(t, each_read_fails, 0, 8);
+    tcase_add_loop_test(t, each_read_of_packing_fails, 0, 2);
     tcase_add_loop_test(t, not_a_file, 0, 5);
     tcase_add_loop_test(t, bad_values, 0, 4);
     tcase_add_loop_test(t, bad_weights, 0, 2);
