@@ -52,6 +52,8 @@ static void run_morphs(const sbi_pass_task *task, sbi_chunk_space *space, const 
         job.first = chunk->first;
         job.valid = chunk->valid;
         job.n = chunk->n;
+        const int64_t after = pass->n_events - chunk->first - (int64_t)chunk->n;
+        job.ahead = after <= 0 ? 0 : after < (int64_t)pass->chunk ? (size_t)after : pass->chunk;
         job.row = pass->chunk;
         job.y = space->y[p];
         if (space->phi) job.phi = space->phi + first * pass->chunk;

@@ -64,6 +64,7 @@ typedef struct sbi_morph_job {
     int32_t order;    /* 0: y; 1: and phi; 2: and chi */
     int64_t first;    /* first event of the chunk */
     size_t valid, n;  /* events that exist; row length */
+    size_t ahead;     /* events after the chunk whose columns are to be on their way when it is done */
     size_t row;       /* distance between rows of phi and chi */
     double *y, *phi, *chi;
     double *scratch;  /* [SBI_MORPH_SCRATCH_ROWS, row] */
