@@ -77,6 +77,7 @@ SBI_API void sbi_objective_init(sbi_objective *objective);
 /** Flags. */
 #define SBI_FIT_NO_HESSIAN 1u /**< no Hessian at the end either: no covariance until sbi_fit_set_hessian() */
 #define SBI_FIT_NO_POLISH 2u  /**< stop as soon as the tolerance is met, without the closing Newton steps */
+#define SBI_FIT_MIXED 4u      /**< evaluate the model in mixed precision (SBI_PRECISION_MIXED); sbi_fit_run() only */
 
 typedef struct sbi_fit_options {
     uint32_t struct_size; /**< sizeof(sbi_fit_options) */

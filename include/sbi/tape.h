@@ -260,6 +260,30 @@ SBI_API sbi_status sbi_tape_param_index(const sbi_tape *tape, const char *name, 
 /** A workspace: scratch memory for evaluation, O(threads x chunk). One thread at a time may use it; evaluation itself uses
  *  the context's threads. Since: 0.1 */
 SBI_API sbi_status sbi_tape_work_create(sbi_tape_work **out, const sbi_tape *tape);
+
+/** Arithmetic of an evaluation, whatever the columns are stored as.
+ *
+ *  Mixed: the factors of products of variations (sbi_tape_morph() of code 4) that are stored as logarithms, where |alpha| <= 1 and
+ *  the logarithms of the leaf are within 0.347, are computed in single precision as power series in the logarithms: g - 1, g'/g and
+ *  g''/g - (g'/g)^2 have relative errors of some 1e-7. Products over factors, sums over events and all else are in double precision, so
+ *  that a product of a hundred factors of 10 % has a relative error of about 1e-8. Measured: docs/precision.md. */
+#define SBI_PRECISION_DOUBLE 0
+#define SBI_PRECISION_MIXED 1
+
+typedef struct sbi_tape_work_options {
+    uint32_t struct_size;
+    int32_t precision; /**< SBI_PRECISION_DOUBLE or SBI_PRECISION_MIXED */
+} sbi_tape_work_options;
+
+#define SBI_TAPE_WORK_OPTIONS_INIT                                                                                     \
+    {                                                                                                                  \
+        (uint32_t)sizeof(sbi_tape_work_options), SBI_PRECISION_DOUBLE                                                  \
+    }
+
+/** Fills in the defaults; the same values as SBI_TAPE_WORK_OPTIONS_INIT. For bindings. Since: 0.1 */
+SBI_API void sbi_tape_work_options_init(sbi_tape_work_options *options);
+/** As sbi_tape_work_create(), with choices; options NULL: defaults. Since: 0.1 */
+SBI_API sbi_status sbi_tape_work_create_with(sbi_tape_work **out, const sbi_tape *tape, const sbi_tape_work_options *options);
 SBI_API void sbi_tape_work_destroy(sbi_tape_work *work);
 
 /** What the last evaluation of a workspace met. */

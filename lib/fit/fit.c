@@ -25,7 +25,7 @@ sbi_status sbi_fit_options_read(sbi_fit_options *o, const sbi_fit_options *given
     SBI_TRY(sbi_options_read(o, sizeof *o, sizeof *o, given, "sbi_fit_options"));
     SBI_REQUIRE(o->method == SBI_FIT_NEWTON || o->method == SBI_FIT_QUASI_NEWTON, "sbi_fit_options: method is %d",
                 (int)o->method);
-    SBI_REQUIRE(!(o->flags & ~(SBI_FIT_NO_HESSIAN | SBI_FIT_NO_POLISH)), "sbi_fit_options: flags are 0x%x",
+    SBI_REQUIRE(!(o->flags & ~(SBI_FIT_NO_HESSIAN | SBI_FIT_NO_POLISH | SBI_FIT_MIXED)), "sbi_fit_options: flags are 0x%x",
                 (unsigned)o->flags);
     SBI_REQUIRE(o->n_starts >= 1 && o->n_starts <= 100000, "sbi_fit_options: n_starts is %d", (int)o->n_starts);
     SBI_REQUIRE(o->tolerance > 0 && isfinite(o->tolerance), "sbi_fit_options: tolerance is %g", o->tolerance);
@@ -39,7 +39,7 @@ sbi_minimiser_settings sbi_fit_settings(const sbi_fit *fit)
     sbi_minimiser_settings s = {0};
     s.method = fit->method;
     s.need_hessian = !(fit->flags & SBI_FIT_NO_HESSIAN);
-    s.polish = fit->flags & SBI_FIT_NO_POLISH ? 0 : 2;
+    s.polish = fit->flags & (SBI_FIT_NO_POLISH | SBI_FIT_MIXED) ? 0 : 2; /* below what single precision resolves */
     s.level = fit->level;
     s.goal = 0.002 * fit->tolerance * fit->level;
     s.fine_goal = 1e-9 * fit->level;

@@ -55,14 +55,16 @@ static sbi_status read_parameters(const sbi_model *model, size_t n, columns *c)
     return SBI_OK;
 }
 
-static sbi_status objective_from_model(sbi_fit_objective **out, const sbi_model *model)
+static sbi_status objective_from_model(sbi_fit_objective **out, const sbi_model *model, int mixed)
 {
     *out = NULL;
     sbi_context *ctx = sbi_model_context(model);
     size_t n = sbi_model_n_parameters(model);
     if (n == 0) return sbi_fail(SBI_ERR_STATE, "sbi_fit_run: the model has no parameters");
     sbi_model_work *work;
-    SBI_TRY(sbi_model_work_create(&work, model));
+    sbi_tape_work_options precision = SBI_TAPE_WORK_OPTIONS_INIT;
+    if (mixed) precision.precision = SBI_PRECISION_MIXED;
+    SBI_TRY(sbi_model_work_create_with(&work, model, &precision));
     columns c = {0};
     c.names = sbi_alloc_zero(ctx, n, sizeof *c.names);
     c.start = sbi_alloc_zero(ctx, n, 5 * sizeof *c.start);
@@ -105,6 +107,6 @@ sbi_status sbi_fit_run(sbi_fit **out, const sbi_model *model, const sbi_fit_opti
     sbi_fit_options opt;
     sbi_fit_objective *objective;
     SBI_TRY(sbi_fit_options_read(&opt, options));
-    SBI_TRY(objective_from_model(&objective, model));
+    SBI_TRY(objective_from_model(&objective, model, (opt.flags & SBI_FIT_MIXED) != 0));
     return sbi_fit_run_owned(out, objective, model, &opt);
 }

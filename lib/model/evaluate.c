@@ -92,6 +92,11 @@ const sbi_tape *sbi_model_tape(const sbi_model *m)
 
 sbi_status sbi_model_work_create(sbi_model_work **out, const sbi_model *model)
 {
+    return sbi_model_work_create_with(out, model, NULL);
+}
+
+sbi_status sbi_model_work_create_with(sbi_model_work **out, const sbi_model *model, const sbi_tape_work_options *options)
+{
     SBI_REQUIRE(out, "sbi_model_work_create: out is NULL");
     *out = NULL;
     SBI_REQUIRE(model, "sbi_model_work_create: model is NULL");
@@ -99,7 +104,7 @@ sbi_status sbi_model_work_create(sbi_model_work **out, const sbi_model *model)
     sbi_model_work *w = sbi_alloc_zero(model->ctx, 1, sizeof *w);
     if (!w) return SBI_ERR_NO_MEMORY;
     w->ctx = model->ctx;
-    sbi_status status = sbi_tape_work_create(&w->tape, model->tape);
+    sbi_status status = sbi_tape_work_create_with(&w->tape, model->tape, options);
     if (status != SBI_OK) {
         sbi_free(w->ctx, w);
         return status;

@@ -15,5 +15,7 @@ int sbi_interp_is_additive(int32_t code);
 
 /* How a code is computed for every event at this alpha. */
 void sbi_morph_factor_set(sbi_morph_factor *factor, int32_t code, double alpha);
+/* Adds what the mixed precision needs, where a factor can be computed in single precision. */
+void sbi_morph_factor_set_series(sbi_morph_factor *factor, int32_t code);
 
 #endif

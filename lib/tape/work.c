@@ -5,16 +5,33 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/options.h"
 #include "base/pool.h"
 #include "tape/function.h"
 #include "tape/interpolation.h"
 
+void sbi_tape_work_options_init(sbi_tape_work_options *options)
+{
+    if (!options) return;
+    const sbi_tape_work_options defaults = SBI_TAPE_WORK_OPTIONS_INIT;
+    *options = defaults;
+}
+
 sbi_status sbi_tape_work_create(sbi_tape_work **out, const sbi_tape *tape)
+{
+    return sbi_tape_work_create_with(out, tape, NULL);
+}
+
+sbi_status sbi_tape_work_create_with(sbi_tape_work **out, const sbi_tape *tape, const sbi_tape_work_options *options)
 {
     SBI_REQUIRE(out, "sbi_tape_work_create: out is NULL");
     *out = NULL;
     SBI_REQUIRE(tape, "sbi_tape_work_create: tape is NULL");
     if (!tape->program) return sbi_fail(SBI_ERR_STATE, "sbi_tape_work_create: the tape is not sealed");
+    sbi_tape_work_options o = SBI_TAPE_WORK_OPTIONS_INIT;
+    SBI_TRY(sbi_options_read(&o, sizeof o, sizeof o, options, "sbi_tape_work_options"));
+    SBI_REQUIRE(o.precision == SBI_PRECISION_DOUBLE || o.precision == SBI_PRECISION_MIXED,
+                "sbi_tape_work_options: precision is %d, must be SBI_PRECISION_DOUBLE or SBI_PRECISION_MIXED", o.precision);
     sbi_context *ctx = tape->ctx;
     const sbi_program *program = tape->program;
     sbi_tape_work *work = sbi_alloc_zero(ctx, 1, sizeof *work);
@@ -22,6 +39,7 @@ sbi_status sbi_tape_work_create(sbi_tape_work **out, const sbi_tape *tape)
     work->tape = tape;
     work->program = program;
     work->ctx = ctx;
+    work->precision = o.precision;
     work->kernels = sbi_tape_kernels_for(sbi_isa_best());
     const int32_t threads = sbi_context_threads(ctx);
     work->workers = threads > 0 ? (size_t)threads : 1;
@@ -229,8 +247,12 @@ static sbi_status run_pass(sbi_tape_work *work, const sbi_request *request, cons
     task.factors = work->factors;
     for (size_t p = 0; p < pass->n_morphs; p++) {
         const sbi_morph *m = &work->tape->morphs[pass->morphs[p]];
-        for (size_t k = 0; k < m->n; k++)
-            sbi_morph_factor_set(&work->factors[pass->first_factor[p] + k], m->code, work->values[m->alphas[k]]);
+        for (size_t k = 0; k < m->n; k++) {
+            sbi_morph_factor *factor = &work->factors[pass->first_factor[p] + k];
+            sbi_morph_factor_set(factor, m->code, work->values[m->alphas[k]]);
+            if (work->precision == SBI_PRECISION_MIXED && m->storage == SBI_MORPH_LOG)
+                sbi_morph_factor_set_series(factor, m->code);
+        }
     }
     SBI_TRY(plan(work, request, &task));
     sbi_chunk_space counted;

@@ -39,6 +39,7 @@ struct sbi_tape_work {
     const sbi_program *program;
     sbi_context *ctx;
     const sbi_tape_kernels *kernels;
+    int32_t precision;
     size_t workers;
     void **scratch; /* [workers] */
     size_t scratch_size;

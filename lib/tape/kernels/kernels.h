@@ -44,14 +44,20 @@ static inline const char *sbi_column_at(const sbi_tape_column_data *column, int6
     return column->data + event / SBI_TAPE_LEAF * column->leaf_stride + event % SBI_TAPE_LEAF * column->stride;
 }
 
+/* Terms of the power series of the mixed precision, in ranges MEDIUM and SMALL. */
+#define SBI_SERIES_TERMS 9
+#define SBI_SERIES_TERMS_SMALL 6
+
 /* How one factor of a morph is computed at the alpha of this evaluation. */
 enum { SBI_FACTOR_POLYNOMIAL, SBI_FACTOR_UP, SBI_FACTOR_DOWN };
 typedef struct sbi_morph_factor {
     int32_t mode;
-    int32_t reserved_;
+    int32_t in_single; /* whether `series` is set, for factors of logarithms of small range */
     double alpha;
     /* polynomial: coefficients of (u-1, u ln u, u ln^2 u, d-1, d ln d, d ln^2 d) in g - 1, g', g'' */
     double c[3][6];
+    /* g - 1, g', g'' as sums of two power series, [.][0][n-1] of (ln u)^n and [.][1][n-1] of (ln d)^n */
+    float series[3][2][SBI_SERIES_TERMS];
 } sbi_morph_factor;
 
 #define SBI_MORPH_SCRATCH_ROWS 9

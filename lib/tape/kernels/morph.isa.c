@@ -59,8 +59,7 @@ void SBI_ISA(sbi_tape_load)(double *out, const sbi_tape_column_data *column, int
 
 /* ---- one factor ------------------------------------------------------------------------------------------------ */
 
-/* How the two columns of a factor are read: element type, and logarithms of what range or ratios. */
-enum { READ_F16, READ_F32, READ_F64 };
+/* How the two columns of a factor are read: logarithms of what range, or ratios. */
 enum { AS_SMALL = SBI_RANGE_SMALL, AS_MEDIUM = SBI_RANGE_MEDIUM, AS_FULL = SBI_RANGE_FULL, AS_RATIO };
 
 SBI_INLINE vd read_entry(const char *p, size_t i, int type)
@@ -132,12 +131,12 @@ static void polynomial_any(const char *up, const char *down, const double (*c)[6
 /* u^alpha (or d^-alpha): exponent += a ln u, phi = +- ln u. */
 SBI_INLINE void exponential(const char *p, double a, double sign, int type, int as, size_t n, double *exponent, double *phi)
 {
-    const vd va = splat(a), vs = splat(sign);
+    const vd va = splat(a), vsign = splat(sign);
     for (size_t i = 0; i < n; i += VLEN) {
         vd x = read_entry(p, i, type);
         if (as == AS_RATIO) x = vlog(x);
         store(exponent + i, madd(va, x, load(exponent + i)));
-        if (phi) store(phi + i, vs * x);
+        if (phi) store(phi + i, vsign * x);
     }
 }
 
@@ -272,6 +271,10 @@ void SBI_ISA(sbi_tape_morph)(const sbi_morph_job *job)
             if (type_up != type_down) up = view(job, job->up + k, READ_F64, up_row, &type_up);
             int as = range_of(job, job->up + k), as_down = range_of(job, job->down + k);
             if (as_down > as) as = as_down;
+            if (f->in_single && as <= AS_MEDIUM) {
+                SBI_ISA(sbi_tape_factor_single)(f, up, down, type_up, as, job->order, n, job->y, phi_row, chi_row);
+                continue;
+            }
             g[pending] = g_rows + (size_t)pending * row;
             phi[pending] = phi_row;
             chi[pending] = chi_row;

@@ -8,6 +8,10 @@
 
 void SBI_ISA(sbi_tape_load)(double *out, const sbi_tape_column_data *column, int64_t first, size_t valid, size_t n);
 void SBI_ISA(sbi_tape_morph)(const sbi_morph_job *job);
+/* One factor in single precision: y is multiplied by g; phi and chi are written where `order` wants them. `type` is the columns'
+ * element type, `range` that of their logarithms. */
+void SBI_ISA(sbi_tape_factor_single)(const sbi_morph_factor *factor, const char *up, const char *down, int32_t type,
+                                     int range, int order, size_t n, double *y, double *phi, double *chi);
 void SBI_ISA(sbi_tape_forward)(const sbi_narrow_rows *rows, sbi_narrow_faults *faults);
 void SBI_ISA(sbi_tape_reverse)(const sbi_narrow_rows *rows);
 void SBI_ISA(sbi_tape_tangent)(const sbi_narrow_rows *rows);

@@ -79,6 +79,68 @@ SBI_INLINE vd load_f16(const uint16_t *p)
 #endif
 }
 
+/* Element types that kernels read in place. */
+enum { READ_F16, READ_F32, READ_F64 };
+
+/* Single precision: two machine words' worth of doubles. */
+typedef float vs __attribute__((vector_size(8 * VLEN)));
+
+SBI_INLINE vs splat_s(float x) { return x - (vs){0}; }
+
+#if defined(__AVX512F__)
+SBI_INLINE vs madd_s(vs a, vs b, vs c) { return (vs)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
+#elif defined(__FMA__)
+SBI_INLINE vs madd_s(vs a, vs b, vs c) { return (vs)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
+#else
+SBI_INLINE vs madd_s(vs a, vs b, vs c) { return a * b + c; }
+#endif
+
+/* Both halves of a vector of 2 VLEN, by their numbers. */
+#if VLEN == 8
+#define LANES_LOW 0, 1, 2, 3, 4, 5, 6, 7
+#define LANES_HIGH 8, 9, 10, 11, 12, 13, 14, 15
+#elif VLEN == 4
+#define LANES_LOW 0, 1, 2, 3
+#define LANES_HIGH 4, 5, 6, 7
+#else
+#define LANES_LOW 0, 1
+#define LANES_HIGH 2, 3
+#endif
+
+SBI_INLINE vs join_s(vf low, vf high) { return __builtin_shufflevector(low, high, LANES_LOW, LANES_HIGH); }
+
+/* 2 VLEN elements from i on. */
+SBI_INLINE vs read_s(const char *p, size_t i, int type)
+{
+    vs v;
+    if (type == READ_F16) {
+#if defined(__AVX512F__)
+        __m256i h;
+        memcpy(&h, p + 2 * i, sizeof h);
+        return (vs)_mm512_cvtph_ps(h);
+#elif defined(__F16C__)
+        __m128i h;
+        memcpy(&h, p + 2 * i, sizeof h);
+        return (vs)_mm256_cvtph_ps(h);
+#else
+        const uint16_t *h = (const uint16_t *)(const void *)p + i;
+        return join_s(__builtin_convertvector(load_f16(h), vf), __builtin_convertvector(load_f16(h + VLEN), vf));
+#endif
+    }
+    if (type == READ_F32) {
+        memcpy(&v, p + 4 * i, sizeof v);
+        return v;
+    }
+    vd low, high;
+    memcpy(&low, p + 8 * i, sizeof low);
+    memcpy(&high, p + 8 * (i + VLEN), sizeof high);
+    return join_s(__builtin_convertvector(low, vf), __builtin_convertvector(high, vf));
+}
+
+/* The lower and the upper half as doubles. */
+SBI_INLINE vd low_d(vs v) { return __builtin_convertvector(__builtin_shufflevector(v, v, LANES_LOW), vd); }
+SBI_INLINE vd high_d(vs v) { return __builtin_convertvector(__builtin_shufflevector(v, v, LANES_HIGH), vd); }
+
 /* The sum of the lanes, always as ((0+1)+(2+3))+((4+5)+(6+7)). */
 SBI_INLINE double lane_sum(vd v)
 {
