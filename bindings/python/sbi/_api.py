@@ -43,6 +43,7 @@ FIT_NEWTON = 0
 FIT_QUASI_NEWTON = 1
 FIT_NO_HESSIAN = 1
 FIT_NO_POLISH = 2
+FIT_MIXED = 4
 FIT_SIDE_FOUND = 1
 FIT_SIDE_LIMIT = 2
 FIT_SIDE_NEW_MINIMUM = 3
@@ -91,6 +92,8 @@ INTERP_CODE4P = 40
 MORPH_RATIO = 0
 MORPH_LOG = 1
 TAPE_BLOCK = 2048
+PRECISION_DOUBLE = 0
+PRECISION_MIXED = 1
 OPTIMISER_NADAM = 1
 OPTIMISER_ADAM = 2
 OPTIMISER_ADAMW = 3
@@ -529,6 +532,13 @@ class TapeMapFunction(Structure):
     ]
 
 
+class TapeWorkOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("precision", c_int32),
+    ]
+
+
 class TapeInfo(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -704,6 +714,7 @@ _declare("sbi_model_sample_name", c_char_p, c_void_p, c_size_t, c_size_t)
 _declare("sbi_model_context", c_void_p, c_void_p)
 _declare("sbi_model_tape", c_void_p, c_void_p)
 _declare("sbi_model_work_create", c_int32, POINTER(c_void_p), c_void_p)
+_declare("sbi_model_work_create_with", c_int32, POINTER(c_void_p), c_void_p, POINTER(TapeWorkOptions))
 _declare("sbi_model_work_destroy", None, c_void_p)
 _declare("sbi_model_nll", c_int32, c_void_p, POINTER(c_double), POINTER(c_double), POINTER(c_double))
 _declare("sbi_model_hvp", c_int32, c_void_p, POINTER(c_double), POINTER(c_double), c_size_t, POINTER(c_double))
@@ -791,6 +802,8 @@ _declare("sbi_tape_n_params", c_size_t, c_void_p)
 _declare("sbi_tape_param_name", c_char_p, c_void_p, c_size_t)
 _declare("sbi_tape_param_index", c_int32, c_void_p, c_char_p, POINTER(c_size_t))
 _declare("sbi_tape_work_create", c_int32, POINTER(c_void_p), c_void_p)
+_declare("sbi_tape_work_options_init", None, POINTER(TapeWorkOptions))
+_declare("sbi_tape_work_create_with", c_int32, POINTER(c_void_p), c_void_p, POINTER(TapeWorkOptions))
 _declare("sbi_tape_work_destroy", None, c_void_p)
 _declare("sbi_tape_eval", c_int32, c_void_p, POINTER(c_double), POINTER(c_double), POINTER(c_double))
 _declare("sbi_tape_hvp", c_int32, c_void_p, POINTER(c_double), POINTER(c_double), c_size_t, POINTER(c_double))

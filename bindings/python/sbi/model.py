@@ -35,7 +35,7 @@ class Parameter:
 
 class ModelEvaluator(Evaluator):
     _functions = ("sbi_model_nll", "sbi_model_hvp", "sbi_model_hessian", "sbi_model_hessian_rows")
-    _create = "sbi_model_work_create"
+    _create = "sbi_model_work_create_with"
     _destroy = "sbi_model_work_destroy"
 
 
@@ -195,6 +195,8 @@ class Model(Handle):
         out._arrays = self._arrays
         return out
 
-    def evaluator(self) -> ModelEvaluator:
-        """A workspace: nll = model.evaluator(); nll(theta), nll.gradient(theta), nll.hessian(theta)."""
-        return ModelEvaluator(self)
+    def evaluator(self, precision: str = "double") -> ModelEvaluator:
+        """A workspace: nll = model.evaluator(); nll(theta), nll.gradient(theta), nll.hessian(theta).
+
+        precision: "double", or "mixed" for single precision within an event; see docs/precision.md."""
+        return ModelEvaluator(self, precision)

@@ -233,10 +233,10 @@ class Tape(Handle):
         self._arrays.append(f)
         return Var(self, lib.sbi_tape_map(self.pointer, ctypes.byref(f), x.id))
 
-    def seal(self, output: Var) -> "Evaluator":
-        """Seals the tape for a scalar and returns what evaluates it."""
+    def seal(self, output: Var, precision: str = "double") -> "Evaluator":
+        """Seals the tape for a scalar and returns what evaluates it, in "double" or "mixed" precision."""
         check(lib.sbi_tape_seal(self.pointer, output.id))
-        return Evaluator(self)
+        return Evaluator(self, precision)
 
     @property
     def parameters(self) -> list[str]:
@@ -259,15 +259,23 @@ class Tape(Handle):
             lib.sbi_tape_print_free(self.pointer, out)
 
 
+_PRECISIONS = {"double": _api.PRECISION_DOUBLE, "mixed": _api.PRECISION_MIXED}
+
+
 class Evaluator(Handle):
     """A workspace of a tape or a model: value, gradient, Hessian-vector products, Hessian. One thread at a time."""
 
     _functions = ("sbi_tape_eval", "sbi_tape_hvp", "sbi_tape_hessian", "sbi_tape_hessian_rows")
-    _create = "sbi_tape_work_create"
+    _create = "sbi_tape_work_create_with"
     _destroy = "sbi_tape_work_destroy"
 
-    def __init__(self, owner: Handle):
-        super().__init__(make(getattr(lib, self._create), owner.pointer), owner)
+    def __init__(self, owner: Handle, precision: str = "double"):
+        if precision not in _PRECISIONS:
+            raise ValueError(f"precision is {precision!r}, must be 'double' or 'mixed'")
+        options = _api.TapeWorkOptions()
+        lib.sbi_tape_work_options_init(ctypes.byref(options))
+        options.precision = _PRECISIONS[precision]
+        super().__init__(make(getattr(lib, self._create), owner.pointer, ctypes.byref(options)), owner)
         self._eval, self._hvp, self._hessian, self._rows = (getattr(lib, name) for name in self._functions)
         self.n = len(owner.parameters)
         self._failures = getattr(owner, "_failures", [])
