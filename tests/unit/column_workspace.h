@@ -127,7 +127,7 @@ static inline sbi_status cw_load(sbi_model **out, sbi_context *ctx, const char *
 
 typedef struct cw_answers {
     double value, gradient[CW_PARAMETERS], hessian[CW_PARAMETERS * CW_PARAMETERS], hv[2 * CW_PARAMETERS], rows[CW_PARAMETERS];
-    double asimov_value, asimov_gradient[CW_PARAMETERS];
+    double asimov_value, asimov_gradient[CW_PARAMETERS], mixed_value, mixed_gradient[CW_PARAMETERS];
 } cw_answers;
 
 static const double cw_theta[CW_PARAMETERS] = {1.3, 0.4, -1.6, 1.2};
@@ -143,6 +143,12 @@ static inline sbi_status cw_ask(const sbi_model *m, cw_answers *a)
     if (status == SBI_OK) status = sbi_model_hessian(work, cw_theta, &a->value, a->gradient, a->hessian);
     if (status == SBI_OK) status = sbi_model_hvp(work, cw_theta, V, 2, a->hv);
     if (status == SBI_OK) status = sbi_model_hessian_rows(work, cw_theta, 1, 1, a->rows);
+    sbi_model_work_destroy(work);
+    work = NULL;
+    sbi_tape_work_options mixed = SBI_TAPE_WORK_OPTIONS_INIT;
+    mixed.precision = SBI_PRECISION_MIXED;
+    if (status == SBI_OK) status = sbi_model_work_create_with(&work, m, &mixed);
+    if (status == SBI_OK) status = sbi_model_nll(work, cw_theta, &a->mixed_value, a->mixed_gradient);
     if (status == SBI_OK && sbi_model_n_asimov_events(m, 0) >= 0) {
         status = sbi_model_asimov(&asimov, m, cw_theta);
         if (status == SBI_OK) status = sbi_model_work_create(&other, asimov);

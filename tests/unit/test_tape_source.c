@@ -180,6 +180,7 @@ static sbi_context *context_of(int32_t threads)
 
 typedef struct results {
     double value, gradient[16], H[256], HV[32], rows[64];
+    double mixed_value, mixed_H[256];
 } results;
 
 static void evaluate(sbi_context *ctx, const mixture *m, const double *theta, results *out)
@@ -198,6 +199,11 @@ static void evaluate(sbi_context *ctx, const mixture *m, const double *theta, re
     double value, gradient[16];
     ck_assert_int_eq(sbi_tape_eval(work, theta, &value, gradient), SBI_OK);
     ck_assert_double_eq(value, out->value);
+    sbi_tape_work_destroy(work);
+    sbi_tape_work_options options = SBI_TAPE_WORK_OPTIONS_INIT;
+    options.precision = SBI_PRECISION_MIXED;
+    ck_assert_int_eq(sbi_tape_work_create_with(&work, tape, &options), SBI_OK);
+    ck_assert_int_eq(sbi_tape_hessian(work, theta, &out->mixed_value, gradient, out->mixed_H), SBI_OK);
     sbi_tape_work_destroy(work);
     sbi_tape_destroy(tape);
     clear();
