@@ -7,6 +7,9 @@
  * for alphas k, l, and sum_i sum_p (M_sp y_p) phi_pl for a scalar s and an alpha l. For a dot product y_p = sum_k theta_k c_pk the
  * rows phi are the columns c, with 1 for the factor y_p, and its own second derivative, a_p in K_pp and chi, is zero.
  *
+ * Where all morphs may be multiplied by one number (homogeneous.c), which is the case of a mixture's logarithm, sum_q K_pq = 0 and the
+ * sums over p and q run over the differences from the phi of one morph instead: one term less.
+ *
  * An element is always computed as phi_p,min(k,l) T_p,max(k,l), whichever rows are asked for, so rows have the bits of the
  * full Hessian.
  */
@@ -133,6 +136,33 @@ static void mix(const hessian_chunk *h)
     }
 }
 
+/* The same with phi - phi_reference in phi's place, of the other morphs only (homogeneous.c). Every morph has the alphas that the
+ * reference has. */
+static void mix_differences(const hessian_chunk *h)
+{
+    const sbi_reduction *r = h->r;
+    const size_t w = r->n_morphs, chunk = h->task->pass->chunk, alphas = r->n_alphas, reference = (size_t)r->reference;
+    size_t i = 0;
+    for (size_t p = 0; p < w; p++)
+        for (size_t q = 0; q < w; q++)
+            if (p != reference && q != reference) h->s->coupling_rest[i++] = h->s->coupling[p * w + q];
+    const double *const *coupling = (const double *const *)h->s->coupling_rest;
+    for (size_t l = 0; l < alphas; l++) {
+        const double *subtract = h->s->phi[reference * alphas + l];
+        i = 0;
+        for (size_t p = 0; p < w; p++) {
+            if (p == reference) continue;
+            h->s->outputs[i] = h->space->t + (p * alphas + l) * chunk;
+            h->s->pair_x[i] = h->s->differences[i] = h->s->phi[p * alphas + l];
+            i++;
+        }
+        if (subtract)
+            h->task->kernels->mix_differences(h->s->outputs, coupling, h->s->differences, subtract, w - 1, h->n);
+        else
+            h->task->kernels->mix(h->s->outputs, coupling, h->s->pair_x, w - 1, h->n);
+    }
+}
+
 /* Products phi_k T_l for k in one set of alphas and l in another, k <= l. Rows: k in the wanted ones, or not. */
 static void add_products(const hessian_chunk *h, int k_wanted)
 {
@@ -152,15 +182,19 @@ static void add_products(const hessian_chunk *h, int k_wanted)
         }
     }
     if (nx == 0 || ny == 0) return;
+    const size_t without = sbi_chunk_takes_differences(h->task, h->j) ? (size_t)r->reference : w;
+    size_t terms = 0;
     for (size_t p = 0; p < w; p++) {
+        if (p == without) continue;
         for (size_t i = 0; i < nx; i++) {
             const double *phi = s->phi[p * alphas + (size_t)s->index_x[i]];
-            s->pair_x[p * nx + i] = phi ? phi : h->space->zeros;
+            s->pair_x[terms * nx + i] = phi ? phi : h->space->zeros;
         }
         for (size_t i = 0; i < ny; i++)
-            s->pair_y[p * ny + i] = h->space->t + (p * alphas + (size_t)s->index_y[i]) * chunk;
+            s->pair_y[terms * ny + i] = h->space->t + (p * alphas + (size_t)s->index_y[i]) * chunk;
+        terms++;
     }
-    sbi_dot_job job = {.x = s->pair_x, .y = s->pair_y, .nx = nx, .ny = ny, .terms = w, .n = h->n};
+    sbi_dot_job job = {.x = s->pair_x, .y = s->pair_y, .nx = nx, .ny = ny, .terms = terms, .n = h->n};
     job.ox = s->offset_x;
     job.oy = s->offset_y;
     job.ix = s->index_x;
@@ -218,8 +252,11 @@ void sbi_chunk_hessian(const sbi_pass_task *task, sbi_chunk_space *space, size_t
     couple(&h);
     if (h.r->n_alphas == 0) return;
     add_diagonal(&h);
-    mix(&h);
+    add_mixed(&h);
+    if (sbi_chunk_takes_differences(task, reduction))
+        mix_differences(&h);
+    else
+        mix(&h);
     add_products(&h, 1);
     add_products(&h, 0);
-    add_mixed(&h);
 }

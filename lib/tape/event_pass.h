@@ -42,13 +42,14 @@ typedef struct sbi_reduction_space {
     const double **scale; /* [n_morphs] c: dy = c phi dalpha; y, or of a dot product ones */
     double **scaled;      /* [n_morphs] a = c dR/dy */
     double **coupling;    /* [n_morphs, n_morphs] c_p M_pq c_q + delta_pq a_p, the last of products only */
+    double **coupling_rest; /* [n_morphs, n_morphs] of the morphs beside the reference */
     double **mixed;       /* [n_scalars, n_morphs] M_qp c_p */
     double *sums;       /* [max(n_scalars, 1), n_alphas] */
-    const double **phi; /* [n_morphs, n_alphas] rows, NULL where a morph has not that alpha */
+    double **phi; /* [n_morphs, n_alphas] rows, NULL where a morph has not that alpha */
     const double **pair_x, **pair_y; /* tables for dots(), [n_morphs, n_alphas] each */
     size_t *offset_x, *offset_y;     /* [n_alphas] */
     int32_t *index_x, *index_y;      /* [n_alphas] */
-    double **outputs;                /* [m or n_morphs] row pointers */
+    double **outputs, **differences;  /* [m or n_morphs] row pointers */
     double *factors;                 /* HVP: [m, largest number of factors] */
 } sbi_reduction_space;
 
@@ -88,6 +89,11 @@ static inline int sbi_chunk_is_linear(const sbi_pass_task *task, size_t reductio
 {
     const sbi_pass *pass = task->pass;
     return task->tape->morphs[pass->morphs[pass->reductions[reduction].morphs[p]]].code == SBI_CODE_LINEAR;
+}
+/* The Hessian of this reduction is formed with differences of phi from those of its reference, which take phi's place. */
+static inline int sbi_chunk_takes_differences(const sbi_pass_task *task, size_t reduction)
+{
+    return task->pass->n_reductions == 1 && task->pass->reductions[reduction].reference >= 0;
 }
 /* Values, and phi where there is room for it, of morph p of the pass, a dot product. */
 void sbi_chunk_dot(const sbi_pass_task *task, sbi_chunk_space *space, size_t p, const sbi_chunk *chunk);

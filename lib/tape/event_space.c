@@ -57,12 +57,14 @@ static void layout_reduction(const sbi_pass_task *task, size_t j, arena *a, sbi_
         return;
     }
     s->coupling = take_rows(a, r->n_morphs * r->n_morphs, chunk, NULL, 0);
+    s->coupling_rest = take(a, r->n_morphs * r->n_morphs, sizeof(double *));
     s->mixed = take_rows(a, r->n_scalars * r->n_morphs, chunk, NULL, 0);
     s->pair_x = take(a, r->n_morphs * r->n_alphas, sizeof(double *));
     s->pair_y = take(a, r->n_morphs * r->n_alphas, sizeof(double *));
     s->index_x = take(a, r->n_alphas, sizeof(int32_t));
     s->index_y = take(a, r->n_alphas, sizeof(int32_t));
     s->outputs = take(a, r->n_morphs, sizeof(double *));
+    s->differences = take(a, r->n_morphs, sizeof(double *));
 }
 
 size_t sbi_chunk_space_layout(const sbi_pass_task *task, void *memory, sbi_chunk_space *space)

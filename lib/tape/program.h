@@ -27,6 +27,8 @@ typedef struct sbi_reduction {
     int32_t *inputs;           /* [n_inputs] scalar nodes */
     int32_t **morph_inputs;    /* [n_morphs][factors] input of each alpha */
     int32_t *scalar_inputs;    /* [n_scalars] input of each active scalar */
+    int32_t reference;         /* of a homogeneous reduction: the morph that the others are compared with; -1 */
+    int32_t reserved_;
 } sbi_reduction;
 
 typedef struct sbi_pass {
@@ -69,6 +71,8 @@ void sbi_program_destroy(sbi_context *ctx, sbi_program *program);
 
 /* Builds the narrow program of reduction `r` (node and pass set); morphs are added to the pass as they are met. */
 sbi_status sbi_reduction_compile(const sbi_tape *tape, sbi_pass *pass, sbi_reduction *r);
+/* Finds out whether the reduction is homogeneous: see homogeneous.c. Part of compiling it. */
+sbi_status sbi_reduction_find_reference(const sbi_tape *tape, const sbi_pass *pass, sbi_reduction *r);
 void sbi_reduction_clear(sbi_context *ctx, sbi_reduction *r);
 
 #endif

@@ -186,6 +186,7 @@ sbi_status sbi_reduction_compile(const sbi_tape *tape, sbi_pass *pass, sbi_reduc
         emit_ops(&c, sum->a, r);
         status = number_inputs(&c, pass, r);
     }
+    if (status == SBI_OK) status = sbi_reduction_find_reference(tape, pass, r);
     sbi_free(tape->ctx, c.role);
     sbi_free(tape->ctx, c.slot);
     return status;

@@ -168,6 +168,33 @@ void SBI_ISA(sbi_tape_mix)(double *const *out, const double *const *m, const dou
     }
 }
 
+SBI_INLINE void mix_differences(double *const *out, const double *const *m, double *const *rows, const double *reference,
+                                size_t w, size_t n)
+{
+    for (size_t e = 0; e < n; e += VLEN) {
+        const vd r = load(reference + e);
+        for (size_t q = 0; q < w; q++)
+            store(rows[q] + e, load(rows[q] + e) - r);
+        for (size_t p = 0; p < w; p++) {
+            vd a = splat(0.0);
+            for (size_t q = 0; q < w; q++)
+                a = madd(load(m[p * w + q] + e), load(rows[q] + e), a);
+            store(out[p] + e, a);
+        }
+    }
+}
+
+void SBI_ISA(sbi_tape_mix_differences)(double *const *out, const double *const *m, double *const *rows, const double *reference,
+                                       size_t w, size_t n)
+{
+    switch (w) {
+    case 1: mix_differences(out, m, rows, reference, 1, n); break;
+    case 2: mix_differences(out, m, rows, reference, 2, n); break;
+    case 3: mix_differences(out, m, rows, reference, 3, n); break;
+    default: mix_differences(out, m, rows, reference, w, n); break;
+    }
+}
+
 double SBI_ISA(sbi_tape_weighted_sum)(const double *weight, const double *x, size_t n)
 {
     vd a = splat(0.0);

@@ -176,6 +176,9 @@ typedef struct sbi_tape_kernels {
                     size_t n);
     /* out[p] = sum_q m[p * w + q] rows[q] for p < w; a NULL in m or rows stands for zeros. */
     void (*mix)(double *const *out, const double *const *m, const double *const *rows, size_t w, size_t n);
+    /* rows[q] -= reference for q < w, then as mix(). No NULL. */
+    void (*mix_differences)(double *const *out, const double *const *m, double *const *rows, const double *reference, size_t w,
+                            size_t n);
     /* y = f(x), and f', f'' up to `order`, of a unary operation other than POWER and MAP; n a multiple of 8. */
     void (*function)(int32_t op, int order, const double *x, double *y, double *d1, double *d2, size_t n);
 } sbi_tape_kernels;

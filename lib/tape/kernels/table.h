@@ -25,6 +25,8 @@ void SBI_ISA(sbi_tape_dots)(const sbi_dot_job *job);
 void SBI_ISA(sbi_tape_combine)(double *const *out, const double *factors, const double *const *rows, size_t n_rows,
                                size_t m, size_t n);
 void SBI_ISA(sbi_tape_mix)(double *const *out, const double *const *m, const double *const *rows, size_t w, size_t n);
+void SBI_ISA(sbi_tape_mix_differences)(double *const *out, const double *const *m, double *const *rows, const double *reference,
+                                       size_t w, size_t n);
 void SBI_ISA(sbi_tape_function)(int32_t op, int order, const double *x, double *y, double *d1, double *d2, size_t n);
 /* lgamma, digamma, trigamma. */
 void SBI_ISA(sbi_tape_special)(int32_t op, int order, const double *x, double *y, double *d1, double *d2, size_t n);

@@ -15,5 +15,6 @@ const sbi_tape_kernels SBI_ISA(sbi_tape_kernels) = {
     .dots = SBI_ISA(sbi_tape_dots),
     .combine = SBI_ISA(sbi_tape_combine),
     .mix = SBI_ISA(sbi_tape_mix),
+    .mix_differences = SBI_ISA(sbi_tape_mix_differences),
     .function = SBI_ISA(sbi_tape_function),
 };
