@@ -124,7 +124,15 @@ SCALE_EVENTS ?= 10000000
 bench-scale: $(BUILD)/bench/bench_scale ## Value, gradient, Hessian and fit of a model larger than memory (SCALE_FOLDER, SCALE_EVENTS)
 	@test -n "$(SCALE_FOLDER)" || { echo "bench-scale: set SCALE_FOLDER to a folder on a disk with room for the store"; exit 1; }
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BUILD)/bench/bench_scale $(SCALE_FOLDER) $(SCALE_EVENTS)
-check-peers: ## Make the stored reference values anew with JAX, iminuit, PyTorch and compare
+# Published likelihoods where SBI_LIKELIHOODS names some, and the largest of tests/data/pyhf.
+PYHF_PYTHON = $(BUILD)/venv-peers/bin/python
+PYHF_RUNS ?= 9
+.PHONY: bench-pyhf
+bench-pyhf: lib ## pyhf with JAX and libsbi side by side on the same workspaces (SBI_LIKELIHOODS)
+	@scripts/check-peers.sh $(BUILD) --prepare
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE SBI_LIBRARY=$(abspath $(BUILD))/$(SONAME) $(PYHF_PYTHON) tests/bench/bench_pyhf.py \
+	    --runs $(PYHF_RUNS) $(if $(SBI_LIKELIHOODS),$(wildcard $(SBI_LIKELIHOODS)/*.json)) tests/data/pyhf/59_big_0.json
+check-peers: ## Make the stored reference values anew with JAX, pyhf, iminuit, PyTorch and compare
 	@scripts/check-peers.sh $(BUILD)
 
 FORMATTED := $(shell find include lib examples tests -name '*.[ch]')
