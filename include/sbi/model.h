@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** @file model.h
- * The statistical model: unbinned channels that mix processes, with systematic variations and constraints.
+ * The statistical model: unbinned and binned channels that share parameters, with systematic variations and constraints.
  *
  * For events i with weights w_i, processes p with density ratios r_p(x_i) = p_p(x_i) / p_ref(x_i), parameters theta:
  *
@@ -11,6 +11,16 @@
  * G and g interpolate between variations at alpha = -1, 0, +1 (code 4). f_p is any expression of parameters and may be
  * negative, as interference makes it. Z_p = sum_j v_j r_pj prod_k g_pk,j / sum_j v_j r_pj over the channel's integration
  * sample, where it has one, and 1 otherwise. Sources: arXiv 2412.01548 (unbinned, interference); CERN-OPEN-2012-016 (HistFactory).
+ *
+ * A binned channel (HistFactory) has samples s with nominal counts n_sb in bins b and observations N_b:
+ *
+ *     nu_sb = (n_sb + sum_k delta_k,sb(alpha_k)) prod_m f_m(theta) prod_g gamma_g,sb       histosys; normfactor, normsys, lumi;
+ *                                                                                          staterror, shapesys, shapefactor
+ *     NLL_c = sum_b [lambda_b - N_b ln lambda_b + ln Gamma(N_b + 1)],  lambda_b = sum_s nu_sb
+ *
+ * with code 4p for delta and code 4 for normsys, as pyhf has them. The NLL of a model with a binned channel has the constants of its
+ * Poisson terms and of all constraints, so that for a workspace without unbinned channels it is pyhf's -logpdf; other models and
+ * unbinned channels are without.
  *
  * A model is loaded from a workspace file (docs/workspace.md) or built call by call, then sealed; a sealed model is immutable
  * and may be shared between threads, each with its own sbi_model_work.
@@ -27,7 +37,12 @@ typedef struct sbi_model_work sbi_model_work;
 
 /** Constraint terms. */
 #define SBI_CONSTRAINT_NONE 0
-#define SBI_CONSTRAINT_GAUSSIAN 1 /**< (value - auxiliary)^2 / (2 sigma^2) */
+#define SBI_CONSTRAINT_GAUSSIAN 1 /**< (value - auxiliary)^2 / (2 sigma^2) [+ ln(sigma sqrt(2 pi))] */
+/** m - n ln m [+ ln Gamma(n + 1)], the Poisson probability of a count n = auxiliary / sigma^2 whose mean is m = value / sigma^2.
+ *  pyhf's factor tau is 1 / sigma^2 and its auxiliary datum n. */
+#define SBI_CONSTRAINT_POISSON 2
+/** (ln(value / auxiliary))^2 / (2 sigma^2) [+ ln(auxiliary sigma sqrt(2 pi))]: sigma is the standard deviation of the logarithm. */
+#define SBI_CONSTRAINT_LOGNORMAL 3
 
 typedef struct sbi_parameter {
     uint32_t struct_size;
@@ -38,7 +53,7 @@ typedef struct sbi_parameter {
     double lower; /**< bounds; -INFINITY and INFINITY where there are none */
     double upper;
     double auxiliary; /**< the auxiliary observation that the constraint is centred on */
-    double sigma;     /**< its standard deviation, positive */
+    double sigma;     /**< its standard deviation at value 1 (Gaussian: at any), positive */
 } sbi_parameter;
 
 /** Fills in a nuisance parameter: Gaussian constraint of mean 0 and width 1, start 0, bounds -5 to 5. Since: 0.1 */
@@ -59,7 +74,8 @@ typedef struct sbi_workspace_options {
     uint32_t struct_size;
     int32_t reserved_;       /**< must be zero */
     const char *measurement; /**< its name; NULL: the first of the list */
-    const char *poi;         /**< the parameter of interest in place of the measurement's; "": none; NULL: the measurement's */
+    const char *poi;         /**< the parameter of interest in place of the measurement's; "": none (background-only workspaces name one
+                                  that they do not have); NULL: the measurement's */
     uint64_t column_memory;  /**< bytes of column files to hold in memory; files that no longer fit are streamed. SBI_COLUMN_MEMORY_DEFAULT:
                                   a quarter of what the process may use, at most half of what is free. Results have the same bits
                                   whatever it is. */
@@ -160,9 +176,10 @@ SBI_API sbi_status sbi_model_add_channel(sbi_model *model, const char *name, int
 SBI_API sbi_status sbi_model_add_sample(sbi_model *model, size_t channel, const char *name, double yield,
                                         const char *factor, const sbi_array *ratio, const sbi_array *integration_ratio,
                                         size_t *sample);
-/** Multiplies the factor f_p by a parameter ("normfactor" of HistFactory). Since: 0.1 */
+/** Multiplies the yield of a sample, binned or not, by a parameter ("normfactor" and "lumi" of HistFactory). Since: 0.1 */
 SBI_API sbi_status sbi_model_add_normfactor(sbi_model *model, size_t channel, size_t sample, const char *parameter);
-/** Adds the yield variation G_pk: `high` and `low` times the nominal yield at alpha = +1 and -1, both positive. Since: 0.1 */
+/** Adds the yield variation G_pk of a sample, binned or not: `high` and `low` times the nominal yield at alpha = +1 and -1, both
+ *  positive. Since: 0.1 */
 SBI_API sbi_status sbi_model_add_normsys(sbi_model *model, size_t channel, size_t sample, const char *parameter,
                                          double high, double low);
 /** Adds the per-event variation g_pk: columns at alpha = +1 and -1 as ratios to nominal or their logarithms (`storage`:
@@ -172,6 +189,25 @@ SBI_API sbi_status sbi_model_add_eventsys(sbi_model *model, size_t channel, size
                                           const sbi_array *high, const sbi_array *low,
                                           const sbi_array *integration_high, const sbi_array *integration_low,
                                           int32_t storage);
+
+/** Adds a binned channel.
+ *  @param observed [n_bins] counts, not below zero, of any real value; copied. @param[out] channel its number, counted with the
+ *         unbinned ones. Errors: SBI_ERR_VALUE with the bin, SBI_ERR_EXISTS. Since: 0.1 */
+SBI_API sbi_status sbi_model_add_binned_channel(sbi_model *model, const char *name, size_t n_bins, const double *observed,
+                                                size_t *channel);
+/** Adds a sample to a binned channel.
+ *  @param nominal [n_bins] expected counts, which may be negative; copied. @param[out] sample its number in the channel. Since: 0.1 */
+SBI_API sbi_status sbi_model_add_binned_sample(sbi_model *model, size_t channel, const char *name, const double *nominal,
+                                               size_t *sample);
+/** Adds the additive variation of a binned sample ("histosys"): its counts at alpha = +1 and -1, by interpolation code 4p.
+ *  @param high, low [n_bins], copied. Since: 0.1 */
+SBI_API sbi_status sbi_model_add_histosys(sbi_model *model, size_t channel, size_t sample, const char *parameter,
+                                          const double *high, const double *low);
+/** Multiplies each bin of a binned sample by a parameter of its own ("staterror", "shapesys", "shapefactor"; they differ in the
+ *  constraints of these parameters). Samples and channels may share them.
+ *  @param parameters [n_bins] names. Since: 0.1 */
+SBI_API sbi_status sbi_model_add_bin_factors(sbi_model *model, size_t channel, size_t sample, const char *const *parameters);
+
 /** Records the likelihood on a tape and seals it. Where a per-event variation has no integration sample and moves the normalisation
  *  so much that the likelihood is unbounded (N Var(ln g) > 1), a warning names process and parameter. Since: 0.1 */
 SBI_API sbi_status sbi_model_seal(sbi_model *model);
@@ -192,6 +228,10 @@ SBI_API size_t sbi_model_n_channels(const sbi_model *model);
 /** NULL out of range. Since: 0.1 */
 SBI_API const char *sbi_model_channel_name(const sbi_model *model, size_t channel);
 SBI_API int64_t sbi_model_n_events(const sbi_model *model, size_t channel);
+/** Number of bins; 0 for an unbinned channel. Since: 0.1 */
+SBI_API size_t sbi_model_n_bins(const sbi_model *model, size_t channel);
+/** The counts of a binned channel: observed [n_bins]. Since: 0.1 */
+SBI_API sbi_status sbi_model_observed(const sbi_model *model, size_t channel, double *observed);
 /** Number of events that Asimov data of this channel have: of its integration sample, or its own with SBI_CHANNEL_REFERENCE; -1
  *  where it has neither. Since: 0.1 */
 SBI_API int64_t sbi_model_n_asimov_events(const sbi_model *model, size_t channel);
@@ -219,10 +259,15 @@ SBI_API sbi_status sbi_model_hessian_rows(sbi_model_work *work, const double *th
 /** Counters of the last evaluation; set info->struct_size first. Since: 0.1 */
 SBI_API sbi_status sbi_model_last_info(const sbi_model_work *work, sbi_tape_info *info);
 
-/** Expected yields nu_p at theta of one channel: [n_samples]. Since: 0.1 */
+/** Expected yields at theta of one channel: [n_samples], nu_p or, of a binned channel, sum_b nu_sb. Since: 0.1 */
 SBI_API sbi_status sbi_model_yields(const sbi_model *model, size_t channel, const double *theta, double *yields);
 
-/** The Asimov data of one channel at theta: weights of its integration sample (with SBI_CHANNEL_REFERENCE and no integration sample:
+/** Expected counts at theta of a sealed model's binned channel.
+ *  @param[out] expected [n_bins] lambda_b, or NULL. @param[out] samples [n_samples, n_bins] nu_sb, or NULL. Since: 0.1 */
+SBI_API sbi_status sbi_model_expected(const sbi_model *model, size_t channel, const double *theta, double *expected,
+                                      double *samples);
+
+/** The Asimov data of one unbinned channel at theta: weights of its integration sample (with SBI_CHANNEL_REFERENCE and no integration sample:
  *  of its own events),
  *
  *      w_j = v_j sum_p nu_p s_pj / sum_j v_j
@@ -233,8 +278,8 @@ SBI_API sbi_status sbi_model_yields(const sbi_model *model, size_t channel, cons
  *  with the row where the expected density is not positive. Source: arXiv 1007.1727, section 3.2. Since: 0.1 */
 SBI_API sbi_status sbi_model_asimov_weights(const sbi_model *model, size_t channel, const double *theta, double *weights);
 
-/** The Asimov data set at theta as a sealed model: every channel's events are those of its Asimov sample with the weights of
- *  sbi_model_asimov_weights(), and the auxiliary observation of each constrained parameter is its value in theta. Parameters, start
+/** The Asimov data set at theta as a sealed model: every unbinned channel's events are those of its Asimov sample with the weights of
+ *  sbi_model_asimov_weights(), every binned channel observes what sbi_model_expected() gives, and the auxiliary observation of each constrained parameter is its value in theta. Parameters, start
  *  values, bounds, processes, variations and integration samples are those of `model`, whose columns it uses; it may outlive
  *  the handle `model`, not the memory that was lent to that. Its best fit is theta, within that warning.
  *  @param theta [n_parameters], finite. Errors: as sbi_model_asimov_weights(). Since: 0.1 */

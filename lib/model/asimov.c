@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/pool.h"
-#include "model/model.h"
+#include "model/binned.h"
 #include "tape/interpolation.h"
 
 #define BLOCK_EVENTS 8192
@@ -123,6 +123,7 @@ static sbi_status fill_weights(const sbi_model *m, size_t channel, const double 
 {
     const model_channel *c = &m->channels[channel];
     int64_t n = sbi_model_n_asimov_events(m, channel);
+    if (c->n_bins) return sbi_fail(SBI_ERR_STATE, "channel %s is binned: sbi_model_expected() has its Asimov data", c->name);
     if (n < 0)
         return sbi_fail(SBI_ERR_STATE, "channel %s has no integration sample, and its events are not a reference sample",
                         c->name);
@@ -153,6 +154,27 @@ sbi_status sbi_model_asimov_weights(const sbi_model *m, size_t channel, const do
 
 /* ---- the model ---- */
 
+/* A binned channel that observed what is expected; its samples share the parent's lists. */
+static sbi_status copy_bins(sbi_model *out, const sbi_model *m, size_t channel, const double *theta, model_channel *c)
+{
+    const model_channel *from = &m->channels[channel];
+    c->n_integration = -1;
+    for (size_t i = 0; i < from->n_samples; i++) {
+        model_sample *s = sbi_model_grow(out->ctx, (void **)&c->samples, &c->n_samples, sizeof *s);
+        if (!s) return SBI_ERR_NO_MEMORY;
+        *s = from->samples[i];
+    }
+    c->observed = sbi_alloc_array(out->ctx, from->n_bins, sizeof *c->observed);
+    if (!c->observed) return SBI_ERR_NO_MEMORY;
+    c->n_bins = from->n_bins;
+    SBI_TRY(sbi_binned_expected(m->binned, channel, theta, c->observed, NULL));
+    for (size_t j = 0; j < c->n_bins; j++) {
+        if (!(c->observed[j] >= 0) || !isfinite(c->observed[j]))
+            return sbi_fail(SBI_ERR_DOMAIN, "channel %s: bin %zu: %g expected at this point", c->name, j, c->observed[j]);
+    }
+    return SBI_OK;
+}
+
 /* A sample whose events are the Asimov sample. Lists without columns stay the parent's. */
 static sbi_status copy_sample(sbi_context *ctx, const model_channel *from, const model_sample *s, model_sample *out)
 {
@@ -179,6 +201,7 @@ static sbi_status copy_channel(sbi_model *out, const sbi_model *m, size_t channe
     model_channel *c = sbi_model_grow(out->ctx, (void **)&out->channels, &out->n_channels, sizeof *c);
     if (!c) return SBI_ERR_NO_MEMORY;
     c->name = from->name;
+    if (from->n_bins) return copy_bins(out, m, channel, theta, c);
     c->n_events = n;
     c->n_integration = from->n_integration;
     c->integration_weights = from->integration_weights;
@@ -201,12 +224,18 @@ static sbi_status copy_channel(sbi_model *out, const sbi_model *m, size_t channe
 static sbi_status copy_parameters(sbi_model *out, const sbi_model *m, const double *theta)
 {
     for (size_t i = 0; i < m->n_parameters; i++) {
+        SBI_TRY(sbi_model_reserve_name(out));
         model_parameter *p = sbi_model_grow(out->ctx, (void **)&out->parameters, &out->n_parameters, sizeof *p);
         if (!p) return SBI_ERR_NO_MEMORY;
         *p = m->parameters[i];
         p->spec.auxiliary = theta[i];
+        sbi_model_enter_name(out);
         if (!isfinite(theta[i]))
             return sbi_fail(SBI_ERR_VALUE, "sbi_model_asimov: theta of parameter %s is %g", p->name, theta[i]);
+        if ((p->spec.constraint == SBI_CONSTRAINT_POISSON && theta[i] < 0) ||
+            (p->spec.constraint == SBI_CONSTRAINT_LOGNORMAL && !(theta[i] > 0)))
+            return sbi_fail(SBI_ERR_DOMAIN, "sbi_model_asimov: theta of parameter %s is %g: its auxiliary observation cannot be that",
+                            p->name, theta[i]);
     }
     out->poi = m->poi;
     return SBI_OK;

@@ -59,9 +59,15 @@ static void free_channel(sbi_context *ctx, model_channel *c, int shared)
         sbi_free(ctx, s->name);
         sbi_free(ctx, s->normfactors);
         sbi_free(ctx, s->normsys);
+        sbi_free(ctx, s->nominal);
+        for (size_t k = 0; k < s->n_histosys; k++) sbi_free(ctx, s->histosys[k].high);
+        for (size_t k = 0; k < s->n_bin_factors; k++) sbi_free(ctx, s->bin_factors[k].parameters);
+        sbi_free(ctx, s->histosys);
+        sbi_free(ctx, s->bin_factors);
     }
     sbi_free(ctx, c->samples);
     sbi_free(ctx, c->own_weights);
+    sbi_free(ctx, c->observed);
     if (!shared) sbi_free(ctx, c->name);
 }
 
@@ -76,12 +82,13 @@ void sbi_model_destroy(sbi_model *m)
     sbi_model_close_files(m);
     sbi_free(ctx, m->channels);
     sbi_free(ctx, m->parameters);
+    sbi_free(ctx, m->names);
     sbi_free(ctx, m->workspace);
     sbi_free(ctx, m);
     sbi_model_destroy(parent);
 }
 
-static sbi_status check_open(const sbi_model *m, const char *function)
+sbi_status sbi_model_check_open(const sbi_model *m, const char *function)
 {
     SBI_REQUIRE(m, "%s: model is NULL", function);
     return m->tape ? sbi_fail(SBI_ERR_STATE, "%s: the model is sealed", function) : SBI_OK;
@@ -89,7 +96,7 @@ static sbi_status check_open(const sbi_model *m, const char *function)
 
 static sbi_status check_parameter(const char *name, const sbi_parameter *p)
 {
-    if (p->constraint != SBI_CONSTRAINT_NONE && p->constraint != SBI_CONSTRAINT_GAUSSIAN)
+    if (p->constraint < SBI_CONSTRAINT_NONE || p->constraint > SBI_CONSTRAINT_LOGNORMAL)
         return sbi_fail(SBI_ERR_ARGUMENT, "parameter %s: constraint %d is unknown", name, (int)p->constraint);
     if (!isfinite(p->start) || isnan(p->lower) || isnan(p->upper) || !(p->lower <= p->upper))
         return sbi_fail(SBI_ERR_VALUE, "parameter %s: start %g, lower bound %g, upper bound %g", name, p->start, p->lower,
@@ -97,23 +104,17 @@ static sbi_status check_parameter(const char *name, const sbi_parameter *p)
     if (p->start < p->lower || p->start > p->upper)
         return sbi_fail(SBI_ERR_VALUE, "parameter %s: start %g is outside its bounds [%g, %g]", name, p->start, p->lower,
                         p->upper);
-    if (p->constraint == SBI_CONSTRAINT_GAUSSIAN && (!isfinite(p->auxiliary) || !(p->sigma > 0) || !isfinite(p->sigma)))
+    if (p->constraint != SBI_CONSTRAINT_NONE && (!isfinite(p->auxiliary) || !(p->sigma > 0) || !isfinite(p->sigma)))
         return sbi_fail(SBI_ERR_VALUE, "parameter %s: auxiliary %g, sigma %g", name, p->auxiliary, p->sigma);
+    if (p->constraint == SBI_CONSTRAINT_POISSON && p->auxiliary < 0)
+        return sbi_fail(SBI_ERR_VALUE, "parameter %s: auxiliary %g of a Poisson constraint is below zero", name, p->auxiliary);
+    if (p->constraint == SBI_CONSTRAINT_LOGNORMAL && !(p->auxiliary > 0))
+        return sbi_fail(SBI_ERR_VALUE, "parameter %s: auxiliary %g of a log-normal constraint must be positive", name, p->auxiliary);
     SBI_REQUIRE(p->reserved_ == 0, "parameter %s: sbi_parameter.reserved_ is not zero", name);
     return SBI_OK;
 }
 
-int64_t sbi_model_find_parameter(void *model, const char *name, size_t length)
-{
-    const sbi_model *m = model;
-    for (size_t i = 0; i < m->n_parameters; i++) {
-        if (strncmp(m->parameters[i].name, name, length) == 0 && m->parameters[i].name[length] == '\0')
-            return (int64_t)i;
-    }
-    return -1;
-}
-
-static sbi_status find_parameter(const sbi_model *m, const char *name, size_t *out)
+sbi_status sbi_model_get_parameter(const sbi_model *m, const char *name, size_t *out)
 {
     SBI_REQUIRE(name, "the parameter's name is NULL");
     int64_t index = sbi_model_find_parameter((sbi_model *)(uintptr_t)m, name, strlen(name));
@@ -124,7 +125,7 @@ static sbi_status find_parameter(const sbi_model *m, const char *name, size_t *o
 
 sbi_status sbi_model_add_parameter(sbi_model *m, const char *name, const sbi_parameter *parameter)
 {
-    SBI_TRY(check_open(m, "sbi_model_add_parameter"));
+    SBI_TRY(sbi_model_check_open(m, "sbi_model_add_parameter"));
     SBI_REQUIRE(name && *name, "sbi_model_add_parameter: the name is missing");
     sbi_parameter known;
     sbi_parameter_init(&known);
@@ -132,6 +133,7 @@ sbi_status sbi_model_add_parameter(sbi_model *m, const char *name, const sbi_par
     SBI_TRY(check_parameter(name, &known));
     if (sbi_model_find_parameter(m, name, strlen(name)) >= 0)
         return sbi_fail(SBI_ERR_EXISTS, "parameter %s was added already", name);
+    SBI_TRY(sbi_model_reserve_name(m));
     char *copy = sbi_strdup(m->ctx, name);
     model_parameter *p = copy ? sbi_model_grow(m->ctx, (void **)&m->parameters, &m->n_parameters, sizeof *p) : NULL;
     if (!p) {
@@ -140,13 +142,14 @@ sbi_status sbi_model_add_parameter(sbi_model *m, const char *name, const sbi_par
     }
     p->name = copy;
     p->spec = known;
+    sbi_model_enter_name(m);
     return SBI_OK;
 }
 
 sbi_status sbi_model_set_poi(sbi_model *m, const char *name)
 {
-    SBI_TRY(check_open(m, "sbi_model_set_poi"));
-    return find_parameter(m, name, &m->poi);
+    SBI_TRY(sbi_model_check_open(m, "sbi_model_set_poi"));
+    return sbi_model_get_parameter(m, name, &m->poi);
 }
 
 /* "SR: weights" and the like, for messages; truncation is harmless. */
@@ -184,7 +187,7 @@ sbi_status sbi_model_build_channel(sbi_model *m, const char *name, int64_t n_eve
 sbi_status sbi_model_add_channel(sbi_model *m, const char *name, int64_t n_events, const sbi_array *weights,
                                  const sbi_array *integration_weights, uint32_t flags, size_t *channel)
 {
-    SBI_TRY(check_open(m, "sbi_model_add_channel"));
+    SBI_TRY(sbi_model_check_open(m, "sbi_model_add_channel"));
     SBI_REQUIRE(name && *name && channel, "sbi_model_add_channel: name or channel is NULL");
     SBI_REQUIRE(n_events >= 0, "channel %s: %lld events", name, (long long)n_events);
     SBI_REQUIRE(!(flags & ~(uint32_t)CHANNEL_FLAGS), "channel %s: unknown flags 0x%x", name, (unsigned)flags);
@@ -208,13 +211,13 @@ sbi_status sbi_model_add_channel(sbi_model *m, const char *name, int64_t n_event
 
 static sbi_status get_channel(sbi_model *m, const char *function, size_t channel, model_channel **out)
 {
-    SBI_TRY(check_open(m, function));
+    SBI_TRY(sbi_model_check_open(m, function));
     SBI_REQUIRE(channel < m->n_channels, "%s: there is no channel %zu", function, channel);
     *out = &m->channels[channel];
     return SBI_OK;
 }
 
-static sbi_status get_sample(sbi_model *m, const char *function, size_t channel, size_t sample, model_channel **c,
+sbi_status sbi_model_get_sample(sbi_model *m, const char *function, size_t channel, size_t sample, model_channel **c,
                              model_sample **s)
 {
     SBI_TRY(get_channel(m, function, channel, c));
@@ -283,6 +286,7 @@ sbi_status sbi_model_add_sample(sbi_model *m, size_t channel, const char *name, 
 {
     model_channel *c = NULL;
     SBI_TRY(get_channel(m, "sbi_model_add_sample", channel, &c));
+    SBI_REQUIRE(!c->n_bins, "sbi_model_add_sample: channel %s is binned; use sbi_model_add_binned_sample()", c->name);
     SBI_REQUIRE(name && *name && sample, "sbi_model_add_sample: name or sample is NULL");
     PLACE(place, "channel %s, sample %s: ratio", c->name, name);
     const model_column lent = sbi_model_lent_column(ratio), lent_integration = sbi_model_lent_column(integration_ratio);
@@ -300,8 +304,8 @@ sbi_status sbi_model_add_normfactor(sbi_model *m, size_t channel, size_t sample,
     model_channel *c = NULL;
     model_sample *s = NULL;
     size_t index = 0;
-    SBI_TRY(get_sample(m, "sbi_model_add_normfactor", channel, sample, &c, &s));
-    SBI_TRY(find_parameter(m, parameter, &index));
+    SBI_TRY(sbi_model_get_sample(m, "sbi_model_add_normfactor", channel, sample, &c, &s));
+    SBI_TRY(sbi_model_get_parameter(m, parameter, &index));
     for (size_t i = 0; i < s->n_normfactors; i++) {
         if (s->normfactors[i] == index) return twice(c, s, "normfactor", parameter);
     }
@@ -317,8 +321,8 @@ sbi_status sbi_model_add_normsys(sbi_model *m, size_t channel, size_t sample, co
     model_channel *c = NULL;
     model_sample *s = NULL;
     size_t index = 0;
-    SBI_TRY(get_sample(m, "sbi_model_add_normsys", channel, sample, &c, &s));
-    SBI_TRY(find_parameter(m, parameter, &index));
+    SBI_TRY(sbi_model_get_sample(m, "sbi_model_add_normsys", channel, sample, &c, &s));
+    SBI_TRY(sbi_model_get_parameter(m, parameter, &index));
     if (!(high > 0) || !(low > 0) || !isfinite(high) || !isfinite(low))
         return sbi_fail(SBI_ERR_VALUE, "channel %s, sample %s: normsys %s: hi %g and lo %g must be positive", c->name,
                         s->name, parameter, high, low);
@@ -337,7 +341,7 @@ sbi_status sbi_model_build_eventsys(sbi_model *m, size_t channel, size_t sample,
     const model_channel *c = &m->channels[channel];
     model_sample *s = &c->samples[sample];
     size_t index = 0;
-    SBI_TRY(find_parameter(m, parameter, &index));
+    SBI_TRY(sbi_model_get_parameter(m, parameter, &index));
     for (size_t i = 0; i < s->n_eventsys; i++) {
         if (s->eventsys[i].parameter == index) return twice(c, s, "eventsys", parameter);
     }
@@ -363,8 +367,9 @@ sbi_status sbi_model_add_eventsys(sbi_model *m, size_t channel, size_t sample, c
     model_channel *c = NULL;
     model_sample *s = NULL;
     size_t index = 0;
-    SBI_TRY(get_sample(m, "sbi_model_add_eventsys", channel, sample, &c, &s));
-    SBI_TRY(find_parameter(m, parameter, &index));
+    SBI_TRY(sbi_model_get_sample(m, "sbi_model_add_eventsys", channel, sample, &c, &s));
+    SBI_REQUIRE(!c->n_bins, "sbi_model_add_eventsys: channel %s is binned; use sbi_model_add_histosys()", c->name);
+    SBI_TRY(sbi_model_get_parameter(m, parameter, &index));
     SBI_REQUIRE(storage == SBI_MORPH_RATIO || storage == SBI_MORPH_LOG, "eventsys %s: storage %d", parameter, (int)storage);
     const sbi_array *const arrays[4] = {high, low, integration_high, integration_low};
     model_column lent[4];

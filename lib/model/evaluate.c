@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "model/model.h"
+#include "model/binned.h"
 
 struct sbi_model_work {
     sbi_context *ctx;
@@ -170,11 +170,27 @@ done:
     return status;
 }
 
+/* Sums over the bins. */
+static sbi_status binned_yields(const sbi_model *m, size_t channel, const double *theta, double *yields)
+{
+    const model_channel *c = &m->channels[channel];
+    if (!m->tape) return sbi_fail(SBI_ERR_STATE, "sbi_model_yields: the model is not sealed");
+    double *cells = sbi_alloc_array(m->ctx, c->n_samples * c->n_bins, sizeof *cells);
+    sbi_status status = cells ? sbi_binned_expected(m->binned, channel, theta, NULL, cells) : SBI_ERR_NO_MEMORY;
+    for (size_t i = 0; i < c->n_samples && status == SBI_OK; i++) {
+        yields[i] = 0;
+        for (size_t j = 0; j < c->n_bins; j++) yields[i] += cells[i * c->n_bins + j];
+    }
+    sbi_free(m->ctx, cells);
+    return status;
+}
+
 sbi_status sbi_model_yields(const sbi_model *m, size_t channel, const double *theta, double *yields)
 {
     SBI_REQUIRE(m && theta && yields, "sbi_model_yields: an argument is NULL");
     SBI_REQUIRE(channel < m->n_channels, "sbi_model_yields: there is no channel %zu", channel);
     const model_channel *c = &m->channels[channel];
+    if (c->n_bins) return binned_yields(m, channel, theta, yields);
     for (size_t i = 0; i < c->n_samples; i++) SBI_TRY(evaluate_yield(m, &c->samples[i], theta, &yields[i]));
     return SBI_OK;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The measurement of a workspace, and the parameters that it, the factors and the modifiers name. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ sbi_status sbi_model_placed(sbi_status status, const sbi_json_place *at)
 
 static sbi_status check_parameters(const json_t *config, const sbi_json_place *at)
 {
-    static const char *const known[] = {"name", "inits", "bounds", "auxdata", "sigmas", "fixed", NULL};
+    static const char *const known[] = {"name", "inits", "bounds", "auxdata", "sigmas", "factors", "fixed", NULL};
     json_t *list = json_object_get(config, "parameters");
     if (!list) return SBI_OK;
     SBI_TRY(sbi_json_get_array(config, at, "parameters", &list));
@@ -67,49 +68,79 @@ sbi_status sbi_model_read_measurement(model_reader *r, const json_t *workspace, 
     return check_parameters(r->config, &r->config_place);
 }
 
-/* ---- one parameter ---- */
+/* ---- the parameters of one name ---- */
 
-/* A single number inside a one-element list, as pyhf writes inits, auxdata and sigmas. */
-static sbi_status single(const json_t *object, const sbi_json_place *at, const char *key, double *value)
+/* The list of member `key`, one entry for each of n parameters; NULL: not given. */
+static sbi_status get_list(const json_t *object, const sbi_json_place *at, const char *key, size_t n, json_t **list)
 {
-    json_t *list;
+    *list = NULL;
     if (!json_object_get(object, key)) return SBI_OK;
-    SBI_TRY(sbi_json_get_array(object, at, key, &list));
-    sbi_json_place in = sbi_json_member(at, key), first = sbi_json_item(&in, 0);
-    if (json_array_size(list) != 1)
-        return sbi_json_fail(SBI_ERR_SHAPE, &in, "one number expected, %zu found", json_array_size(list));
-    return sbi_json_number(json_array_get(list, 0), &first, value);
+    SBI_TRY(sbi_json_get_array(object, at, key, list));
+    sbi_json_place in = sbi_json_member(at, key);
+    if (json_array_size(*list) != n)
+        return sbi_json_fail(SBI_ERR_SHAPE, &in, "%zu entries for %zu parameter%s", json_array_size(*list), n, n == 1 ? "" : "s");
+    return SBI_OK;
 }
 
-static sbi_status read_bounds(const json_t *object, const sbi_json_place *at, sbi_parameter *p)
+static sbi_status element(const json_t *list, const sbi_json_place *at, const char *key, size_t j, double *value)
 {
-    json_t *list;
-    if (!json_object_get(object, "bounds")) return SBI_OK;
-    SBI_TRY(sbi_json_get_array(object, at, "bounds", &list));
-    sbi_json_place in = sbi_json_member(at, "bounds"), pair_place = sbi_json_item(&in, 0);
-    const json_t *pair = json_array_get(list, 0);
-    if (json_array_size(list) != 1 || !json_is_array(pair) || json_array_size(pair) != 2)
-        return sbi_json_fail(SBI_ERR_SHAPE, &in, "one pair [lower, upper] expected");
+    if (!list) return SBI_OK;
+    sbi_json_place in = sbi_json_member(at, key), item = sbi_json_item(&in, j);
+    return sbi_json_number(json_array_get(list, j), &item, value);
+}
+
+static sbi_status read_bounds(const json_t *list, const sbi_json_place *at, size_t j, sbi_parameter *p)
+{
+    if (!list) return SBI_OK;
+    sbi_json_place in = sbi_json_member(at, "bounds"), pair_place = sbi_json_item(&in, j);
+    const json_t *pair = json_array_get(list, j);
+    if (!json_is_array(pair) || json_array_size(pair) != 2)
+        return sbi_json_fail(SBI_ERR_SHAPE, &pair_place, "a pair [lower, upper] expected");
     sbi_json_place lower = sbi_json_item(&pair_place, 0), upper = sbi_json_item(&pair_place, 1);
     SBI_TRY(sbi_json_number(json_array_get(pair, 0), &lower, &p->lower));
     return sbi_json_number(json_array_get(pair, 1), &upper, &p->upper);
 }
 
-static sbi_status read_settings(const json_t *entry, const sbi_json_place *at, sbi_parameter *p)
+/* auxdata, sigmas, factors of element j. A Poisson constraint has the auxiliary counts and, as factors, how many a parameter of 1
+ * stands for; others have numbers on the parameter's own scale. */
+static sbi_status read_constraint(json_t *const list[3], const model_set *s, const sbi_json_place *at, size_t j, sbi_parameter *p)
 {
-    int auxiliary = json_object_get(entry, "auxdata") != NULL, sigma = json_object_get(entry, "sigmas") != NULL, fixed;
+    json_t *auxdata = list[0], *sigmas = list[1], *factors = list[2];
+    if (s && s->kind == SET_SHAPESYS) {
+        double tau = 1 / (p->sigma * p->sigma), count = tau;
+        if (sigmas) return sbi_json_fail(SBI_ERR_FORMAT, at, "a shapesys has \"factors\" and no \"sigmas\"");
+        SBI_TRY(element(factors, at, "factors", j, &tau));
+        if (!(tau > 0)) return sbi_json_fail(SBI_ERR_VALUE, at, "factor %zu is %g, must be positive", j, tau);
+        SBI_TRY(element(auxdata, at, "auxdata", j, &count));
+        if (factors) p->sigma = 1 / sqrt(tau);
+        if (factors || auxdata) p->auxiliary = count / tau;
+        return SBI_OK;
+    }
+    if (factors) return sbi_json_fail(SBI_ERR_FORMAT, at, "only a shapesys has \"factors\"");
     /* What no modifier constrains is constrained here, but only in full: neither number has a natural default. */
-    if (p->constraint == SBI_CONSTRAINT_NONE && auxiliary != sigma)
-        return sbi_json_fail(SBI_ERR_FORMAT, at, "%s without %s", auxiliary ? "auxdata" : "sigmas",
-                             auxiliary ? "sigmas" : "auxdata");
-    if (auxiliary && sigma) p->constraint = SBI_CONSTRAINT_GAUSSIAN;
-    SBI_TRY(single(entry, at, "inits", &p->start));
-    SBI_TRY(single(entry, at, "auxdata", &p->auxiliary));
-    SBI_TRY(single(entry, at, "sigmas", &p->sigma));
-    SBI_TRY(read_bounds(entry, at, p));
-    SBI_TRY(sbi_json_get_bool_or(entry, at, "fixed", 0, &fixed));
-    p->fixed = fixed;
-    return SBI_OK;
+    if (p->constraint == SBI_CONSTRAINT_NONE && (auxdata != NULL) != (sigmas != NULL))
+        return sbi_json_fail(SBI_ERR_FORMAT, at, "%s without %s", auxdata ? "auxdata" : "sigmas", auxdata ? "sigmas" : "auxdata");
+    if (auxdata && sigmas) p->constraint = SBI_CONSTRAINT_GAUSSIAN;
+    SBI_TRY(element(auxdata, at, "auxdata", j, &p->auxiliary));
+    return element(sigmas, at, "sigmas", j, &p->sigma);
+}
+
+/* Everything a measurement says about n parameters. */
+typedef struct settings {
+    json_t *inits, *bounds, *constraint[3];
+    int has_fixed, fixed;
+} settings;
+
+static sbi_status get_settings(const json_t *entry, const sbi_json_place *at, size_t n, settings *out)
+{
+    *out = (settings){0};
+    SBI_TRY(get_list(entry, at, "inits", n, &out->inits));
+    SBI_TRY(get_list(entry, at, "bounds", n, &out->bounds));
+    SBI_TRY(get_list(entry, at, "auxdata", n, &out->constraint[0]));
+    SBI_TRY(get_list(entry, at, "sigmas", n, &out->constraint[1]));
+    SBI_TRY(get_list(entry, at, "factors", n, &out->constraint[2]));
+    out->has_fixed = json_object_get(entry, "fixed") != NULL;
+    return sbi_json_get_bool_or(entry, at, "fixed", 0, &out->fixed);
 }
 
 /* The entry of measurements[].config.parameters for `name`, or NULL. */
@@ -126,104 +157,86 @@ static const json_t *configured(const model_reader *r, const char *name, sbi_jso
     return NULL;
 }
 
-static sbi_status add_parameter(model_reader *r, const char *name, int constrained, const sbi_json_place *where)
+static sbi_status add_one(model_reader *r, const char *name, const model_set *s, size_t j, const settings *given, const sbi_json_place *at)
 {
-    if (sbi_model_find_parameter(r->model, name, strlen(name)) >= 0) return SBI_OK;
     sbi_parameter p;
-    sbi_parameter_init(&p);
-    if (!constrained) {
-        p.constraint = SBI_CONSTRAINT_NONE;
-        p.start = 1;
-        p.lower = 0;
-        p.upper = 10;
+    char bin_name[512];
+    sbi_model_set_default(s, j, &p);
+    SBI_TRY(element(given->inits, at, "inits", j, &p.start));
+    SBI_TRY(read_constraint(given->constraint, s, at, j, &p));
+    if (s && s->kind == SET_LUMI) {
+        if (isnan(p.sigma))
+            return sbi_json_fail(SBI_ERR_FORMAT, at, "\"%s\" is a lumi modifier: its measurement must give auxdata and sigmas", name);
+        if (!given->inits) p.start = p.auxiliary;
+        if (!given->bounds) p.upper = 10 * p.auxiliary;
     }
+    SBI_TRY(read_bounds(given->bounds, at, j, &p));
+    if (given->has_fixed) p.fixed = given->fixed;
+    if (sbi_model_set_is_list(s)) {
+        if ((size_t)snprintf(bin_name, sizeof bin_name, "%s[%zu]", name, j) >= sizeof bin_name)
+            return sbi_json_fail(SBI_ERR_VALUE, at, "the name \"%s\" is too long", name);
+        name = bin_name;
+    }
+    return sbi_model_placed(sbi_model_add_parameter(r->model, name, &p), at);
+}
+
+static sbi_status add_parameters(model_reader *r, const char *name, const sbi_json_place *where)
+{
+    model_set *s = sbi_model_find_set(r, name);
+    if (s ? s->added : sbi_model_find_parameter(r->model, name, strlen(name)) >= 0) return SBI_OK;
+    const size_t n = s ? s->n : 1;
+    settings given = {0};
     sbi_json_place at = *where;
     const json_t *entry = configured(r, name, &at);
-    if (entry) SBI_TRY(read_settings(entry, &at, &p));
-    return sbi_model_placed(sbi_model_add_parameter(r->model, name, &p), &at);
+    if (entry) SBI_TRY(get_settings(entry, &at, n, &given));
+    if (s) {
+        s->added = 1;
+        s->first = sbi_model_n_parameters(r->model);
+    }
+    for (size_t j = 0; j < n; j++) SBI_TRY(add_one(r, name, s, j, &given, &at));
+    return SBI_OK;
 }
 
 /* ---- all of them ---- */
 
-/* What a modifier's parameter is: constrained, free, or an error. */
-static sbi_status modifier_kind(const char *type, const sbi_json_place *at, int *constrained)
+static int all_binned(const model_reader *r)
 {
-    *constrained = strcmp(type, "normsys") == 0 || strcmp(type, "eventsys") == 0;
-    if (*constrained || strcmp(type, "normfactor") == 0) return SBI_OK;
-    static const char *const binned[] = {"histosys", "shapesys", "shapefactor", "staterror", "lumi"};
-    for (size_t i = 0; i < sizeof binned / sizeof binned[0]; i++) {
-        if (strcmp(type, binned[i]) == 0)
-            return sbi_json_fail(SBI_ERR_UNSUPPORTED, at, "modifier type \"%s\" needs a binned channel", type);
+    for (size_t c = 0; c < r->n_channels; c++) {
+        if (!r->channel_bins[c]) return 0;
     }
-    return sbi_json_fail(SBI_ERR_FORMAT, at, "unknown modifier type \"%s\"", type);
+    return 1;
 }
 
-static sbi_status add_modifier_parameters(model_reader *r, const json_t *sample, const sbi_json_place *at)
-{
-    static const char *const known[] = {"name", "type", "data", NULL};
-    json_t *list;
-    if (!json_object_get(sample, "modifiers")) return SBI_OK;
-    SBI_TRY(sbi_json_get_array(sample, at, "modifiers", &list));
-    sbi_json_place in = sbi_json_member(at, "modifiers");
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *modifier = json_array_get(list, i);
-        sbi_json_place item = sbi_json_item(&in, i);
-        const char *name, *type;
-        int constrained;
-        SBI_TRY(sbi_json_expect(modifier, &item, JSON_OBJECT));
-        SBI_TRY(sbi_json_only_keys(modifier, &item, known));
-        SBI_TRY(sbi_json_get_string(modifier, &item, "name", &name));
-        SBI_TRY(sbi_json_get_string(modifier, &item, "type", &type));
-        SBI_TRY(modifier_kind(type, &item, &constrained));
-        SBI_TRY(add_parameter(r, name, constrained, &item));
-    }
-    return SBI_OK;
-}
-
-/* Whether some normsys or eventsys uses the parameter, which decides its defaults wherever it is named first. */
-static int is_constrained(const json_t *channels, const char *name)
-{
-    for (size_t c = 0; c < json_array_size(channels); c++) {
-        const json_t *samples = json_object_get(json_array_get(channels, c), "samples");
-        for (size_t s = 0; s < json_array_size(samples); s++) {
-            const json_t *modifiers = json_object_get(json_array_get(samples, s), "modifiers");
-            for (size_t m = 0; m < json_array_size(modifiers); m++) {
-                const json_t *modifier = json_array_get(modifiers, m);
-                const char *own = json_string_value(json_object_get(modifier, "name"));
-                const char *type = json_string_value(json_object_get(modifier, "type"));
-                if (own && type && strcmp(own, name) == 0 && strcmp(type, "normfactor") != 0) return 1;
-            }
-        }
-    }
-    return 0;
-}
-
-static sbi_status add_measured_parameters(model_reader *r, const json_t *channels, const sbi_json_place *root)
+/* Without unbinned channels there are no factor expressions, and what no modifier uses is nowhere: such entries are left out, as pyhf
+ * does, and such a parameter of interest is an error. */
+static sbi_status add_measured_parameters(model_reader *r, const sbi_json_place *root)
 {
     const char *poi = r->options.poi;
+    const int only_modifiers = all_binned(r);
+    const sbi_json_place *poi_place = r->config ? &r->config_place : root;
     if (!poi && r->config) SBI_TRY(sbi_json_get_string_or(r->config, &r->config_place, "poi", "", &poi));
-    if (poi && *poi) SBI_TRY(add_parameter(r, poi, is_constrained(channels, poi), r->config ? &r->config_place : root));
+    if (poi && *poi) {
+        if (only_modifiers && !sbi_model_find_set(r, poi))
+            return sbi_json_fail(SBI_ERR_NOT_FOUND, poi_place,
+                                 "no modifier has the parameter of interest \"%s\"; without one: poi \"\" of sbi_workspace_options", poi);
+        if (sbi_model_set_is_list(sbi_model_find_set(r, poi)))
+            return sbi_json_fail(SBI_ERR_UNSUPPORTED, poi_place, "the parameter of interest \"%s\" is a list, one for each bin", poi);
+        SBI_TRY(add_parameters(r, poi, poi_place));
+    }
     json_t *list = r->config ? json_object_get(r->config, "parameters") : NULL;
     sbi_json_place in = sbi_json_member(&r->config_place, "parameters");
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *name = json_string_value(json_object_get(json_array_get(list, i), "name"));
         sbi_json_place at = sbi_json_item(&in, i);
-        SBI_TRY(add_parameter(r, name, is_constrained(channels, name), &at));
+        if (only_modifiers && !sbi_model_find_set(r, name)) continue;
+        SBI_TRY(add_parameters(r, name, &at));
     }
     return poi && *poi ? sbi_model_set_poi(r->model, poi) : SBI_OK;
 }
 
-sbi_status sbi_model_read_parameters(model_reader *r, const json_t *channels, const sbi_json_place *root)
+sbi_status sbi_model_read_parameters(model_reader *r, const sbi_json_place *root)
 {
-    SBI_TRY(add_measured_parameters(r, channels, root));
-    sbi_json_place in = sbi_json_member(root, "channels");
-    for (size_t c = 0; c < json_array_size(channels); c++) {
-        sbi_json_place at = sbi_json_item(&in, c), samples_place = sbi_json_member(&at, "samples");
-        const json_t *samples = json_object_get(json_array_get(channels, c), "samples");
-        for (size_t s = 0; s < json_array_size(samples); s++) {
-            sbi_json_place item = sbi_json_item(&samples_place, s);
-            SBI_TRY(add_modifier_parameters(r, json_array_get(samples, s), &item));
-        }
-    }
+    SBI_TRY(add_measured_parameters(r, root));
+    for (size_t i = 0; i < r->n_sets; i++) SBI_TRY(add_parameters(r, r->sets[i].name, root));
     return SBI_OK;
 }

@@ -44,6 +44,17 @@ typedef struct model_eventsys {
     model_column integration_high, integration_low; /* over its integration sample, where it has one */
 } model_eventsys;
 
+/* Additive variation of a binned sample. */
+typedef struct model_histosys {
+    size_t parameter;
+    double *high, *low; /* [n_bins] each, one block */
+} model_histosys;
+
+/* A parameter for each bin of a binned sample: staterror, shapesys, shapefactor. */
+typedef struct model_bin_factors {
+    size_t *parameters; /* [n_bins] */
+} model_bin_factors;
+
 typedef struct model_sample {
     char *name;
     double yield;
@@ -54,6 +65,10 @@ typedef struct model_sample {
     model_normsys *normsys;
     model_eventsys *eventsys;
     size_t n_normfactors, n_normsys, n_eventsys;
+    double *nominal; /* binned: [n_bins] */
+    model_histosys *histosys;
+    model_bin_factors *bin_factors;
+    size_t n_histosys, n_bin_factors;
 } model_sample;
 
 typedef struct model_channel {
@@ -65,16 +80,23 @@ typedef struct model_channel {
     model_column weights, integration_weights;
     model_sample *samples;
     size_t n_samples;
+    size_t n_bins;    /* 0: unbinned */
+    double *observed; /* [n_bins], the channel's own */
 } model_channel;
+
+struct sbi_binned;
 
 struct sbi_model {
     sbi_context *ctx;
     model_parameter *parameters;
     size_t n_parameters;
+    uint32_t *names; /* hash table of parameter indexes + 1, 0: empty: model/names.c */
+    size_t n_names;  /* its size, a power of two */
     model_channel *channels;
     size_t n_channels;
     size_t poi; /* SIZE_MAX: none */
     sbi_tape *tape;
+    const struct sbi_binned *binned; /* the binned channels as the tape evaluates them, which owns it; NULL: there are none */
     model_file *files; /* columns that the loader opened */
     size_t n_files, n_descriptors;
     char *workspace; /* path of the file that it was loaded from with default options, or NULL */
@@ -102,6 +124,12 @@ void sbi_model_close_files(sbi_model *m);
 /* The whole file as one column; it must have one dimension. */
 sbi_status sbi_model_file_column(const model_file *file, const char *name, model_column *out);
 
+/* ---- parameters by name ---- */
+
+/* Makes room for one more name; then the last parameter can be entered, which cannot fail. */
+sbi_status sbi_model_reserve_name(sbi_model *m);
+void sbi_model_enter_name(sbi_model *m);
+
 /* ---- building with columns that were checked; the public functions check and call these ---- */
 
 sbi_status sbi_model_build_channel(sbi_model *m, const char *name, int64_t n_events, const model_column *weights,
@@ -111,6 +139,14 @@ sbi_status sbi_model_build_sample(sbi_model *m, size_t channel, const char *name
 /* columns: hi, lo and the same over the integration sample, or NULL. */
 sbi_status sbi_model_build_eventsys(sbi_model *m, size_t channel, size_t sample, const char *parameter,
                                     const model_column *const columns[4], int32_t storage);
+
+/* parameters: indexes [n_bins], copied. */
+sbi_status sbi_model_build_bin_factors(sbi_model *m, size_t channel, size_t sample, const size_t *parameters);
+
+/* What begins each builder: the model is open; the channel, and its sample, exist. */
+sbi_status sbi_model_check_open(const sbi_model *m, const char *function);
+sbi_status sbi_model_get_sample(sbi_model *m, const char *function, size_t channel, size_t sample, model_channel **c, model_sample **s);
+sbi_status sbi_model_get_parameter(const sbi_model *m, const char *name, size_t *out);
 
 /* ---- recording ---- */
 

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "model/model.h"
+#include "model/binned.h"
 
 sbi_var *sbi_model_record_parameters(const sbi_model *m, sbi_tape *tape)
 {
@@ -104,24 +104,63 @@ static sbi_var record_constraint(sbi_tape *tape, sbi_var parameter, const sbi_pa
     return sbi_tape_mul(tape, sbi_tape_constant(tape, 0.5 / (p->sigma * p->sigma)), sbi_tape_square(tape, shift));
 }
 
+/* Binned channels and constraints as one function; a model that has no more than Gaussian constraints goes without. */
+static int needs_function(const sbi_model *m, int *binned)
+{
+    int constraints = 0;
+    *binned = 0;
+    for (size_t i = 0; i < m->n_channels; i++) *binned |= m->channels[i].n_bins > 0;
+    for (size_t i = 0; i < m->n_parameters; i++) constraints |= m->parameters[i].spec.constraint > SBI_CONSTRAINT_GAUSSIAN;
+    return *binned || constraints;
+}
+
+static sbi_status record_binned(sbi_model *m, sbi_tape *tape, const sbi_var *params, int constants, sbi_var *nll)
+{
+    for (size_t i = 0; i < m->n_channels; i++) {
+        const model_channel *c = &m->channels[i];
+        if (c->n_bins && !c->n_samples) return sbi_fail(SBI_ERR_STATE, "channel %s has no samples", c->name);
+    }
+    sbi_tape_function function = SBI_TAPE_FUNCTION_INIT;
+    sbi_binned *b;
+    SBI_TRY(sbi_binned_create(&b, m, constants));
+    function.name = "binned";
+    function.evaluate = sbi_binned_evaluate;
+    function.destroy = sbi_binned_destroy;
+    function.user = b;
+    *nll = sbi_tape_add(tape, *nll, sbi_tape_apply(tape, &function, params, m->n_parameters));
+    SBI_TRY(sbi_tape_status(tape));
+    m->binned = b;
+    return SBI_OK;
+}
+
 static sbi_status record_model(sbi_model *m, sbi_tape *tape, const sbi_var *params)
 {
     sbi_var nll = sbi_tape_constant(tape, 0);
+    int binned;
+    const int function = needs_function(m, &binned);
     for (size_t i = 0; i < m->n_channels; i++) {
         sbi_var term;
+        if (m->channels[i].n_bins) continue;
         SBI_TRY(sbi_model_record_channel(m, &m->channels[i], tape, params, &term));
         nll = sbi_tape_add(tape, nll, term);
         SBI_TRY(sbi_tape_status(tape));
     }
-    for (size_t i = 0; i < m->n_parameters; i++) {
+    if (function) SBI_TRY(record_binned(m, tape, params, binned, &nll));
+    for (size_t i = 0; i < m->n_parameters && !function; i++) {
         if (m->parameters[i].spec.constraint == SBI_CONSTRAINT_GAUSSIAN)
             nll = sbi_tape_add(tape, nll, record_constraint(tape, params[i], &m->parameters[i].spec));
     }
     return sbi_tape_seal(tape, nll);
 }
 
-static int is_used(const model_sample *s, size_t parameter)
+static int is_used(const model_sample *s, size_t n_bins, size_t parameter)
 {
+    for (size_t k = 0; k < s->n_histosys; k++) {
+        if (s->histosys[k].parameter == parameter) return 1;
+    }
+    for (size_t k = 0; k < s->n_bin_factors * n_bins; k++) {
+        if (s->bin_factors[k / n_bins].parameters[k % n_bins] == parameter) return 1;
+    }
     if (s->factor && sbi_expression_uses(s->factor, parameter)) return 1;
     for (size_t k = 0; k < s->n_normfactors; k++) {
         if (s->normfactors[k] == parameter) return 1;
@@ -142,7 +181,8 @@ static void warn_of_unused(const sbi_model *m)
         const sbi_parameter *p = &m->parameters[k].spec;
         int used = p->fixed || p->constraint != SBI_CONSTRAINT_NONE;
         for (size_t i = 0; i < m->n_channels; i++) {
-            for (size_t j = 0; !used && j < m->channels[i].n_samples; j++) used = is_used(&m->channels[i].samples[j], k);
+            const model_channel *c = &m->channels[i];
+            for (size_t j = 0; !used && j < c->n_samples; j++) used = is_used(&c->samples[j], c->n_bins, k);
         }
         if (!used)
             sbi_log(m->ctx, SBI_LOG_WARNING, "parameter %s is free, but the likelihood does not depend on it",
@@ -162,6 +202,7 @@ sbi_status sbi_model_seal(sbi_model *m)
     sbi_free(m->ctx, params);
     if (status == SBI_OK) status = sbi_model_check_normalisation(m);
     if (status != SBI_OK) {
+        m->binned = NULL;
         sbi_tape_destroy(tape);
         return status;
     }

@@ -92,15 +92,16 @@ static sbi_status read_eventsys(const channel_reader *c, const json_t *data, con
                             at);
 }
 
-static sbi_status read_normsys(const channel_reader *c, const json_t *data, const sbi_json_place *at, size_t sample,
-                               const char *name)
+sbi_status sbi_model_read_normsys(const model_reader *r, size_t channel, const json_t *data, const sbi_json_place *at, size_t sample,
+                                  const char *name)
 {
     static const char *const known[] = {"hi", "lo", NULL};
     double high = 0, low = 0;
+    SBI_TRY(sbi_json_expect(data, at, JSON_OBJECT));
     SBI_TRY(sbi_json_only_keys(data, at, known));
     SBI_TRY(sbi_json_get_number(data, at, "hi", &high));
     SBI_TRY(sbi_json_get_number(data, at, "lo", &low));
-    return sbi_model_placed(sbi_model_add_normsys(c->r->model, c->index, sample, name, high, low), at);
+    return sbi_model_placed(sbi_model_add_normsys(r->model, channel, sample, name, high, low), at);
 }
 
 static sbi_status read_modifier(const channel_reader *c, const json_t *modifier, const sbi_json_place *at, size_t sample)
@@ -110,13 +111,13 @@ static sbi_status read_modifier(const channel_reader *c, const json_t *modifier,
     SBI_TRY(sbi_json_get_string(modifier, at, "name", &name));
     SBI_TRY(sbi_json_get_string(modifier, at, "type", &type));
     sbi_json_place in = sbi_json_member(at, "data");
-    if (strcmp(type, "normfactor") == 0) {
+    if (strcmp(type, "normfactor") == 0 || strcmp(type, "lumi") == 0) {
         if (data) SBI_TRY(sbi_json_expect(data, &in, JSON_NULL));
         return sbi_model_placed(sbi_model_add_normfactor(c->r->model, c->index, sample, name), at);
     }
     if (strcmp(type, "eventsys") == 0) return read_eventsys(c, data, &in, sample, name);
     SBI_TRY(sbi_json_get_object(modifier, at, "data", &data));
-    return read_normsys(c, data, &in, sample, name);
+    return sbi_model_read_normsys(c->r, c->index, data, &in, sample, name);
 }
 
 static sbi_status read_sample(channel_reader *c, const json_t *sample, const sbi_json_place *at)
@@ -213,11 +214,14 @@ static sbi_status read_channel(model_reader *r, const json_t *channel, const sbi
 
 /* ---- the document ---- */
 
-/* Channels and samples are objects in arrays, and no channel is binned: later steps rely on it. */
-static sbi_status check_channels(const json_t *channels, const sbi_json_place *in)
+/* Channels and samples are objects in arrays, and each channel is binned or not: later steps rely on it. */
+static sbi_status check_channels(model_reader *r, const json_t *channels, const sbi_json_place *in)
 {
-    if (!json_array_size(channels)) return sbi_json_fail(SBI_ERR_FORMAT, in, "there are no channels");
-    for (size_t i = 0; i < json_array_size(channels); i++) {
+    r->n_channels = json_array_size(channels);
+    if (!r->n_channels) return sbi_json_fail(SBI_ERR_FORMAT, in, "there are no channels");
+    r->channel_bins = sbi_alloc_zero(r->ctx, r->n_channels, sizeof *r->channel_bins);
+    if (!r->channel_bins) return SBI_ERR_NO_MEMORY;
+    for (size_t i = 0; i < r->n_channels; i++) {
         const json_t *channel = json_array_get(channels, i);
         sbi_json_place at = sbi_json_item(in, i), list = sbi_json_member(&at, "samples");
         json_t *samples;
@@ -229,27 +233,10 @@ static sbi_status check_channels(const json_t *channels, const sbi_json_place *i
         for (size_t k = 0; k < json_array_size(samples); k++) {
             sbi_json_place item = sbi_json_item(&list, k);
             SBI_TRY(sbi_json_expect(json_array_get(samples, k), &item, JSON_OBJECT));
-            if (json_object_get(json_array_get(samples, k), "data"))
-                return sbi_json_fail(SBI_ERR_UNSUPPORTED, &item, "channel %s is binned; only unbinned channels are read",
-                                     name);
         }
+        SBI_TRY(sbi_model_count_bins(r, channel, &at, i));
     }
     return SBI_OK;
-}
-
-/* Data of binned channels: there are none. */
-static sbi_status check_observations(const json_t *workspace, const sbi_json_place *root)
-{
-    json_t *list;
-    if (!json_object_get(workspace, "observations")) return SBI_OK;
-    SBI_TRY(sbi_json_get_array(workspace, root, "observations", &list));
-    sbi_json_place in = sbi_json_member(root, "observations"), first = sbi_json_item(&in, 0);
-    if (!json_array_size(list)) return SBI_OK;
-    const char *name;
-    SBI_TRY(sbi_json_expect(json_array_get(list, 0), &first, JSON_OBJECT));
-    SBI_TRY(sbi_json_get_string(json_array_get(list, 0), &first, "name", &name));
-    return sbi_json_fail(SBI_ERR_FORMAT, &first, "\"%s\" is not a binned channel; unbinned ones have their data in \"events\"",
-                         name);
 }
 
 static sbi_status read_workspace(model_reader *r, const json_t *workspace, const sbi_json_place *root)
@@ -264,13 +251,15 @@ static sbi_status read_workspace(model_reader *r, const json_t *workspace, const
     if (strcmp(version, "1.0.0") != 0)
         return sbi_json_fail(SBI_ERR_VERSION, &version_place, "version \"%s\", this library reads \"1.0.0\"", version);
     SBI_TRY(sbi_json_get_array(workspace, root, "channels", &channels));
-    SBI_TRY(check_channels(channels, &in));
-    SBI_TRY(check_observations(workspace, root));
+    SBI_TRY(check_channels(r, channels, &in));
+    SBI_TRY(sbi_model_check_observations(r, workspace, channels, root));
     SBI_TRY(sbi_model_read_measurement(r, workspace, root));
-    SBI_TRY(sbi_model_read_parameters(r, channels, root));
+    SBI_TRY(sbi_model_collect_sets(r, channels, root));
+    SBI_TRY(sbi_model_read_parameters(r, root));
     for (size_t i = 0; i < json_array_size(channels); i++) {
         sbi_json_place at = sbi_json_item(&in, i);
-        SBI_TRY(read_channel(r, json_array_get(channels, i), &at));
+        SBI_TRY(r->channel_bins[i] ? sbi_model_read_binned_channel(r, workspace, json_array_get(channels, i), &at, i)
+                                   : read_channel(r, json_array_get(channels, i), &at));
     }
     return sbi_model_placed(sbi_model_seal(r->model), root);
 }
@@ -286,6 +275,7 @@ static sbi_status build(sbi_model **out, sbi_context *ctx, const json_t *workspa
     r.memory_left = sbi_model_column_memory(r.options.column_memory);
     SBI_TRY(sbi_model_create(&r.model, ctx));
     sbi_status status = read_workspace(&r, workspace, &root);
+    sbi_model_release_sets(&r);
     if (status != SBI_OK) {
         sbi_model_destroy(r.model);
         return status;
