@@ -237,6 +237,6 @@ static sbi_status add_measured_parameters(model_reader *r, const sbi_json_place 
 sbi_status sbi_model_read_parameters(model_reader *r, const sbi_json_place *root)
 {
     SBI_TRY(add_measured_parameters(r, root));
-    for (size_t i = 0; i < r->n_sets; i++) SBI_TRY(add_parameters(r, r->sets[i].name, root));
+    for (size_t i = 0; i < r->n_sets; i++) SBI_TRY(add_parameters(r, r->sets[i].name, &r->sets[i].at));
     return SBI_OK;
 }

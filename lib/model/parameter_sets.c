@@ -26,7 +26,7 @@ static sbi_status find_kind(const char *type, int binned, const sbi_json_place *
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strcmp(kinds[i].type, type) != 0) continue;
         if (kinds[i].binned == (binned ? -1 : 1))
-            return sbi_json_fail(SBI_ERR_UNSUPPORTED, at, "modifier type \"%s\" needs a%s binned channel", type, binned ? "n un" : "");
+            return sbi_json_fail(SBI_ERR_UNSUPPORTED, at, "modifier type \"%s\" needs a%s channel", type, binned ? "n unbinned" : " binned");
         *kind = kinds[i].kind;
         return SBI_OK;
     }
@@ -50,7 +50,7 @@ static sbi_status add_set(model_reader *r, const char *name, int32_t kind, const
     *out = sbi_model_grow(r->ctx, (void **)&r->sets, &r->n_sets, sizeof **out);
     if (!*out || json_object_set_new(r->set_index, name, json_integer((json_int_t)r->n_sets - 1)) != 0)
         return sbi_fail(SBI_ERR_NO_MEMORY, "no memory for parameters");
-    **out = (model_set){.name = name, .kind = kind};
+    **out = (model_set){.name = name, .at = *at, .kind = kind};
     if (kind <= SET_LUMI) (*out)->n = 1;
     return SBI_OK;
 }

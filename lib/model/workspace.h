@@ -13,6 +13,7 @@ enum { SET_FREE, SET_ALPHA, SET_LUMI, SET_STATERROR, SET_SHAPESYS, SET_SHAPEFACT
 /* The parameters of one name. */
 typedef struct model_set {
     const char *name; /* of the document */
+    sbi_json_place at; /* its first modifier */
     int32_t kind, added;
     size_t n;
     size_t first;   /* index in the model, once added */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Loading and evaluating a model with every allocation failing in turn. jansson's own memory is not the context's. */
+#include "base/error.h"
 #include "sbi/model.h"
 #include "support/failing_allocator.h"
 #include "support/run_suite.h"
@@ -71,6 +72,30 @@ START_TEST(workspaces)
 }
 END_TEST
 
+static sbi_status load_binned(sbi_context *ctx, void *path)
+{
+    sbi_model *m, *copy = NULL;
+    SBI_TRY(sbi_model_load(&m, ctx, path));
+    sbi_model_work *work = NULL;
+    double theta[32], value, gradient[32], hessian[32 * 32], yields[4];
+    sbi_status status = sbi_model_start(m, theta);
+    if (status == SBI_OK) status = sbi_model_yields(m, 0, theta, yields);
+    if (status == SBI_OK) status = sbi_model_asimov(&copy, m, theta);
+    sbi_model_destroy(m);
+    if (status == SBI_OK) status = sbi_model_work_create(&work, copy);
+    if (status == SBI_OK) status = sbi_model_hessian(work, theta, &value, gradient, hessian);
+    sbi_model_work_destroy(work);
+    sbi_model_destroy(copy);
+    return status;
+}
+
+START_TEST(binned_workspace)
+{
+    static char binned[] = "tests/data/model/binned.json";
+    ck_assert_int_gt(torture_allocations(load_binned, binned, 1, 0).requests, 100);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("model: torture");
@@ -78,6 +103,7 @@ int main(void)
     tcase_set_timeout(t, 300);
     tcase_add_test(t, asimov);
     tcase_add_test(t, workspaces);
+    tcase_add_test(t, binned_workspace);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

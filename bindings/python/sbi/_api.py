@@ -63,6 +63,8 @@ EXIT_CONFIGURATION = 78
 EXIT_OUT_OF_MEMORY = 137
 CONSTRAINT_NONE = 0
 CONSTRAINT_GAUSSIAN = 1
+CONSTRAINT_POISSON = 2
+CONSTRAINT_LOGNORMAL = 3
 COLUMN_MEMORY_DEFAULT = 18446744073709551615
 PACK_STORAGE_DEFAULT = -1
 CHANNEL_ALLOW_NEGATIVE_WEIGHTS = 1
@@ -698,6 +700,10 @@ _declare("sbi_model_add_sample", c_int32, c_void_p, c_size_t, c_char_p, c_double
 _declare("sbi_model_add_normfactor", c_int32, c_void_p, c_size_t, c_size_t, c_char_p)
 _declare("sbi_model_add_normsys", c_int32, c_void_p, c_size_t, c_size_t, c_char_p, c_double, c_double)
 _declare("sbi_model_add_eventsys", c_int32, c_void_p, c_size_t, c_size_t, c_char_p, POINTER(Array), POINTER(Array), POINTER(Array), POINTER(Array), c_int32)
+_declare("sbi_model_add_binned_channel", c_int32, c_void_p, c_char_p, c_size_t, POINTER(c_double), POINTER(c_size_t))
+_declare("sbi_model_add_binned_sample", c_int32, c_void_p, c_size_t, c_char_p, POINTER(c_double), POINTER(c_size_t))
+_declare("sbi_model_add_histosys", c_int32, c_void_p, c_size_t, c_size_t, c_char_p, POINTER(c_double), POINTER(c_double))
+_declare("sbi_model_add_bin_factors", c_int32, c_void_p, c_size_t, c_size_t, POINTER(c_char_p))
 _declare("sbi_model_seal", c_int32, c_void_p)
 _declare("sbi_model_n_parameters", c_size_t, c_void_p)
 _declare("sbi_model_parameter_name", c_char_p, c_void_p, c_size_t)
@@ -708,6 +714,8 @@ _declare("sbi_model_start", c_int32, c_void_p, POINTER(c_double))
 _declare("sbi_model_n_channels", c_size_t, c_void_p)
 _declare("sbi_model_channel_name", c_char_p, c_void_p, c_size_t)
 _declare("sbi_model_n_events", c_int64, c_void_p, c_size_t)
+_declare("sbi_model_n_bins", c_size_t, c_void_p, c_size_t)
+_declare("sbi_model_observed", c_int32, c_void_p, c_size_t, POINTER(c_double))
 _declare("sbi_model_n_asimov_events", c_int64, c_void_p, c_size_t)
 _declare("sbi_model_n_samples", c_size_t, c_void_p, c_size_t)
 _declare("sbi_model_sample_name", c_char_p, c_void_p, c_size_t, c_size_t)
@@ -722,6 +730,7 @@ _declare("sbi_model_hessian", c_int32, c_void_p, POINTER(c_double), POINTER(c_do
 _declare("sbi_model_hessian_rows", c_int32, c_void_p, POINTER(c_double), c_size_t, c_size_t, POINTER(c_double))
 _declare("sbi_model_last_info", c_int32, c_void_p, POINTER(TapeInfo))
 _declare("sbi_model_yields", c_int32, c_void_p, c_size_t, POINTER(c_double), POINTER(c_double))
+_declare("sbi_model_expected", c_int32, c_void_p, c_size_t, POINTER(c_double), POINTER(c_double), POINTER(c_double))
 _declare("sbi_model_asimov_weights", c_int32, c_void_p, c_size_t, POINTER(c_double), POINTER(c_double))
 _declare("sbi_model_asimov", c_int32, POINTER(c_void_p), c_void_p, POINTER(c_double))
 _declare("sbi_network_create", c_int32, POINTER(c_void_p), c_void_p, c_size_t, POINTER(Array), POINTER(Array), c_int32, POINTER(Array), POINTER(Array))
