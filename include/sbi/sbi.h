@@ -14,6 +14,7 @@
 #include "model.h"
 #include "network.h"
 #include "ratio.h"
+#include "shard.h"
 #include "status.h"
 #include "tape.h"
 #include "train.h"

@@ -12,7 +12,7 @@ static double seconds_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static sbi_status begin(sbi_tape_work *work, const double *theta, const char *function)
+sbi_status sbi_work_begin(sbi_tape_work *work, const double *theta, const char *function)
 {
     SBI_REQUIRE(work, "%s: work is NULL", function);
     SBI_REQUIRE(theta || work->tape->n_params == 0, "%s: theta is NULL", function);
@@ -31,7 +31,7 @@ static void fill(double *out, size_t n, double value)
 
 sbi_status sbi_tape_eval(sbi_tape_work *work, const double *theta, double *value, double *gradient)
 {
-    SBI_TRY(begin(work, theta, "sbi_tape_eval"));
+    SBI_TRY(sbi_work_begin(work, theta, "sbi_tape_eval"));
     SBI_REQUIRE(value, "sbi_tape_eval: value is NULL");
     const double start = seconds_now();
     const sbi_request request = {.want = gradient ? SBI_WANT_GRADIENT : SBI_WANT_VALUE};
@@ -48,7 +48,7 @@ sbi_status sbi_tape_eval(sbi_tape_work *work, const double *theta, double *value
 
 sbi_status sbi_tape_hvp(sbi_tape_work *work, const double *theta, const double *V, size_t m, double *HV)
 {
-    SBI_TRY(begin(work, theta, "sbi_tape_hvp"));
+    SBI_TRY(sbi_work_begin(work, theta, "sbi_tape_hvp"));
     const size_t n = work->tape->n_params, nodes = work->tape->n_nodes;
     if (m == 0 || n == 0) return SBI_OK;
     SBI_REQUIRE(V && HV, "sbi_tape_hvp: %s is NULL", V ? "HV" : "V");
@@ -76,9 +76,8 @@ sbi_status sbi_tape_hvp(sbi_tape_work *work, const double *theta, const double *
     return SBI_OK;
 }
 
-/* Which rows of each reduction's Hessian the rows [first, first + count) of the whole one need: those of the inputs that depend on
- * one of these parameters. */
-static void choose_rows(sbi_tape_work *work, size_t first, size_t count)
+/* Those of the inputs that depend on one of these parameters. */
+void sbi_work_choose_rows(sbi_tape_work *work, size_t first, size_t count)
 {
     const sbi_program *program = work->program;
     for (size_t i = 0; i < program->n_reductions; i++) {
@@ -105,7 +104,7 @@ static sbi_status hessian(sbi_tape_work *work, const double *theta, size_t first
     const size_t n = work->tape->n_params;
     const sbi_request request = {.want = SBI_WANT_HESSIAN, .first = first, .count = count};
     int bad;
-    choose_rows(work, first, count);
+    sbi_work_choose_rows(work, first, count);
     SBI_TRY(sbi_work_forward(work, theta, &request, &bad));
     if (value) *value = bad ? (double)INFINITY : work->values[work->program->output];
     if (bad) {
@@ -121,14 +120,14 @@ static sbi_status hessian(sbi_tape_work *work, const double *theta, size_t first
 
 sbi_status sbi_tape_hessian(sbi_tape_work *work, const double *theta, double *value, double *gradient, double *out)
 {
-    SBI_TRY(begin(work, theta, "sbi_tape_hessian"));
+    SBI_TRY(sbi_work_begin(work, theta, "sbi_tape_hessian"));
     SBI_REQUIRE(out || work->tape->n_params == 0, "sbi_tape_hessian: hessian is NULL");
     return hessian(work, theta, 0, work->tape->n_params, value, gradient, out);
 }
 
 sbi_status sbi_tape_hessian_rows(sbi_tape_work *work, const double *theta, size_t first, size_t count, double *rows)
 {
-    SBI_TRY(begin(work, theta, "sbi_tape_hessian_rows"));
+    SBI_TRY(sbi_work_begin(work, theta, "sbi_tape_hessian_rows"));
     const size_t n = work->tape->n_params;
     SBI_REQUIRE(first <= n && count <= n - first, "sbi_tape_hessian_rows: rows [%zu, %zu + %zu) of %zu", first, first, count, n);
     if (count == 0) return SBI_OK;

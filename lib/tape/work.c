@@ -239,8 +239,29 @@ static sbi_status collect(sbi_tape_work *work, const sbi_request *request, const
     return SBI_OK;
 }
 
-static sbi_status run_pass(sbi_tape_work *work, const sbi_request *request, const sbi_pass *pass)
+/* Leaves [first, first + count) into `partials`. */
+static sbi_status stream_pass(sbi_pass_task *task, sbi_tape_work *work, size_t first, size_t count, sbi_partials *partials)
 {
+    sbi_chunk_space counted;
+    size_t workers = sbi_parallel_workers(work->ctx);
+    if (workers > work->workers) workers = work->workers;
+    if (workers > count) workers = count;
+    task->workers = workers;
+    SBI_TRY(need_scratch(work, sbi_chunk_space_layout(task, NULL, &counted), workers));
+    pass_run run = {.task = task, .work = work};
+    run.spaces = sbi_alloc_array(work->ctx, workers, sizeof *run.spaces);
+    run.ready = sbi_alloc_zero(work->ctx, workers, 1);
+    sbi_status status = run.spaces && run.ready ? SBI_OK : SBI_ERR_NO_MEMORY;
+    if (status == SBI_OK) status = sbi_partials_run(partials, workers, first, count, run_leaf, &run);
+    sbi_free(work->ctx, run.spaces);
+    sbi_free(work->ctx, run.ready);
+    return status;
+}
+
+static sbi_status run_pass(sbi_tape_work *work, const sbi_request *request, size_t index)
+{
+    const sbi_pass *pass = &work->program->passes[index];
+    const sbi_sharding *sharding = request->sharding;
     sbi_pass_task task = {.tape = work->tape, .pass = pass, .kernels = work->kernels, .want = request->want};
     task.m = request->m;
     task.scalars = work->values;
@@ -255,22 +276,17 @@ static sbi_status run_pass(sbi_tape_work *work, const sbi_request *request, cons
         }
     }
     SBI_TRY(plan(work, request, &task));
-    sbi_chunk_space counted;
-    size_t workers = sbi_parallel_workers(work->ctx);
-    if (workers > work->workers) workers = work->workers;
-    if (workers > pass->n_leaves) workers = pass->n_leaves;
-    task.workers = workers;
-    SBI_TRY(need_scratch(work, sbi_chunk_space_layout(&task, NULL, &counted), workers));
-    pass_run run = {.task = &task, .work = work};
     sbi_partials partials;
     SBI_TRY(sbi_partials_init(&partials, work->ctx, task.partial));
-    run.spaces = sbi_alloc_array(work->ctx, workers, sizeof *run.spaces);
-    run.ready = sbi_alloc_zero(work->ctx, workers, 1);
-    sbi_status status = run.spaces && run.ready ? SBI_OK : SBI_ERR_NO_MEMORY;
-    if (status == SBI_OK) status = sbi_partials_run(&partials, workers, 0, pass->n_leaves, run_leaf, &run);
-    if (status == SBI_OK) status = collect(work, request, &task, sbi_partials_total(&partials));
-    sbi_free(work->ctx, run.spaces);
-    sbi_free(work->ctx, run.ready);
+    sbi_status status;
+    if (sharding && sharding->stage == pass->stage) {
+        status = stream_pass(&task, work, sharding->first, sharding->count, &partials);
+        if (status == SBI_OK) status = sharding->leave(sharding->arg, &partials);
+    } else {
+        status = sharding ? sharding->fill(sharding->arg, index, &partials)
+                          : stream_pass(&task, work, 0, pass->n_leaves, &partials);
+        if (status == SBI_OK) status = collect(work, request, &task, sbi_partials_total(&partials));
+    }
     sbi_partials_clear(&partials);
     return status;
 }
@@ -339,9 +355,11 @@ sbi_status sbi_work_forward(sbi_tape_work *work, const double *theta, const sbi_
             if (work->outside) return SBI_OK;
             if (request->want == SBI_WANT_HVP && sbi_is_link(op->op)) link_tangent(work, request->m, op);
         }
+        const sbi_sharding *sharding = request->sharding;
+        const int last = sharding && sharding->stage == stage + 1;
         for (; next_pass < program->n_passes && program->passes[next_pass].stage == stage + 1; next_pass++)
-            SBI_TRY(run_pass(work, request, &program->passes[next_pass]));
-        if (work->info.bad_events) break;
+            if (!last || next_pass == sharding->pass) SBI_TRY(run_pass(work, request, next_pass));
+        if (work->info.bad_events || last) break;
     }
     *bad = work->info.bad_events != 0;
     return SBI_OK;

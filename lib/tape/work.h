@@ -56,10 +56,25 @@ struct sbi_tape_work {
     int outside;                     /* a registered function's value was +inf */
     sbi_tape_info info;
     int64_t bad_in_stage;
+    unsigned char tape_hash[32]; /* of shards, once `hashed` */
+    int32_t hashed;
+    int32_t reserved_;
 };
 
 /* Chooses other kernels than the processor's best; for tests. */
 void sbi_tape_work_set_kernels(sbi_tape_work *work, const sbi_tape_kernels *kernels);
+
+/* An evaluation that does not stream over all events: sums over them are at hand. Or it computes such sums, and ends with them. */
+typedef struct sbi_sharding {
+    size_t pass;         /* whose leaves [first, first + count) are summed, and its stage; stage 0: none */
+    int32_t stage;
+    size_t first, count;
+    void *arg;
+    /* Puts the sums of all leaves of a pass into `partials`, whose size says how many numbers there must be. */
+    sbi_status (*fill)(void *arg, size_t pass, sbi_partials *partials);
+    /* Takes the roots of the pass that was summed. */
+    sbi_status (*leave)(void *arg, const sbi_partials *partials);
+} sbi_sharding;
 
 /* What an evaluation wants: for HVP V and m, for Hessian rows the range. */
 typedef struct sbi_request {
@@ -67,7 +82,13 @@ typedef struct sbi_request {
     const double *V;
     size_t m;
     size_t first, count;
+    const sbi_sharding *sharding; /* NULL: all events */
 } sbi_request;
+
+/* First lines of an evaluation: nothing is NULL, theta is finite. */
+sbi_status sbi_work_begin(sbi_tape_work *work, const double *theta, const char *function);
+/* Which rows of each reduction's Hessian the rows [first, first + count) of the whole one need; before sbi_work_forward(). */
+void sbi_work_choose_rows(sbi_tape_work *work, size_t first, size_t count);
 
 static inline int sbi_is_link(int32_t op) { return op == SBI_NODE_SUM || op == SBI_NODE_APPLY; }
 sbi_link sbi_work_link(const sbi_tape_work *work, const sbi_scalar_op *op);

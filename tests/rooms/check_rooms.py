@@ -32,7 +32,7 @@ ALSO = {
 # Who answers for which public header.
 OWNER = {
     "version.h": "base", "status.h": "base", "context.h": "base", "array.h": "base",
-    "dataset.h": "net", "network.h": "net", "train.h": "net", "ratio.h": "ratio", "tape.h": "tape", "model.h": "model",
+    "dataset.h": "net", "network.h": "net", "train.h": "net", "ratio.h": "ratio", "tape.h": "tape", "shard.h": "tape", "model.h": "model",
     "fit.h": "fit", "executor.h": "exec", "campaign.h": "exec", "job.h": "jobs", "sbi.h": "programs",
 }
 # Libraries that only some rooms may use.

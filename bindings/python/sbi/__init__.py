@@ -15,6 +15,7 @@ from .context import Context, progress_bar
 from .errors import ArgumentError, Cancelled, DomainError, FileError, NotFound, OutOfMemory, SbiError
 from .fit import Fit
 from .model import Model, Parameter, pack_workspace
+from .shard import Sharder, merge_shards
 from .tape import Evaluator, Tape, Var
 from .train import Dataset, Diagnostics, Ensemble, Network
 

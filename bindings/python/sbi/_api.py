@@ -85,6 +85,9 @@ TABLE_CALIBRATION = 1
 TABLE_ROC = 2
 TABLE_CLOSURE = 3
 TABLE_CLOSURE_SUMMARY = 4
+SHARD_VALUE = 0
+SHARD_GRADIENT = 1
+SHARD_HESSIAN = 2
 VAR_INVALID = -1
 INTERP_CODE0 = 0
 INTERP_CODE1 = 1
@@ -499,6 +502,27 @@ class DiagnosticsSummary(Structure):
     ]
 
 
+class TapePassInfo(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("stage", c_int32),
+        ("n_events", c_int64),
+        ("events", c_char_p),
+    ]
+
+
+class ShardRequest(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("want", c_int32),
+        ("pass_index", c_int64),
+        ("first_event", c_int64),
+        ("n_events", c_int64),
+        ("first_row", c_int64),
+        ("n_rows", c_int64),
+    ]
+
+
 class ColumnSource(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -763,6 +787,13 @@ _declare("sbi_diagnostics_destroy", None, c_void_p)
 _declare("sbi_diagnostics_summary_get", c_int32, c_void_p, POINTER(DiagnosticsSummary))
 _declare("sbi_diagnostics_table", c_int32, c_void_p, c_int32, c_size_t, POINTER(Array))
 _declare("sbi_diagnostics_write", c_int32, c_void_p, c_char_p)
+_declare("sbi_tape_n_passes", c_size_t, c_void_p)
+_declare("sbi_tape_pass_get", c_int32, c_void_p, c_size_t, POINTER(TapePassInfo))
+_declare("sbi_shard_request_init", None, POINTER(ShardRequest))
+_declare("sbi_shard_compute", c_int32, c_void_p, POINTER(c_double), POINTER(ShardRequest), c_void_p, c_size_t, POINTER(c_void_p), POINTER(c_size_t))
+_declare("sbi_shard_merge", c_int32, c_void_p, POINTER(c_void_p), POINTER(c_size_t), c_size_t, POINTER(c_void_p), POINTER(c_size_t))
+_declare("sbi_shard_finish", c_int32, c_void_p, POINTER(c_double), c_void_p, c_size_t, POINTER(c_double), POINTER(c_double), c_size_t, c_size_t, POINTER(c_double))
+_declare("sbi_shard_free", None, c_void_p, c_void_p)
 _declare("sbi_status_name", c_char_p, c_int32)
 _declare("sbi_status_text", c_char_p, c_int32)
 _declare("sbi_last_error", c_char_p)
