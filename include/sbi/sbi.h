@@ -13,6 +13,7 @@
 #include "job.h"
 #include "model.h"
 #include "network.h"
+#include "objective.h"
 #include "ratio.h"
 #include "shard.h"
 #include "status.h"

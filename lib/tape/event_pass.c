@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/log.h"
 #include "tape/function.h"
 #include "tape/interpolation.h"
 
@@ -181,6 +182,7 @@ sbi_status sbi_pass_leaf(const sbi_pass_task *task, sbi_chunk_space *space, size
     const int64_t first = (int64_t)leaf * SBI_TAPE_LEAF;
     const int64_t last = pass->n_events - first < SBI_TAPE_LEAF ? pass->n_events : first + SBI_TAPE_LEAF;
     for (int64_t at = first; at < last; at += (int64_t)pass->chunk) {
+        if (at > first) SBI_TRY(sbi_check_cancel(task->tape->ctx, "evaluating a tape")); /* the first one was asked for by the leaf */
         sbi_chunk chunk = {.first = at};
         const int64_t end = first + SBI_TAPE_LEAF - at;
         const size_t rows = end < (int64_t)pass->chunk ? (size_t)end : pass->chunk;

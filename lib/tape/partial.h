@@ -45,7 +45,8 @@ sbi_partial *sbi_partials_total(sbi_partials *partials);
 
 /* Computes leaf `leaf` into a zeroed partial. `worker` is below the number of workers given to sbi_partials_run(). */
 typedef sbi_status (*sbi_leaf_fn)(void *arg, size_t worker, size_t leaf, sbi_partial *out);
-/* Runs leaves [first, first + count) on up to `workers` threads; polls for cancellation before each leaf. */
+/* Runs leaves [first, first + count) on up to `workers` threads; polls for cancellation before each leaf; sbi_pass_leaf() does so
+ * between chunks. */
 sbi_status sbi_partials_run(sbi_partials *partials, size_t workers, size_t first, size_t count, sbi_leaf_fn leaf, void *arg);
 
 #endif
