@@ -63,6 +63,11 @@ $(BUILD)/bin/$(notdir $(1:%/=%)): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1
 endef
 $(foreach d,$(EXAMPLE_FOLDERS),$(eval $(call example_rule,$(d))))
 
+# The example of other fitters takes NLopt along where there is one.
+NLOPT := $(shell pkg-config --exists nlopt 2>/dev/null && echo nlopt)
+$(BUILD)/obj/examples/fitters/%.o: CPPFLAGS_ALL += $(if $(NLOPT),-DHAVE_NLOPT $(shell pkg-config --cflags nlopt))
+$(BUILD)/bin/fitters: private LIBS += $(if $(NLOPT),$(shell pkg-config --libs nlopt))
+
 .PHONY: all lib programs examples
 all: lib programs examples ## Build the library, the programs and the examples
 lib: $(BUILD)/libsbi.a $(BUILD)/libsbi.so ## Build libsbi.a and libsbi.so

@@ -87,6 +87,12 @@ install-check: all ## Build programs against an installed copy
 	@MAKE="$(MAKE)" tests/install/check_install.sh $(BUILD)
 python-check: lib ## Run the tests of the Python package
 	@cd bindings/python && SBI_LIBRARY=$(abspath $(BUILD))/$(SONAME) $(abspath $(BUILD))/venv/bin/python -m unittest discover -s tests -q
+# Each fitter prints a line; one that is not installed says that it was skipped.
+.PHONY: fitters-check
+fitters-check: $(BUILD)/bin/fitters lib ## Run the examples of other people's fitters: BFGS, NLopt, iminuit
+	@$(BUILD)/bin/fitters tests/data/model/normalised.json
+	@PYTHONPATH=bindings/python SBI_LIBRARY=$(abspath $(BUILD))/$(SONAME) $(abspath $(BUILD))/venv/bin/python examples/fitters/minuit.py \
+	    tests/data/model/normalised.json
 
 .PHONY: abi-check check demo deps
 deps: ## Install what is missing (apt-get; a Python environment in build/venv)

@@ -54,6 +54,7 @@ step contract "$make" -j"$jobs" contract
 step torture "$make" -j"$jobs" torture
 step physics "$make" -j"$jobs" physics
 step python "$make" python-check
+step fitters "$make" fitters-check
 step demo scripts/check-demo.sh "$build"
 step install "$make" install-check
 step clang "$make" -j"$jobs" BUILD="$build/clang" CC=clang all test-programs
