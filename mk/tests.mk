@@ -52,6 +52,10 @@ FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 5
 FUZZ := -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
 .PHONY: fuzz fuzz-programs fuzz-replay
+# The parsers that people's own files reach: workspaces, factor expressions, packed stores.
+.PHONY: fuzz-workspace
+fuzz-workspace: ## Run the fuzzers of workspaces and factor expressions for FUZZ_SECONDS (600 here) each
+	+@$(MAKE) FUZZERS="fuzz_workspace fuzz_expression" FUZZ_SECONDS=$(if $(filter command line,$(origin FUZZ_SECONDS)),$(FUZZ_SECONDS),600) fuzz
 fuzz: ## Run each fuzzer for FUZZ_SECONDS (5) under AddressSanitizer, with clang
 	+@if echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | clang -fsanitize=address,fuzzer -x c - -o /dev/null 2>/dev/null; then \
 	    $(MAKE) BUILD=$(BUILD)/fuzz CC=clang OPT="-O1 -g" SANITIZE="$(FUZZ)" fuzz-programs; \
