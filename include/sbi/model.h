@@ -153,7 +153,7 @@ SBI_API sbi_status sbi_model_add_parameter(sbi_model *model, const char *name, c
 /** Names the parameter of interest. Since: 0.1 */
 SBI_API sbi_status sbi_model_set_poi(sbi_model *model, const char *name);
 
-/** Weights below zero are refused unless the flag of their sample is given. */
+/** Weights below zero are refused unless the flag of their sample is given; what then happens: docs/model.md, "Signed weights". */
 #define SBI_CHANNEL_ALLOW_NEGATIVE_WEIGHTS 1             /**< weights of the events */
 #define SBI_CHANNEL_ALLOW_NEGATIVE_INTEGRATION_WEIGHTS 2 /**< weights of the integration sample */
 /** The events are not data but a weighted sample of p_ref: sbi_model_asimov() may weight them where there is no integration
@@ -228,6 +228,10 @@ SBI_API size_t sbi_model_n_channels(const sbi_model *model);
 /** NULL out of range. Since: 0.1 */
 SBI_API const char *sbi_model_channel_name(const sbi_model *model, size_t channel);
 SBI_API int64_t sbi_model_n_events(const sbi_model *model, size_t channel);
+/** The sum of a channel's event weights, and the number of events of weight one that would be known as well:
+ *  (sum w)^2 / sum w^2, 0 where all weights are zero. Of a binned channel: the sum of its observations, twice.
+ *  Errors: SBI_ERR_ARGUMENT, SBI_ERR_IO where the weights are streamed and cannot be read. Since: 0.1 */
+SBI_API sbi_status sbi_model_effective_events(const sbi_model *model, size_t channel, double *sum, double *effective);
 /** Number of bins; 0 for an unbinned channel. Since: 0.1 */
 SBI_API size_t sbi_model_n_bins(const sbi_model *model, size_t channel);
 /** The counts of a binned channel: observed [n_bins]. Since: 0.1 */

@@ -171,5 +171,7 @@ sbi_var sbi_model_record_morph(const sbi_model *m, const model_sample *s, sbi_ta
 sbi_status sbi_model_weighted_total(const model_column *v, const model_column *r, double *sum);
 /* Warns of per-event variations that would make the likelihood unbounded. */
 sbi_status sbi_model_check_normalisation(const sbi_model *m);
+/* Refuses event weights that sum to less than zero, and warns of negative ones with the effective number of events. */
+sbi_status sbi_model_check_weights(const sbi_model *m);
 
 #endif
