@@ -267,8 +267,8 @@ static sbi_status read_request(const sbi_tape_work *work, const sbi_shard_reques
     const int64_t n = (int64_t)work->tape->n_params;
     SBI_TRY(sbi_options_read(r, sizeof *r, sizeof *r, request, "sbi_shard_request"));
     SBI_REQUIRE(r->want >= SBI_SHARD_VALUE && r->want <= SBI_SHARD_HESSIAN, "sbi_shard_request: want is %d", r->want);
-    SBI_REQUIRE(r->pass_index >= 0 && (size_t)r->pass_index < program->n_passes, "sbi_shard_request: pass %lld of %zu", (long long)r->pass_index,
-                program->n_passes);
+    SBI_REQUIRE(r->pass_index >= 0 && (size_t)r->pass_index < program->n_passes, "sbi_shard_request: pass %lld of %zu",
+                (long long)r->pass_index, program->n_passes);
     const int64_t events = program->passes[r->pass_index].n_events;
     SBI_REQUIRE(r->first_event >= 0 && r->first_event <= events, "sbi_shard_request: first_event is %lld, pass %lld has %lld",
                 (long long)r->first_event, (long long)r->pass_index, (long long)events);

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import NamedTuple, Optional, Sequence
+from typing import NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ._api import lib
 from .arrays import doubles, pointer
 from .context import Context, default
 from .errors import check
+from .model import Model
 from .tape import Evaluator, Tape
 
 _WANTS = {"value": _api.SHARD_VALUE, "gradient": _api.SHARD_GRADIENT, "hessian": _api.SHARD_HESSIAN}
@@ -45,10 +46,19 @@ def merge_shards(parts: Sequence[bytes], context: Optional[Context] = None) -> b
     return _take(context, lambda out, size: lib.sbi_shard_merge(context.pointer, pointers, sizes, n, out, size))
 
 
-class Sharder(Evaluator):
-    """Computes shards of a sealed tape and finishes merged ones; also an evaluator. One thread at a time."""
+class _ModelTape:
+    """The tape of a model, which is kept alive with it."""
 
-    def __init__(self, tape: Tape, precision: str = "double"):
+    def __init__(self, model: Model):
+        self.model, self.pointer, self.parameters = model, ctypes.c_void_p(lib.sbi_model_tape(model.pointer)), model.parameters
+        self._kept = model._kept
+
+
+class Sharder(Evaluator):
+    """Computes shards of a sealed tape or model and finishes merged ones; also an evaluator. One thread at a time."""
+
+    def __init__(self, owner: Union[Tape, Model], precision: str = "double"):
+        tape = _ModelTape(owner) if isinstance(owner, Model) else owner
         super().__init__(tape, precision)
         self._context = tape._kept[0]
         self.passes = []

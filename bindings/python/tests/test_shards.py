@@ -82,6 +82,25 @@ class Shards(unittest.TestCase):
         value = np.sum(self.w[inside] * np.log(b * self.x[inside] + a / (total[0] / 9000)))
         self.assertAlmostEqual(self.read["total"](section)[0], value, delta=1e-9)
 
+    def test_model(self):
+        rng = np.random.default_rng(7)
+        m = sbi.Model.build()
+        m.add_parameter(sbi.Parameter("mu", start=1, lower=0, upper=10, constraint=sbi.CONSTRAINT_NONE))
+        m.add_parameter(sbi.Parameter("norm"))
+        channels = [m.add_channel(name, 5000) for name in ("SR", "CR")]
+        for channel in channels:
+            s = m.add_sample(channel, "S", 500, rng.uniform(0.2, 2, 5000), factor="mu")
+            m.add_sample(channel, "B", 4500, np.ones(5000))
+            m.add_normsys(channel, s, "norm", 1.05, 0.95)
+        s, theta = sbi.Sharder(m.seal()), [1.2, 0.4]
+        self.assertEqual([p.n_events for p in s.passes], [5000, 5000])
+        parts = [s.shard(theta, "hessian", p, events) for p in (1, 0) for events in ((2048, -1), (0, 2048))]
+        value, gradient, rows = s.finish(theta, sbi.merge_shards(parts), "hessian")
+        nll = m.evaluator()
+        self.assertEqual(value, nll(theta))
+        np.testing.assert_array_equal(gradient, nll.gradient(theta))
+        np.testing.assert_array_equal(rows, nll.hessian(theta))
+
     def test_refused(self):
         first = self.pieces(0, "value")
         with self.assertRaisesRegex(sbi.SbiError, "damaged"):
