@@ -186,6 +186,12 @@ class Model(Handle):
         check(lib.sbi_model_yields(self.pointer, channel, pointer(doubles(theta)), pointer(out)))
         return {lib.sbi_model_sample_name(self.pointer, channel, i).decode(): out[i] for i in range(n)}
 
+    def effective_events(self, channel: int = 0) -> tuple[float, float]:
+        """(sum w, (sum w)^2 / sum w^2) of a channel's event weights."""
+        total, effective = ctypes.c_double(), ctypes.c_double()
+        check(lib.sbi_model_effective_events(self.pointer, channel, ctypes.byref(total), ctypes.byref(effective)))
+        return total.value, effective.value
+
     def asimov(self, theta) -> "Model":
         """The Asimov data set at theta, as a model with auxiliary observations set to theta."""
         theta = doubles(theta)

@@ -181,6 +181,9 @@ class Models(unittest.TestCase):
         m.close()
         np.testing.assert_allclose(sbi.Fit(asimov).values, [1.7, 0.4], atol=1e-4)
         self.assertEqual(asimov.parameter("norm").auxiliary, 0.4)
+        total, effective = asimov.effective_events()
+        self.assertAlmostEqual(total, sum(asimov.yields([1.7, 0.4]).values()), delta=0.1 * math.sqrt(total))
+        self.assertTrue(0 < effective <= sbi._api.lib.sbi_model_n_events(asimov.pointer, 0))
         with self.assertRaises(ValueError):
             asimov.asimov([1.0])
 
