@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What storing event variations as f16 or f32 logarithms instead of f64, and evaluating in mixed precision, changes: differences of NLL between two
- * points, gradient, Hessian, best fit and errors, of the same model packed in each type. "f16-1" is f16 with the last bit rounded away, whose rounding
- * errors are twice as large: its distance from f16 over the root of five estimates the error of f16 without the f64 columns (docs/precision.md).
+ * points, gradient, Hessian, best fit and errors, of the same model packed in each type. "f16-1" is the stored f16 with its last bit rounded away:
+ * its distance from f16 over the root of six estimates the error of f16 without the f64 columns (docs/precision.md).
  * As JSON lines. Usage: bench_storage [EVENTS]; files go to TMPDIR. */
 #include <ftw.h>
 #include <unistd.h>
