@@ -28,7 +28,7 @@ static void record(fixture *f, size_t last)
     sbi_array view = sbi_array_1d(f->column, SBI_F64, N), up[K], down[K];
     f->background = sbi_tape_column(f->tape, events, &view, "background");
     for (int k = 0; k < K; k++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "a%d", k);
         f->alpha[k] = sbi_tape_param(f->tape, name);
     }
