@@ -112,9 +112,11 @@ sbi_status sbi_column_validate_leaf(const sbi_tape_column_data *column, int posi
         }
     }
     if (range)
-        range[first / SBI_TAPE_LEAF] = largest <= 0.125 ? SBI_RANGE_SMALL
-                                       : largest <= 0.34657 ? SBI_RANGE_MEDIUM
-                                                            : SBI_RANGE_FULL;
+        range[first / SBI_TAPE_LEAF] = largest <= SBI_RANGE_TINY_END     ? SBI_RANGE_TINY
+                                       : largest <= SBI_RANGE_SMALL_END  ? SBI_RANGE_SMALL
+                                       : largest <= SBI_RANGE_MIDDLE_END ? SBI_RANGE_MIDDLE
+                                       : largest <= SBI_RANGE_MEDIUM_END ? SBI_RANGE_MEDIUM
+                                                                         : SBI_RANGE_FULL;
     return SBI_OK;
 }
 

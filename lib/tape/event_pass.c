@@ -34,6 +34,28 @@ const sbi_tape_column_data *sbi_chunk_column(const sbi_pass_task *task, const sb
     return column->source >= 0 ? &space->stream.columns[index] : &column->data;
 }
 
+/* Where this worker finds the columns of morph p of the pass. */
+static void find_columns(const sbi_pass_task *task, const sbi_chunk_space *space, size_t p, const sbi_tape_column_data **up,
+                         const sbi_tape_column_data **down)
+{
+    const sbi_morph *m = &task->tape->morphs[task->pass->morphs[p]];
+    const size_t first = task->pass->first_factor[p];
+    *up = m->source >= 0 ? space->stream.up + first : m->up;
+    *down = m->source >= 0 ? space->stream.down + first : m->down;
+}
+
+static void plan_morphs(const sbi_pass_task *task, sbi_chunk_space *space, size_t leaf)
+{
+    for (size_t p = 0; p < task->pass->n_morphs; p++) {
+        const sbi_morph *m = &task->tape->morphs[task->pass->morphs[p]];
+        const size_t first = task->pass->first_factor[p];
+        const sbi_tape_column_data *up, *down;
+        if (m->code == SBI_CODE_LINEAR) continue;
+        find_columns(task, space, p, &up, &down);
+        sbi_morph_plan(task->factors + first, up, down, m->n, m->storage == SBI_MORPH_LOG, leaf, space->steps + first);
+    }
+}
+
 static void run_morphs(const sbi_pass_task *task, sbi_chunk_space *space, const sbi_chunk *chunk)
 {
     const sbi_pass *pass = task->pass;
@@ -44,17 +66,16 @@ static void run_morphs(const sbi_pass_task *task, sbi_chunk_space *space, const 
             sbi_chunk_dot(task, space, p, chunk);
             continue;
         }
-        const int streamed = m->source >= 0;
-        sbi_morph_job job = {.up = streamed ? space->stream.up + first : m->up,
-                             .down = streamed ? space->stream.down + first : m->down,
-                             .factors = task->factors + first, .n_factors = m->n};
+        sbi_morph_job job = {.factors = task->factors + first, .steps = space->steps + first, .n_factors = m->n};
+        find_columns(task, space, p, &job.up, &job.down);
         job.log_stored = m->storage == SBI_MORPH_LOG;
         job.order = task->want > SBI_WANT_GRADIENT ? 2 : task->want;
         job.first = chunk->first;
         job.valid = chunk->valid;
         job.n = chunk->n;
-        const int64_t after = pass->n_events - chunk->first - (int64_t)chunk->n;
-        job.ahead = after <= 0 ? 0 : after < (int64_t)pass->chunk ? (size_t)after : pass->chunk;
+        job.offset = (size_t)(chunk->first % SBI_TAPE_LEAF);
+        const size_t end = job.offset + chunk->valid;
+        job.next = end < SBI_TAPE_LEAF && chunk->first + (int64_t)chunk->valid < pass->n_events ? end : job.offset;
         job.row = pass->chunk;
         job.y = space->y[p];
         if (space->phi) job.phi = space->phi + first * pass->chunk;
@@ -179,6 +200,7 @@ sbi_status sbi_pass_leaf(const sbi_pass_task *task, sbi_chunk_space *space, size
 {
     const sbi_pass *pass = task->pass;
     if (pass->n_sources) SBI_TRY(sbi_stream_read(task->tape, pass, &space->stream, leaf, task->workers));
+    plan_morphs(task, space, leaf);
     const int64_t first = (int64_t)leaf * SBI_TAPE_LEAF;
     const int64_t last = pass->n_events - first < SBI_TAPE_LEAF ? pass->n_events : first + SBI_TAPE_LEAF;
     for (int64_t at = first; at < last; at += (int64_t)pass->chunk) {

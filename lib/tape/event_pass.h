@@ -60,6 +60,7 @@ typedef struct sbi_chunk_space {
     double *t;       /* Hessian: [morphs, alphas, chunk] of one reduction */
     double *tangents; /* HVP: [m block, morphs, chunk] */
     double *scratch; /* of the morph kernel */
+    sbi_morph_step *steps; /* [factors] of the leaf at hand */
     double *weight, *ones, *zeros;
     uint8_t *poles;     /* additive codes: [morphs of the pass, chunk] derivatives g'/g that cannot be used */
     uint8_t *has_poles; /* [morphs of the pass] in this chunk */
@@ -74,6 +75,10 @@ typedef struct sbi_chunk_space {
  * sbi_chunk_space_prepare() fills in what does not change from chunk to chunk. */
 size_t sbi_chunk_space_layout(const sbi_pass_task *task, void *memory, sbi_chunk_space *space);
 void sbi_chunk_space_prepare(const sbi_pass_task *task, sbi_chunk_space *space);
+
+/* Fills steps [n], the order in which the n factors of a morph are multiplied in a leaf. In morph_plan.c. */
+void sbi_morph_plan(const sbi_morph_factor *factors, const sbi_tape_column_data *up, const sbi_tape_column_data *down, size_t n,
+                    int log_stored, size_t leaf, sbi_morph_step *steps);
 
 /* The events of one chunk. */
 typedef struct sbi_chunk {

@@ -83,6 +83,7 @@ size_t sbi_chunk_space_layout(const sbi_pass_task *task, void *memory, sbi_chunk
     space->y = take_rows(&a, pass->n_morphs, chunk, NULL, 0);
     space->poles = take(&a, pass->n_morphs * chunk, 1);
     space->has_poles = take(&a, pass->n_morphs, 1);
+    space->steps = take(&a, factors, sizeof *space->steps);
     space->scratch = take(&a, SBI_MORPH_SCRATCH_ROWS * chunk, sizeof(double));
     space->weight = take(&a, chunk, sizeof(double));
     space->ones = take(&a, chunk, sizeof(double));

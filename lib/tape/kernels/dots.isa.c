@@ -17,14 +17,15 @@
 #define TILE_Y 4
 #endif
 
+#define X_TILES 2
+
 /* TX x TY accumulators, written lane-summed to s[TX * TY] (padded to a multiple of VLEN). */
 #define DEFINE_TILE(name, TX, TY)                                                                                      \
     static void name(const double *const *x, const double *const *y, size_t nx, size_t ny, size_t terms, size_t n,     \
                      double *s)                                                                                        \
     {                                                                                                                  \
         vd a[((TX) * (TY) + VLEN - 1) / VLEN * VLEN];                                                                  \
-        for (int i = 0; i < (int)(sizeof a / sizeof *a); i++)                                                          \
-            a[i] = splat(0.0);                                                                                         \
+        _Pragma("GCC unroll 32") for (int i = 0; i < (int)(sizeof a / sizeof *a); i++) a[i] = splat(0.0);              \
         for (size_t t = 0; t < terms; t++) {                                                                           \
             const double *px[TX], *py[TY];                                                                             \
             for (int i = 0; i < (TX); i++)                                                                             \
@@ -74,10 +75,14 @@ void SBI_ISA(sbi_tape_dots)(const sbi_dot_job *job)
 {
     const size_t nx = job->nx, ny = job->ny;
     size_t i = 0, j = 0;
-    for (i = 0; i + TILE_X <= nx; i += TILE_X) {
+    /* The x of a few tiles stay in the first-level cache while all y pass by. */
+    for (size_t block = 0; block + TILE_X <= nx; block += X_TILES * TILE_X) {
+        const size_t end = block + X_TILES * TILE_X < nx ? block + X_TILES * TILE_X : nx;
         for (j = 0; j + TILE_Y <= ny; j += TILE_Y)
-            run_tile(job, tile_full, TILE_X, TILE_Y, i, j);
+            for (i = block; i + TILE_X <= end; i += TILE_X)
+                run_tile(job, tile_full, TILE_X, TILE_Y, i, j);
     }
+    i = nx / TILE_X * TILE_X;
     /* The rest: columns beyond the last full tile for the rows above, then the rows below it. */
     const size_t x_full = i, y_full = nx >= TILE_X ? ny / TILE_Y * TILE_Y : 0;
     for (j = y_full; j < ny; j++) {

@@ -22,8 +22,13 @@
 #define SBI_TAPE_LEAF 2048
 _Static_assert(SBI_TAPE_LEAF == SBI_TAPE_BLOCK, "a block of a packed store is a leaf");
 
-/* Ranges of |ln| in a leaf of a column, which decide how e^x is computed there. */
-enum { SBI_RANGE_SMALL, SBI_RANGE_MEDIUM, SBI_RANGE_FULL };
+/* Ranges of |ln| in a leaf of a column, which decide how e^x is computed there; and columns of ratios, whose logarithms are taken. */
+enum { SBI_RANGE_TINY, SBI_RANGE_SMALL, SBI_RANGE_MIDDLE, SBI_RANGE_MEDIUM, SBI_RANGE_FULL, SBI_RANGE_RATIO };
+/* The largest |ln| of the first four. */
+#define SBI_RANGE_TINY_END 0.03125
+#define SBI_RANGE_SMALL_END 0.125
+#define SBI_RANGE_MIDDLE_END 0.23
+#define SBI_RANGE_MEDIUM_END 0.34657
 
 /* A column: where each event's element lies, by sbi_column_at().
  *   borrowed:            leaf_stride = SBI_TAPE_LEAF * stride
@@ -44,9 +49,14 @@ static inline const char *sbi_column_at(const sbi_tape_column_data *column, int6
     return column->data + event / SBI_TAPE_LEAF * column->leaf_stride + event % SBI_TAPE_LEAF * column->stride;
 }
 
-/* Terms of the power series of the mixed precision, in ranges MEDIUM and SMALL. */
+/* Element types that kernels read in place. */
+enum { SBI_READ_F16, SBI_READ_F32, SBI_READ_F64 };
+
+/* Terms of the power series of the mixed precision: of range MEDIUM, which is the most, and below. */
 #define SBI_SERIES_TERMS 9
+#define SBI_SERIES_TERMS_MIDDLE 7
 #define SBI_SERIES_TERMS_SMALL 6
+#define SBI_SERIES_TERMS_TINY 4
 
 /* How one factor of a morph is computed at the alpha of this evaluation. */
 enum { SBI_FACTOR_POLYNOMIAL, SBI_FACTOR_UP, SBI_FACTOR_DOWN };
@@ -60,17 +70,30 @@ typedef struct sbi_morph_factor {
     float series[3][2][SBI_SERIES_TERMS];
 } sbi_morph_factor;
 
-#define SBI_MORPH_SCRATCH_ROWS 9
+/* The order in which a leaf's factors are multiplied: factors that are computed the same way stand together, since they go through
+ * the kernels in groups. It follows from the columns and alphas alone. */
+enum { SBI_STEP_SINGLE, SBI_STEP_DOUBLE, SBI_STEP_EXPONENT }; /* g from power series; from exponentials; exponents are added */
+typedef struct sbi_morph_step {
+    const char *up, *down; /* the columns' elements of the leaf's first event */
+    uint32_t factor;
+    uint8_t kind;
+    uint8_t range;  /* the larger one of its two columns */
+    int8_t up_type, down_type; /* what kernels can read in place: SBI_READ_F16, ...; -1: to be converted */
+} sbi_morph_step;
+
+#define SBI_FACTOR_GROUP 4
+#define SBI_MORPH_SCRATCH_ROWS (2 * SBI_FACTOR_GROUP + 2)
 /* y = prod_k g_k; phi[k] = g'_k / g_k; chi[k] = g''_k / g_k - phi_k^2. */
 typedef struct sbi_morph_job {
     const sbi_tape_column_data *up, *down; /* [n_factors] */
     const sbi_morph_factor *factors;       /* [n_factors] */
+    const sbi_morph_step *steps;           /* [n_factors] */
     size_t n_factors;
     int32_t log_stored;
     int32_t order;    /* 0: y; 1: and phi; 2: and chi */
     int64_t first;    /* first event of the chunk */
     size_t valid, n;  /* events that exist; row length */
-    size_t ahead;     /* events after the chunk whose columns are to be on their way when it is done */
+    size_t offset, next; /* of the first event in its leaf; of the chunk whose columns are to be on their way when this one is done */
     size_t row;       /* distance between rows of phi and chi */
     double *y, *phi, *chi;
     double *scratch;  /* [SBI_MORPH_SCRATCH_ROWS, row] */

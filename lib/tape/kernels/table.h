@@ -8,10 +8,31 @@
 
 void SBI_ISA(sbi_tape_load)(double *out, const sbi_tape_column_data *column, int64_t first, size_t valid, size_t n);
 void SBI_ISA(sbi_tape_morph)(const sbi_morph_job *job);
-/* One factor in single precision: y is multiplied by g; phi and chi are written where `order` wants them. `type` is the columns'
- * element type, `range` that of their logarithms. */
-void SBI_ISA(sbi_tape_factor_single)(const sbi_morph_factor *factor, const char *up, const char *down, int32_t type,
-                                     int range, int order, size_t n, double *y, double *phi, double *chi);
+/* Factors that are computed together, in double or single precision: y is multiplied by all g; phi and chi are written where `order`
+ * wants them. */
+typedef struct sbi_factor_group {
+    const sbi_morph_factor *factor[SBI_FACTOR_GROUP];
+    const char *up[SBI_FACTOR_GROUP], *down[SBI_FACTOR_GROUP]; /* elements of `type` (vec.h) */
+    const char *next[2 * SBI_FACTOR_GROUP]; /* what will be read after these, element by element: to be on its way by then */
+    double *phi[SBI_FACTOR_GROUP], *chi[SBI_FACTOR_GROUP];
+    int32_t type, range;
+} sbi_factor_group;
+/* A little with each event vector, since a burst of requests would keep everything else waiting. Long pieces into the first-level
+ * cache; short ones, which at a distance of a page all want the same few places of it, into the second. */
+SBI_INLINE void prefetch_next(const sbi_factor_group *group, size_t element, size_t count, int type)
+{
+#pragma GCC unroll 8
+    for (int j = 0; j < 2 * SBI_FACTOR_GROUP; j++)
+        for (size_t byte = 0; byte < count * read_size[type]; byte += 64) {
+            const char *p = group->next[j] + element * read_size[type] + byte;
+            if (type == SBI_READ_F64)
+                __builtin_prefetch(p, 0, 3);
+            else
+                __builtin_prefetch(p, 0, 2);
+        }
+}
+void SBI_ISA(sbi_tape_factors)(const sbi_factor_group *group, int order, size_t n, double *y);
+void SBI_ISA(sbi_tape_factors_single)(const sbi_factor_group *group, int order, size_t n, double *y);
 void SBI_ISA(sbi_tape_forward)(const sbi_narrow_rows *rows, sbi_narrow_faults *faults);
 void SBI_ISA(sbi_tape_reverse)(const sbi_narrow_rows *rows);
 void SBI_ISA(sbi_tape_tangent)(const sbi_narrow_rows *rows);

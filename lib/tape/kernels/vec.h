@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "tape/kernels/kernels.h"
+
 #if defined(__AVX512F__)
 #include <immintrin.h>
 #define VLEN 8
@@ -52,11 +54,23 @@ SBI_INLINE void store(double *p, vd v) { memcpy(p, &v, sizeof v); }
 SBI_INLINE vd pick(vi mask, vd yes, vd no) { return (vd)(((vi)yes & mask) | ((vi)no & ~mask)); }
 SBI_INLINE vd vabs(vd x) { return (vd)((vu)x & splat_u(0x7fffffffffffffffu)); }
 
+/* The compilers' own conversion of such vectors takes detours. */
+SBI_INLINE vd widen(vf v)
+{
+#if defined(__AVX512F__)
+    return (vd)_mm512_cvtps_pd((__m256)v);
+#elif defined(__AVX2__)
+    return (vd)_mm256_cvtps_pd((__m128)v);
+#else
+    return __builtin_convertvector(v, vd);
+#endif
+}
+
 SBI_INLINE vd load_f32(const float *p)
 {
     vf v;
     memcpy(&v, p, sizeof v);
-    return __builtin_convertvector(v, vd);
+    return widen(v);
 }
 
 /* Exact for every finite half. Where there is no conversion instruction the exponent is rebiased by a multiplication,
@@ -79,8 +93,17 @@ SBI_INLINE vd load_f16(const uint16_t *p)
 #endif
 }
 
-/* Element types that kernels read in place. */
-enum { READ_F16, READ_F32, READ_F64 };
+/* VLEN elements from i on. */
+SBI_INLINE vd read_d(const char *p, size_t i, int type)
+{
+    if (type == SBI_READ_F16) return load_f16((const uint16_t *)(const void *)p + i);
+    if (type == SBI_READ_F32) return load_f32((const float *)(const void *)p + i);
+    vd v;
+    memcpy(&v, p + 8 * i, sizeof v);
+    return v;
+}
+
+static const size_t read_size[] = {2, 4, 8};
 
 /* Single precision: two machine words' worth of doubles. */
 typedef float vs __attribute__((vector_size(8 * VLEN)));
@@ -113,7 +136,7 @@ SBI_INLINE vs join_s(vf low, vf high) { return __builtin_shufflevector(low, high
 SBI_INLINE vs read_s(const char *p, size_t i, int type)
 {
     vs v;
-    if (type == READ_F16) {
+    if (type == SBI_READ_F16) {
 #if defined(__AVX512F__)
         __m256i h;
         memcpy(&h, p + 2 * i, sizeof h);
@@ -127,7 +150,7 @@ SBI_INLINE vs read_s(const char *p, size_t i, int type)
         return join_s(__builtin_convertvector(load_f16(h), vf), __builtin_convertvector(load_f16(h + VLEN), vf));
 #endif
     }
-    if (type == READ_F32) {
+    if (type == SBI_READ_F32) {
         memcpy(&v, p + 4 * i, sizeof v);
         return v;
     }
@@ -138,8 +161,8 @@ SBI_INLINE vs read_s(const char *p, size_t i, int type)
 }
 
 /* The lower and the upper half as doubles. */
-SBI_INLINE vd low_d(vs v) { return __builtin_convertvector(__builtin_shufflevector(v, v, LANES_LOW), vd); }
-SBI_INLINE vd high_d(vs v) { return __builtin_convertvector(__builtin_shufflevector(v, v, LANES_HIGH), vd); }
+SBI_INLINE vd low_d(vs v) { return widen(__builtin_shufflevector(v, v, LANES_LOW)); }
+SBI_INLINE vd high_d(vs v) { return widen(__builtin_shufflevector(v, v, LANES_HIGH)); }
 
 /* The sum of the lanes, always as ((0+1)+(2+3))+((4+5)+(6+7)). */
 SBI_INLINE double lane_sum(vd v)
