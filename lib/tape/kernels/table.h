@@ -24,7 +24,7 @@ SBI_INLINE void prefetch_next(const sbi_factor_group *group, size_t element, siz
 #pragma GCC unroll 8
     for (int j = 0; j < 2 * SBI_FACTOR_GROUP; j++)
         for (size_t byte = 0; byte < count * read_size[type]; byte += 64) {
-            const char *p = group->next[j] + element * read_size[type] + byte;
+            const char *p = (const char *)((uintptr_t)(group->next[j] + element * read_size[type] + byte) & ~(uintptr_t)127);
             if (type == SBI_READ_F64)
                 __builtin_prefetch(p, 0, 3);
             else
