@@ -196,17 +196,22 @@ static sbi_status run_reduction(const sbi_pass_task *task, sbi_chunk_space *spac
     return SBI_OK;
 }
 
-sbi_status sbi_pass_leaf(const sbi_pass_task *task, sbi_chunk_space *space, size_t leaf, sbi_partial *out)
+sbi_status sbi_pass_part(const sbi_pass_task *task, sbi_chunk_space *space, size_t part, sbi_partial *out)
 {
     const sbi_pass *pass = task->pass;
-    if (pass->n_sources) SBI_TRY(sbi_stream_read(task->tape, pass, &space->stream, leaf, task->workers));
-    plan_morphs(task, space, leaf);
-    const int64_t first = (int64_t)leaf * SBI_TAPE_LEAF;
-    const int64_t last = pass->n_events - first < SBI_TAPE_LEAF ? pass->n_events : first + SBI_TAPE_LEAF;
+    const size_t leaf = part / SBI_LEAF_PARTS;
+    if (space->leaf != leaf + 1) {
+        space->leaf = 0;
+        if (pass->n_sources) SBI_TRY(sbi_stream_read(task->tape, pass, &space->stream, leaf, task->workers));
+        plan_morphs(task, space, leaf);
+        space->leaf = leaf + 1;
+    }
+    const int64_t first = (int64_t)part * SBI_TAPE_PART;
+    const int64_t last = pass->n_events - first < SBI_TAPE_PART ? pass->n_events : first + SBI_TAPE_PART;
     for (int64_t at = first; at < last; at += (int64_t)pass->chunk) {
-        if (at > first) SBI_TRY(sbi_check_cancel(task->tape->ctx, "evaluating a tape")); /* the first one was asked for by the leaf */
+        if (at > first) SBI_TRY(sbi_check_cancel(task->tape->ctx, "evaluating a tape")); /* the first one was asked for by the part */
         sbi_chunk chunk = {.first = at};
-        const int64_t end = first + SBI_TAPE_LEAF - at;
+        const int64_t end = first + SBI_TAPE_PART - at;
         const size_t rows = end < (int64_t)pass->chunk ? (size_t)end : pass->chunk;
         chunk.valid = last - at < (int64_t)rows ? (size_t)(last - at) : rows;
         chunk.n = (chunk.valid + SBI_ROW_QUANTUM - 1) / SBI_ROW_QUANTUM * SBI_ROW_QUANTUM;

@@ -60,7 +60,8 @@ typedef struct sbi_chunk_space {
     double *t;       /* Hessian: [morphs, alphas, chunk] of one reduction */
     double *tangents; /* HVP: [m block, morphs, chunk] */
     double *scratch; /* of the morph kernel */
-    sbi_morph_step *steps; /* [factors] of the leaf at hand */
+    size_t leaf;           /* one more than the leaf at hand; 0: none */
+    sbi_morph_step *steps; /* [factors] of that leaf */
     double *weight, *ones, *zeros;
     uint8_t *poles;     /* additive codes: [morphs of the pass, chunk] derivatives g'/g that cannot be used */
     uint8_t *has_poles; /* [morphs of the pass] in this chunk */
@@ -108,8 +109,8 @@ void sbi_chunk_dot(const sbi_pass_task *task, sbi_chunk_space *space, size_t p, 
 void sbi_chunk_find_poles(const sbi_pass_task *task, sbi_chunk_space *space, size_t p, const sbi_chunk *chunk);
 sbi_status sbi_chunk_check_poles(const sbi_pass_task *task, const sbi_chunk_space *space, size_t reduction, const sbi_chunk *chunk);
 
-/* Computes leaf `leaf` of a pass into `out`. */
-sbi_status sbi_pass_leaf(const sbi_pass_task *task, sbi_chunk_space *space, size_t leaf, sbi_partial *out);
+/* Computes part `part` of a pass into `out`; a worker that takes the parts of a leaf in turn reads its streamed columns once. */
+sbi_status sbi_pass_part(const sbi_pass_task *task, sbi_chunk_space *space, size_t part, sbi_partial *out);
 
 /* Second-order sums of a chunk whose values and adjoints are there. */
 void sbi_chunk_hvp(const sbi_pass_task *task, sbi_chunk_space *space, size_t reduction, const sbi_chunk *chunk, double *out);

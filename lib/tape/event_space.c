@@ -116,6 +116,7 @@ void sbi_chunk_space_prepare(const sbi_pass_task *task, sbi_chunk_space *space)
 {
     const sbi_pass *pass = task->pass;
     const size_t chunk = pass->chunk;
+    space->leaf = 0;
     memset(space->has_poles, 0, pass->n_morphs);
     sbi_stream_prepare(task->tape, pass, &space->stream);
     for (size_t e = 0; e < chunk; e++) {

@@ -59,9 +59,20 @@ static void merge(const sbi_partials *partials, sbi_partial *left, const sbi_par
     if (left->first_bad < 0) left->first_bad = right->first_bad;
 }
 
+/* A part, or two, that end the events before their sibling in the leaf would begin. */
+static int stands_alone(const sbi_partials *partials, const sbi_partial *node)
+{
+    return node->level < 0 && node->index % 2 == 0 && (node->index + 1) << (node->level - SBI_PART_LEVEL) >= partials->n_parts;
+}
+
 void sbi_partials_add(sbi_partials *partials, sbi_partial *node)
 {
     for (;;) {
+        if (stands_alone(partials, node)) {
+            node->index >>= 1;
+            node->level++;
+            continue;
+        }
         pthread_mutex_lock(&partials->lock);
         sbi_partial **link = &partials->waiting;
         while (*link && !((*link)->level == node->level && (*link)->index == (node->index ^ 1)))
@@ -112,36 +123,47 @@ sbi_partial *sbi_partials_total(sbi_partials *partials)
 
 typedef struct run {
     sbi_partials *partials;
-    size_t first, count;
-    sbi_leaf_fn leaf;
+    size_t first, end, grain; /* parts */
+    sbi_part_fn part;
     void *arg;
     atomic_size_t next;
     atomic_int stop;
 } run;
+
+static sbi_status run_part(run *r, size_t worker, size_t part)
+{
+    sbi_partial *p = NULL;
+    SBI_TRY(sbi_check_cancel(r->partials->ctx, "evaluating a tape"));
+    SBI_TRY(sbi_partials_take(r->partials, part, SBI_PART_LEVEL, &p));
+    sbi_status status = r->part(r->arg, worker, part, p);
+    sbi_partials_add(r->partials, p); /* after a failure too: it is owned there */
+    return status;
+}
 
 static sbi_status run_worker(void *arg, size_t worker)
 {
     run *r = arg;
     sbi_status status = SBI_OK;
     while (status == SBI_OK && !atomic_load(&r->stop)) {
-        size_t i = atomic_fetch_add(&r->next, 1);
-        if (i >= r->count) break;
-        sbi_partial *p = NULL;
-        status = sbi_check_cancel(r->partials->ctx, "evaluating a tape");
-        if (status == SBI_OK) status = sbi_partials_take(r->partials, r->first + i, 0, &p);
-        if (status == SBI_OK) status = r->leaf(r->arg, worker, r->first + i, p);
-        if (p) sbi_partials_add(r->partials, p); /* after a failure too: it is owned there */
+        const size_t part = r->first + r->grain * atomic_fetch_add(&r->next, 1);
+        if (part >= r->end) break;
+        for (size_t i = part; i < part + r->grain && i < r->end && status == SBI_OK; i++)
+            status = run_part(r, worker, i);
     }
     if (status != SBI_OK) atomic_store(&r->stop, 1);
     return status;
 }
 
-sbi_status sbi_partials_run(sbi_partials *partials, size_t workers, size_t first, size_t count, sbi_leaf_fn leaf, void *arg)
+sbi_status sbi_partials_run(sbi_partials *partials, size_t workers, size_t first, size_t count, size_t n_parts, size_t grain,
+                            sbi_part_fn part, void *arg)
 {
-    if (count == 0) return sbi_check_cancel(partials->ctx, "evaluating a tape");
-    run r = {.partials = partials, .first = first, .count = count, .leaf = leaf, .arg = arg};
+    run r = {.partials = partials, .first = first * SBI_LEAF_PARTS, .grain = grain, .part = part, .arg = arg};
+    partials->n_parts = n_parts;
+    r.end = (first + count) * SBI_LEAF_PARTS < n_parts ? (first + count) * SBI_LEAF_PARTS : n_parts;
+    if (r.end <= r.first) return sbi_check_cancel(partials->ctx, "evaluating a tape");
+    const size_t tasks = (r.end - r.first + grain - 1) / grain;
     size_t n = sbi_parallel_workers(partials->ctx);
     if (n > workers) n = workers;
-    if (n > count) n = count;
+    if (n > tasks) n = tasks;
     return sbi_parallel_for(partials->ctx, n, run_worker, &r);
 }

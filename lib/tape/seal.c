@@ -94,7 +94,7 @@ static int compare_keys(const void *x, const void *y)
 #define CHUNK_SMALLEST 32u
 #define CHUNK_LARGEST 512u
 
-/* Rows of a chunk: as many as keep its intermediates in cache, in equal parts of a leaf. */
+/* Rows of a chunk: as many as keep its intermediates in cache, in equal shares of a part. */
 static size_t choose_chunk(const sbi_pass *pass)
 {
     size_t narrow = 0;
@@ -107,8 +107,8 @@ static size_t choose_chunk(const sbi_pass *pass)
     size_t chunk = CHUNK_BYTES / sizeof(double) / rows;
     if (chunk < CHUNK_SMALLEST) chunk = CHUNK_SMALLEST;
     if (chunk > CHUNK_LARGEST) chunk = CHUNK_LARGEST;
-    size_t parts = (SBI_TAPE_LEAF + chunk - 1) / chunk;
-    chunk = (SBI_TAPE_LEAF + parts - 1) / parts;
+    const size_t chunks = (SBI_TAPE_PART + chunk - 1) / chunk;
+    chunk = (SBI_TAPE_PART + chunks - 1) / chunks;
     return (chunk + SBI_ROW_QUANTUM - 1) / SBI_ROW_QUANTUM * SBI_ROW_QUANTUM;
 }
 

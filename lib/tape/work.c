@@ -123,7 +123,7 @@ typedef struct pass_run {
     uint8_t *ready;          /* [workers] */
 } pass_run;
 
-static sbi_status run_leaf(void *arg, size_t worker, size_t leaf, sbi_partial *out)
+static sbi_status run_part(void *arg, size_t worker, size_t part, sbi_partial *out)
 {
     pass_run *run = arg;
     if (!run->ready[worker]) {
@@ -131,7 +131,7 @@ static sbi_status run_leaf(void *arg, size_t worker, size_t leaf, sbi_partial *o
         sbi_chunk_space_prepare(run->task, &run->spaces[worker]);
         run->ready[worker] = 1;
     }
-    return sbi_pass_leaf(run->task, &run->spaces[worker], leaf, out);
+    return sbi_pass_part(run->task, &run->spaces[worker], part, out);
 }
 
 static sbi_status need_scratch(sbi_tape_work *work, size_t size, size_t workers)
@@ -239,20 +239,27 @@ static sbi_status collect(sbi_tape_work *work, const sbi_request *request, const
     return SBI_OK;
 }
 
+static size_t parts_of(const sbi_pass *pass)
+{
+    return (size_t)((pass->n_events + SBI_TAPE_PART - 1) / SBI_TAPE_PART);
+}
+
 /* Leaves [first, first + count) into `partials`. */
 static sbi_status stream_pass(sbi_pass_task *task, sbi_tape_work *work, size_t first, size_t count, sbi_partials *partials)
 {
     sbi_chunk_space counted;
     size_t workers = sbi_parallel_workers(work->ctx);
     if (workers > work->workers) workers = work->workers;
-    if (workers > count) workers = count;
+    /* What is streamed is read a leaf at a time. */
+    const size_t grain = task->pass->n_sources ? SBI_LEAF_PARTS : 1, n_parts = parts_of(task->pass);
+    if (workers > count * SBI_LEAF_PARTS / grain) workers = count * SBI_LEAF_PARTS / grain;
     task->workers = workers;
     SBI_TRY(need_scratch(work, sbi_chunk_space_layout(task, NULL, &counted), workers));
     pass_run run = {.task = task, .work = work};
     run.spaces = sbi_alloc_array(work->ctx, workers, sizeof *run.spaces);
     run.ready = sbi_alloc_zero(work->ctx, workers, 1);
     sbi_status status = run.spaces && run.ready ? SBI_OK : SBI_ERR_NO_MEMORY;
-    if (status == SBI_OK) status = sbi_partials_run(partials, workers, first, count, run_leaf, &run);
+    if (status == SBI_OK) status = sbi_partials_run(partials, workers, first, count, n_parts, grain, run_part, &run);
     sbi_free(work->ctx, run.spaces);
     sbi_free(work->ctx, run.ready);
     return status;

@@ -183,7 +183,7 @@ START_TEST(cancelled_within_a_chunk)
     x[0] = 1.2;
     atomic_store(&p.polls, 0);
     ck_assert_int_eq(f->hessian(f->user, x, &value, g, first), SBI_OK);
-    const long chunks = 2 * (long)((2048 + tape->program->passes[0].chunk - 1) / tape->program->passes[0].chunk);
+    const long chunks = 8 * (long)((SBI_TAPE_PART + tape->program->passes[0].chunk - 1) / tape->program->passes[0].chunk);
     ck_assert_int_ge(chunks, 8); /* some 500 events at the most */
     ck_assert_int_ge(atomic_load(&p.polls), chunks);
     for (long at = 1; at <= chunks; at += 3) {

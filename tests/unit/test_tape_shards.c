@@ -151,12 +151,13 @@ static void all_cuts(const double *theta, int32_t want, size_t block)
 
 /* ---- the same bits ----------------------------------------------------------------------------------------------- */
 
-static const int64_t event_counts[] = {0, 1, 2047, 2048, 2049, 100000};
+static const int64_t event_counts[] = {0, 1, 511, 513, 1024, 1537, 2047, 2048, 2049, 4609, 100000};
+enum { EVENT_COUNTS = sizeof event_counts / sizeof *event_counts };
 
 START_TEST(any_cut)
 {
-    const int64_t n = event_counts[_i % 6];
-    const int normalise = _i >= 6;
+    const int64_t n = event_counts[_i % EVENT_COUNTS];
+    const int normalise = _i >= EVENT_COUNTS;
     if (normalise && n == 0) return; /* 0 / 0 */
     make_mixture(n, 3, normalise, 2, SBI_PRECISION_DOUBLE);
     ck_assert_uint_eq(sbi_tape_n_passes(tape), normalise ? 2 : 1);
@@ -424,7 +425,7 @@ int main(void)
     Suite *suite = suite_create("tape_shards");
     TCase *cases = tcase_create("shards");
     tcase_set_timeout(cases, 300);
-    tcase_add_loop_test(cases, any_cut, 0, 12);
+    tcase_add_loop_test(cases, any_cut, 0, 2 * EVENT_COUNTS);
     tcase_add_loop_test(cases, any_rows, 0, 8);
     tcase_add_loop_test(cases, any_threads, 0, 2);
     tcase_add_loop_test(cases, any_instruction_set, 0, 2 * SBI_ISA_COUNT);

@@ -212,7 +212,7 @@ static void evaluate(sbi_context *ctx, const mixture *m, const double *theta, re
 START_TEST(the_same_bits_everywhere)
 {
     static const int32_t dtypes[] = {SBI_F16, SBI_F32, SBI_F64};
-    static const int64_t events[] = {1, 15, 2048, 2049, 5 * 2048 + 777};
+    static const int64_t events[] = {1, 15, 512, 1025, 2048, 2049, 5 * 2048 + 777};
     for (int storage = 0; storage < 2; storage++) {
         mixture m = {.n = events[_i / 3], .nuisances = 6, .dtype = dtypes[_i % 3], .storage = storage, .sparse = storage,
                      .normalise = 1, .zero_weights = 7};
@@ -511,7 +511,7 @@ int main(void)
     TCase *t = tcase_create("source");
     tcase_set_timeout(t, 300);
     tcase_add_checked_fixture(t, set_up, tear_down);
-    tcase_add_loop_test(t, the_same_bits_everywhere, 0, 15);
+    tcase_add_loop_test(t, the_same_bits_everywhere, 0, 21);
     tcase_add_loop_test(t, each_read_fails, 0, 3);
     tcase_add_test(t, statuses);
     tcase_add_loop_test(t, bad_values, 0, 3);

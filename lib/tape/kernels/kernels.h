@@ -18,8 +18,10 @@
 
 #define SBI_ROW_QUANTUM 16
 
-/* Events of a leaf: the unit of scheduling and of summation. Part of the definition of results: see docs/tape.md. */
+/* Events of a leaf, the unit of storage and sharding, and of its parts, which threads take: the units of summation. Part of the
+ * definition of results: see docs/tape.md. */
 #define SBI_TAPE_LEAF 2048
+#define SBI_TAPE_PART 512
 _Static_assert(SBI_TAPE_LEAF == SBI_TAPE_BLOCK, "a block of a packed store is a leaf");
 
 /* Ranges of |ln| in a leaf of a column, which decide how e^x is computed there; and columns of ratios, whose logarithms are taken. */
