@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Evaluating where F may have no derivative: on the bounds of square roots. */
+#include <math.h>
+
+#include "base/error.h"
+#include "fit/minimiser.h"
+
+/* Where F has no derivative on a bound (sqrt at 0), the bound is taken this much further in. */
+#define BOUND_OFFSET 1e-14
+
+/* Bounds that parameters stand on move inwards, once each; false if there is none left to move. */
+static int move_bounds(sbi_minimiser *w, double *x)
+{
+    int moved = 0;
+    for (size_t k = 0; k < w->objective->n; k++) {
+        double offset = BOUND_OFFSET * fmax(1, fabs(x[k]));
+        if (x[k] == w->objective->lower[k] && x[k] + offset < w->upper[k]) {
+            w->lower[k] = x[k] = x[k] + offset;
+            moved = 1;
+        } else if (x[k] == w->objective->upper[k] && x[k] - offset > w->lower[k]) {
+            w->upper[k] = x[k] = x[k] - offset;
+            moved = 1;
+        }
+    }
+    return moved;
+}
+
+/* Whether the point stands on a bound that was moved, from where F falls inwards. The curvature of a function like
+ * -sqrt(x) is so large there that the EDM would be tiny: not a place to judge from. */
+int sbi_fit_on_falling_edge(const sbi_minimiser *w, const sbi_fit_point *p)
+{
+    for (size_t k = 0; k < p->n; k++) {
+        if (w->fixed[k]) continue;
+        if (w->lower[k] > w->objective->lower[k] && p->x[k] <= w->lower[k] && p->g[k] < 0) return 1;
+        if (w->upper[k] < w->objective->upper[k] && p->x[k] >= w->upper[k] && p->g[k] > 0) return 1;
+    }
+    return 0;
+}
+
+/* Free parameters that start on such a bound start a little inside instead. */
+void sbi_fit_leave_moved_bounds(sbi_minimiser *w, double *x)
+{
+    for (size_t k = 0; k < w->objective->n; k++) {
+        double inside = 1e-3 * fmin(sbi_fit_guess_scale(w->objective, k, x[k]), w->upper[k] - w->lower[k]);
+        if (w->fixed[k]) continue;
+        if (w->lower[k] > w->objective->lower[k] && x[k] <= w->lower[k]) x[k] += inside;
+        else if (w->upper[k] < w->objective->upper[k] && x[k] >= w->upper[k]) x[k] -= inside;
+    }
+}
+
+sbi_status sbi_fit_evaluate(sbi_minimiser *w, double *x, double *f, double *g, double *H)
+{
+    sbi_status status = sbi_fit_objective_eval(w->objective, x, f, g, H);
+    if (status == SBI_ERR_DOMAIN && move_bounds(w, x)) status = sbi_fit_objective_eval(w->objective, x, f, g, H);
+    if (status != SBI_ERR_DOMAIN) return status;
+    *f = INFINITY;
+    w->objective->infinite++;
+    return SBI_OK;
+}
