@@ -75,7 +75,7 @@ SBI_API void sbi_objective_init(sbi_objective *objective);
 #define SBI_FIT_NEWTON 0       /**< trust-region Newton with the exact Hessian at every iterate (default); truncated Newton
                                     above SBI_FIT_TRUNCATED_ABOVE parameters where there are products */
 #define SBI_FIT_QUASI_NEWTON 1 /**< rank-one updates from gradients; the exact Hessian first and last */
-#define SBI_FIT_TRUNCATED_NEWTON 2 /**< conjugate gradients on Hessian-vector products: memory for 60 vectors of [P], no
+#define SBI_FIT_TRUNCATED_NEWTON 2 /**< conjugate gradients on Hessian-vector products: memory for 90 vectors of [P], no
                                         matrix until sbi_fit_hessian() or sbi_fit_set_hessian(), and no covariance before */
 #define SBI_FIT_FULL_NEWTON 3 /**< SBI_FIT_NEWTON with matrices whatever the number of parameters */
 #define SBI_FIT_TRUNCATED_ABOVE 1000 /**< parameters, fixed ones included */

@@ -97,10 +97,6 @@ sbi_status sbi_fit_objective_create(sbi_fit_objective **out, sbi_context *ctx, c
     } else {
         status = copy_arrays(o, objective);
     }
-    if (status == SBI_OK && !objective->hessian && objective->hvp) {
-        o->unit = sbi_alloc_zero(ctx, o->n < SBI_FIT_UNIT_ROWS ? o->n : SBI_FIT_UNIT_ROWS, o->n * sizeof *o->unit);
-        if (!o->unit) status = SBI_ERR_NO_MEMORY;
-    }
     if (status != SBI_OK) {
         sbi_fit_objective_destroy(o);
         return status;
@@ -207,6 +203,8 @@ static int all_finite(const double *v, size_t n)
 static sbi_status rows_from_products(sbi_fit_objective *o, const double *x, double *H)
 {
     size_t n = o->n;
+    if (!o->unit) o->unit = sbi_alloc_zero(o->ctx, n < SBI_FIT_UNIT_ROWS ? n : SBI_FIT_UNIT_ROWS, n * sizeof *o->unit);
+    if (!o->unit) return SBI_ERR_NO_MEMORY;
     for (size_t first = 0; first < n; first += SBI_FIT_UNIT_ROWS) {
         size_t count = n - first < SBI_FIT_UNIT_ROWS ? n - first : SBI_FIT_UNIT_ROWS;
         for (size_t i = 0; i < count; i++) o->unit[i * n + first + i] = 1;

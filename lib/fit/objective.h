@@ -18,7 +18,7 @@ typedef struct sbi_fit_objective {
     double *center, *sigma;        /* [n], sigma 0: unconstrained */
     int32_t *fixed;                /* [n] */
     double *scratch;               /* [n], a gradient that nobody asked for */
-    double *unit;                  /* [SBI_FIT_UNIT_ROWS, n] unit vectors if the Hessian comes from hvp() */
+    double *unit;                  /* [SBI_FIT_UNIT_ROWS, n] unit vectors, once a Hessian has come from hvp() */
     int64_t values, gradients, hessians, infinite;
     int64_t products; /* Hessian times a vector, those that make up a Hessian left out */
     double seconds;
