@@ -94,7 +94,7 @@ typedef struct sbi_fit_options {
     double tolerance;     /**< Minuit's: converged when EDM < 0.002 tolerance error_level; 0.1 by default */
     double error_level;   /**< rise of F that is one standard deviation: 0.5 for a negative log-likelihood */
     int64_t max_evaluations; /**< of value, gradient, Hessian and products together, in one minimisation; 0: 200 + 100 P
-                                  + 5 P^2, as Minuit */
+                                  + 5 P^2, as Minuit; the first two tenfold where there are products */
     uint64_t seed;           /**< for n_starts > 1 */
 
     /** Start values that replace the model's. */

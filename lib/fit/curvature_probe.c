@@ -11,7 +11,8 @@
 #include "fit/truncated_step.h"
 
 #define PROBES 16
-#define ROUNDS 6
+#define FIRST_ROUNDS 6
+#define LATER_ROUNDS 2
 
 /* Means of v_k (H v)_k over probes v of random signs times scale, and the spread that other columns cause. */
 static sbi_status probe_diagonal(sbi_products *s, uint64_t round, const double *scale, double *mean, double *noise)
@@ -37,16 +38,36 @@ static sbi_status probe_diagonal(sbi_products *s, uint64_t round, const double *
     return SBI_OK;
 }
 
-sbi_status sbi_products_scales(sbi_products *s, double level, double *scale)
+/* The diagonal itself, of few parameters. */
+static sbi_status exact_diagonal(sbi_products *s, size_t count, const double *scale, double *mean, double *noise)
+{
+    size_t n = s->p->n, row = 0;
+    double *V = s->block, *HV = s->block + PROBES * n;
+    memset(V, 0, count * n * sizeof *V);
+    for (size_t k = 0; k < n; k++)
+        if (s->p->state[k] == SBI_FIT_FREE) V[row++ * n + k] = scale[k];
+    SBI_TRY(sbi_fit_objective_products(s->w->objective, s->p->x, V, count, HV));
+    row = 0;
+    for (size_t k = 0; k < n; k++) {
+        mean[k] = s->p->state[k] == SBI_FIT_FREE ? HV[row++ * n + k] * scale[k] : 0;
+        noise[k] = 0;
+    }
+    return SBI_OK;
+}
+
+sbi_status sbi_products_scales(sbi_products *s, double level, int first, double *scale)
 {
     _Static_assert(2 * PROBES <= SBI_PRODUCTS_BLOCK, "probes and their products share the block");
     const sbi_fit_objective *o = s->w->objective;
-    size_t n = s->p->n;
+    size_t n = s->p->n, free_count = 0;
     double *mean = s->other, *noise = s->natural;
-    int changed = 1;
+    for (size_t k = 0; k < n; k++) free_count += s->p->state[k] == SBI_FIT_FREE;
+    int changed = free_count > 0;
+    double much = first ? 2 : 10;
     /* A parameter of much larger curvature drowns the others: they show in the next round, in better units. */
-    for (uint64_t round = 0; round < ROUNDS && changed; round++) {
-        SBI_TRY(probe_diagonal(s, round, scale, mean, noise));
+    for (uint64_t round = 0; round < (first ? FIRST_ROUNDS : LATER_ROUNDS) && changed; round++) {
+        if (free_count <= PROBES) SBI_TRY(exact_diagonal(s, free_count, scale, mean, noise));
+        else SBI_TRY(probe_diagonal(s, round, scale, mean, noise));
         changed = 0;
         for (size_t k = 0; k < n; k++) {
             if (s->p->state[k] != SBI_FIT_FREE) continue;
@@ -54,7 +75,7 @@ sbi_status sbi_products_scales(sbi_products *s, double level, double *scale)
             double seen = fmax(fabs(mean[k]), noise[k]) / (unit * unit);
             int usable = isfinite(seen) && seen * guess * guess * 1e12 > level;
             scale[k] = usable ? sqrt(2 * level / seen) : guess;
-            if (scale[k] > 2 * unit || scale[k] < 0.5 * unit) changed = 1;
+            if (free_count > PROBES && (scale[k] > much * unit || scale[k] * much < unit)) changed = 1;
         }
     }
     return SBI_OK;

@@ -5,15 +5,22 @@
 #include "base/error.h"
 #include "fit/minimiser.h"
 
-/* Where F has no derivative on a bound (sqrt at 0), the bound is taken this much further in. */
+/* Where F has no derivative on a bound (sqrt at 0), the bound is taken further in by this part of the way to the start, which tells
+ * how large the parameter is, or of one, or of the bound itself. */
 #define BOUND_OFFSET 1e-14
+
+static double offset_of(double bound, double start)
+{
+    double way = fabs(start - bound);
+    return BOUND_OFFSET * fmax(way > 0 ? fmin(way, 1) : 1, fabs(bound));
+}
 
 /* Bounds that parameters stand on move inwards, once each; false if there is none left to move. */
 static int move_bounds(sbi_minimiser *w, double *x)
 {
     int moved = 0;
     for (size_t k = 0; k < w->objective->n; k++) {
-        double offset = BOUND_OFFSET * fmax(1, fabs(x[k]));
+        double offset = offset_of(x[k], w->objective->start[k]);
         if (x[k] == w->objective->lower[k] && x[k] + offset < w->upper[k]) {
             w->lower[k] = x[k] = x[k] + offset;
             moved = 1;

@@ -64,7 +64,9 @@ static sbi_status create(sbi_fit **out, sbi_fit_objective *objective, const sbi_
     fit->tolerance = options->tolerance;
     fit->level = options->error_level;
     int64_t p = (int64_t)n;
-    fit->max_evaluations = options->max_evaluations ? options->max_evaluations : 200 + 100 * p + 5 * p * p;
+    fit->max_evaluations = options->max_evaluations;
+    /* A product is an evaluation too, and there are some tens of them a step. */
+    if (!fit->max_evaluations) fit->max_evaluations = (200 + 100 * p) * (objective->f.hvp ? 10 : 1) + 5 * p * p;
     if (fit->method == SBI_FIT_NEWTON && n > SBI_FIT_TRUNCATED_ABOVE && objective->f.hvp)
         fit->method = SBI_FIT_TRUNCATED_NEWTON;
     fit->covariance_status = SBI_ERR_STATE;

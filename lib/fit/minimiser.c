@@ -13,8 +13,12 @@
 #define NOISE 1e4
 /* Over shorter steps, in standard deviations, a difference of gradients teaches rounding. */
 #define SHORTEST_LESSON 1e-7
+/* And where F rose by this many times what it was to fall by, they tell of another place. */
+#define WORST_LESSON (-100)
 #define SMALLEST_RADIUS 1e-11
 #define LARGEST_RADIUS 1e18
+#define MOST_CREEPING 100
+#define MOST_ATTEMPTS 30 /* with Hessians by updates */
 /* Falling this far, or going this far, is running away. */
 #define FAR_DOWN 1e12
 #define FAR_OUT 1e15
@@ -147,6 +151,8 @@ typedef struct progress {
     double radius, start_value, ratio; /* ratio: actual over predicted decrease of the last step */
     int64_t evaluations_before;
     int polished, verified; /* steps beyond the goal; exact Hessians after updated ones */
+    double distance;        /* EDM before the last step, while polishing */
+    int crept;              /* polishing steps that did not shorten it */
 } progress;
 
 double sbi_fit_actual_change(const sbi_fit_point *p, const sbi_fit_point *t, const double *step, int has_gradient)
@@ -219,7 +225,7 @@ static sbi_status advance(sbi_minimiser *w, const sbi_minimiser_settings *set, p
     }
     run->ratio = sbi_fit_actual_change(p, t, w->step, has_gradient) / *predicted;
     *accepted = has_gradient && run->ratio > 1e-4;
-    if (!newton(w, set) && !keep_curvature && length > SHORTEST_LESSON) {
+    if (!newton(w, set) && !keep_curvature && length > SHORTEST_LESSON && run->ratio > WORST_LESSON) {
         double *y = w->real, *r = w->real + n;
         for (size_t k = 0; k < n; k++) y[k] = t->g[k] - p->g[k];
         sbi_fit_rank_one_update(n, p->H, w->step, y, p->scale, r);
@@ -272,6 +278,16 @@ static int32_t stuck(const sbi_minimiser_settings *set, const progress *run, con
                                                                          : SBI_FIT_NO_PROGRESS;
 }
 
+/* A Newton step that leaves the estimated distance where it was says that F is no parabola here, as beside the edge of a
+ * square root, where the curvature is so large that the estimate is small anywhere. Unless both are rounding. */
+static int creeps(const sbi_minimiser_settings *set, progress *run, const sbi_fit_point *p)
+{
+    if (isnan(run->distance) || set->polish == 0 || run->crept >= MOST_CREEPING) return 0;
+    if (p->edm < set->fine_goal || p->edm < 100 * ROUNDING * (fabs(p->f) + 1) || p->edm < 0.5 * run->distance) return 0;
+    run->crept++;
+    return 1;
+}
+
 /* The loop proper; ends with point->reason set and the point assessed. */
 static sbi_status iterate(sbi_minimiser *w, const sbi_minimiser_settings *set, progress *run, sbi_fit_point *p)
 {
@@ -279,6 +295,8 @@ static sbi_status iterate(sbi_minimiser *w, const sbi_minimiser_settings *set, p
     for (;;) {
         SBI_TRY(sbi_fit_assess(w, set->level, p));
         int done = p->edm < set->goal;
+        if (done && creeps(set, run, p)) run->polished = 0;
+        run->distance = done ? p->edm : NAN;
         if (done) {
             if (p->edm < set->fine_goal || run->polished >= set->polish) {
                 /* With updated curvature the verdict is only final once the real Hessian agrees. */
@@ -289,7 +307,7 @@ static sbi_status iterate(sbi_minimiser *w, const sbi_minimiser_settings *set, p
                 SBI_TRY(exact_hessian(w, set, p));
                 if (run->verified++ < 2 && set->polish) run->polished = set->polish - 1; /* one step with it */
                 if (p->curvature == SBI_CURVATURE_EXACT) continue;
-                p->reason = sbi_fit_settled(p); /* by its slope; there is no Hessian to be had here */
+                p->reason = SBI_FIT_NO_PROGRESS; /* F does not exist beside the point: its distance is not known */
                 return SBI_OK;
             }
             run->polished++;
@@ -356,14 +374,25 @@ static sbi_status minimise_by_matrices(sbi_minimiser *w, const sbi_minimiser_set
     if (!(p->f < INFINITY)) return SBI_OK;
     run->start_value = p->f;
     for (int attempt = 0;; attempt++) {
+        double before = p->f;
         SBI_TRY(iterate(w, set, run, p));
         if (p->curvature == SBI_CURVATURE_EXACT) return SBI_OK;
         int failed = p->reason == SBI_FIT_NO_PROGRESS || p->reason == SBI_FIT_INDEFINITE_HESSIAN;
-        if (!(failed && attempt < 3) && !set->need_hessian) return SBI_OK;
+        int again = failed && attempt < MOST_ATTEMPTS && (attempt < 3 || p->f < before - set->goal);
+        if (!again && !set->need_hessian) return SBI_OK;
         /* Updated curvature may be wrong where it says that nothing is left to gain: look at the real one. */
         SBI_TRY(exact_hessian(w, set, p));
-        if (p->curvature != SBI_CURVATURE_EXACT) return SBI_OK;
-        if (!failed || attempt >= 3) return sbi_fit_assess(w, set->level, p);
+        if (p->curvature != SBI_CURVATURE_EXACT) {
+            if (p->reason == SBI_FIT_INDEFINITE_HESSIAN) p->reason = SBI_FIT_NO_PROGRESS; /* which nobody knows */
+            return SBI_OK;
+        }
+        if (!again) {
+            SBI_TRY(sbi_fit_assess(w, set->level, p));
+            /* What the updated one called indefinite need not be. */
+            if (p->reason == SBI_FIT_INDEFINITE_HESSIAN && !isnan(p->edm))
+                p->reason = p->edm < set->goal ? sbi_fit_settled(p) : SBI_FIT_NO_PROGRESS;
+            return SBI_OK;
+        }
         run->radius = fmax(run->radius, 1e-2);
     }
 }
@@ -375,7 +404,7 @@ sbi_status sbi_minimise(sbi_minimiser *w, const sbi_minimiser_settings *set, con
     memcpy(w->lower, o->lower, o->n * sizeof *w->lower);
     memcpy(w->upper, o->upper, o->n * sizeof *w->upper);
     memcpy(w->fixed, fixed, o->n * sizeof *w->fixed);
-    progress run = {set->radius, 0, 0, sbi_fit_objective_evaluations(o), 0, 0};
+    progress run = {set->radius, 0, 0, sbi_fit_objective_evaluations(o), 0, 0, NAN, 0};
     p->iterations = 0;
     p->reason = SBI_FIT_NO_PROGRESS;
     if (nothing_free(w)) return evaluate_only(w, p);

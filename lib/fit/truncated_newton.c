@@ -19,7 +19,7 @@ typedef struct run {
     sbi_products s;
     sbi_truncated_result last;
     double radius, start_value, forcing, tightened;
-    int64_t evaluations_before, next_scales;
+    int64_t evaluations_before;
     int polished, looks;
 } run;
 
@@ -33,14 +33,6 @@ static size_t find_free(run *r)
     sbi_fit_point *p = r->p;
     sbi_fit_find_limits(p->n, p->x, p->g, r->w->lower, r->w->upper, r->w->fixed, p->state);
     return sbi_fit_free_list(p->n, p->state, r->w->list);
-}
-
-/* The scales anew after 1, 2, 4, 8, ... iterations: they are far off only at first. */
-static sbi_status refresh_scales(run *r)
-{
-    if (r->p->iterations < r->next_scales) return SBI_OK;
-    r->next_scales = 2 * r->p->iterations + 1;
-    return sbi_products_scales(&r->s, r->set->level, r->p->scale);
 }
 
 /* Evaluates at x + z and judges it; the point moves if it is better. */
@@ -154,7 +146,7 @@ static sbi_status iterate(run *r)
     sbi_fit_point *p = r->p;
     const sbi_minimiser_settings *set = r->set;
     size_t m = find_free(r);
-    SBI_TRY(refresh_scales(r));
+    SBI_TRY(sbi_products_scales(&r->s, set->level, p->iterations == 0, p->scale));
     sbi_products_prepare(&r->s);
     double norm = 0, largest = 0;
     for (size_t k = 0; k < p->n; k++) {

@@ -40,8 +40,8 @@ typedef struct sbi_truncated_result {
 sbi_status sbi_truncated_step(sbi_products *s, double radius, double forcing, size_t most, sbi_truncated_result *out);
 
 /* curvature_probe.c: conditional standard deviations into `scale` [n], which holds guesses on entry, from the diagonal of H as
- * random signs show it (exact for a diagonal H). */
-sbi_status sbi_products_scales(sbi_products *s, double level, double *scale);
+ * random signs show it (exact for a diagonal H). `first`: the guesses may be far off. */
+sbi_status sbi_products_scales(sbi_products *s, double level, int first, double *scale);
 
 /* curvature_probe.c: the smallest and largest Ritz value of a Lanczos basis of at most SBI_PRODUCTS_BLOCK products, and the
  * direction [n] of the smallest, unit length. The true smallest eigenvalue is at most that. `tries` varies the first vector. */
