@@ -136,10 +136,7 @@ static sbi_status first_point(sbi_minimiser *w, const sbi_minimiser_settings *se
     int exact_first = newton(w, set) ||
                       (p->curvature == SBI_CURVATURE_NONE && sbi_fit_objective_has_hessian(w->objective));
     SBI_TRY(sbi_fit_evaluate(w, p->x, &p->f, p->g, exact_first ? p->H : NULL));
-    if (p->f < INFINITY && sbi_fit_on_falling_edge(w, p)) {
-        sbi_fit_leave_moved_bounds(w, p->x);
-        SBI_TRY(sbi_fit_evaluate(w, p->x, &p->f, p->g, exact_first ? p->H : NULL));
-    }
+    if (p->f < INFINITY && sbi_fit_on_falling_edge(w, p)) SBI_TRY(sbi_fit_step_inside(w, p, exact_first ? p->H : NULL));
     if (!(p->f < INFINITY)) return SBI_OK;
     if (exact_first) p->curvature = SBI_CURVATURE_EXACT;
     else if (p->curvature == SBI_CURVATURE_NONE) SBI_TRY(sbi_fit_difference_hessian(w, set->level, 0, p));
@@ -217,8 +214,10 @@ static sbi_status advance(sbi_minimiser *w, const sbi_minimiser_settings *set, p
     }
     int has_gradient;
     SBI_TRY(evaluate_trial(w, set, run, p, *predicted, &has_gradient));
+    if (t->f < INFINITY && has_gradient && sbi_fit_on_falling_edge(w, t))
+        SBI_TRY(sbi_fit_step_inside(w, t, newton(w, set) ? t->H : NULL));
     for (size_t k = 0; k < n; k++) w->step[k] = t->x[k] - p->x[k]; /* bounds may have moved */
-    if (!(t->f < INFINITY) || (has_gradient && sbi_fit_on_falling_edge(w, t))) {
+    if (!(t->f < INFINITY)) {
         run->ratio = -1;
         run->radius = 0.25 * fmin(length, run->radius);
         return SBI_OK;
@@ -361,10 +360,7 @@ static sbi_status evaluate_only(sbi_minimiser *w, sbi_fit_point *p)
 static sbi_status minimise_by_products(sbi_minimiser *w, const sbi_minimiser_settings *set, sbi_fit_point *p)
 {
     SBI_TRY(sbi_fit_evaluate(w, p->x, &p->f, p->g, NULL));
-    if (p->f < INFINITY && sbi_fit_on_falling_edge(w, p)) {
-        sbi_fit_leave_moved_bounds(w, p->x);
-        SBI_TRY(sbi_fit_evaluate(w, p->x, &p->f, p->g, NULL));
-    }
+    if (p->f < INFINITY && sbi_fit_on_falling_edge(w, p)) SBI_TRY(sbi_fit_step_inside(w, p, NULL));
     return p->f < INFINITY ? sbi_minimise_by_products(w, set, p) : SBI_OK;
 }
 

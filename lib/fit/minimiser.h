@@ -80,7 +80,9 @@ sbi_status sbi_minimise_by_products(sbi_minimiser *w, const sbi_minimiser_settin
 /* edge.c: sbi_fit_objective_eval() where F may have no derivative on a bound: x and the working bound move inwards then. */
 sbi_status sbi_fit_evaluate(sbi_minimiser *w, double *x, double *f, double *g, double *H);
 int sbi_fit_on_falling_edge(const sbi_minimiser *w, const sbi_fit_point *p);
-void sbi_fit_leave_moved_bounds(sbi_minimiser *w, double *x);
+/* Moves the point off such an edge to where F is lower, and evaluates it there (H may be NULL); p->f = +inf if there is no such place.
+ * Uses w->real [n]. */
+sbi_status sbi_fit_step_inside(sbi_minimiser *w, sbi_fit_point *p, double *H);
 
 /* The change of F from p to t over the step. Where F's own difference drowns in rounding, the mean slope tells it. */
 double sbi_fit_actual_change(const sbi_fit_point *p, const sbi_fit_point *t, const double *step, int has_gradient);

@@ -54,9 +54,10 @@ static sbi_status try_step(run *r, int *accepted)
     }
     length = sqrt(length);
     SBI_TRY(sbi_fit_evaluate(w, t->x, &t->f, t->g, NULL));
+    if (t->f < INFINITY && sbi_fit_on_falling_edge(w, t)) SBI_TRY(sbi_fit_step_inside(w, t, NULL));
     for (size_t k = 0; k < n; k++) w->step[k] = t->x[k] - p->x[k];
     double ratio = -1;
-    if (t->f < INFINITY && !sbi_fit_on_falling_edge(w, t))
+    if (t->f < INFINITY)
         ratio = sbi_fit_actual_change(p, t, w->step, 1) / r->last.predicted;
     *accepted = ratio > 1e-4;
     if (ratio < 0.25) r->radius = 0.25 * fmin(length, r->radius);
@@ -106,7 +107,6 @@ static int leftover_matters(const run *r)
 static sbi_status look_for_curvature(run *r)
 {
     sbi_fit_point *p = r->p;
-    double edm = p->edm;
     SBI_TRY(sbi_products_least(&r->s, (uint64_t)r->looks, &p->smallest, &p->largest, p->least));
     if (isnan(p->smallest)) {
         p->reason = sbi_fit_settled(p);
@@ -124,7 +124,6 @@ static sbi_status look_for_curvature(run *r)
     int accepted = 0;
     if (p->smallest < -SBI_FIT_FLAT * p->largest && r->looks++ < MOST_LOOKS) SBI_TRY(escape(r, &accepted));
     if (!accepted) p->reason = SBI_FIT_INDEFINITE_HESSIAN;
-    (void)edm;
     return SBI_OK;
 }
 
