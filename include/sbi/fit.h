@@ -52,10 +52,11 @@ typedef struct sbi_objective {
     sbi_status (*value)(void *user, const double *theta, double *value);
     /** *value = F, gradient[P]. Required. */
     sbi_status (*gradient)(void *user, const double *theta, double *value, double *gradient);
-    /** *value = F, gradient[P], hessian[P, P], symmetric. NULL: hvp() is used if there, else the method is quasi-Newton
-     *  and Hessians are differences of the gradient, 3 P of them a fit. */
+    /** *value = F, gradient[P], hessian[P, P], symmetric. NULL: hvp() is used if there (steps by products, and one Hessian
+     *  of P products at the end), else the method is quasi-Newton and Hessians are differences of the gradient, 3 P of
+     *  them a fit. */
     sbi_status (*hessian)(void *user, const double *theta, double *value, double *gradient, double *hessian);
-    /** HV[m, P] = V[m, P] H. NULL: none. */
+    /** HV[m, P] = V[m, P] H. NULL: none, and no truncated Newton. */
     sbi_status (*hvp)(void *user, const double *theta, const double *V, size_t m, double *HV);
     void *user;
 } sbi_objective;
@@ -71,8 +72,13 @@ SBI_API void sbi_objective_init(sbi_objective *objective);
 /* ---- options -------------------------------------------------------------------------------------------------------- */
 
 /** Methods. */
-#define SBI_FIT_NEWTON 0       /**< trust-region Newton with the exact Hessian at every iterate (default) */
+#define SBI_FIT_NEWTON 0       /**< trust-region Newton with the exact Hessian at every iterate (default); truncated Newton
+                                    above SBI_FIT_TRUNCATED_ABOVE parameters where there are products */
 #define SBI_FIT_QUASI_NEWTON 1 /**< rank-one updates from gradients; the exact Hessian first and last */
+#define SBI_FIT_TRUNCATED_NEWTON 2 /**< conjugate gradients on Hessian-vector products: memory for 90 vectors of [P], no
+                                        matrix until sbi_fit_hessian() or sbi_fit_set_hessian(), and no covariance before */
+#define SBI_FIT_FULL_NEWTON 3 /**< SBI_FIT_NEWTON with matrices whatever the number of parameters */
+#define SBI_FIT_TRUNCATED_ABOVE 1000 /**< parameters, fixed ones included */
 
 /** Flags. */
 #define SBI_FIT_NO_HESSIAN 1u /**< no Hessian at the end either: no covariance until sbi_fit_set_hessian() */
@@ -81,14 +87,14 @@ SBI_API void sbi_objective_init(sbi_objective *objective);
 
 typedef struct sbi_fit_options {
     uint32_t struct_size; /**< sizeof(sbi_fit_options) */
-    int32_t method;       /**< SBI_FIT_NEWTON or SBI_FIT_QUASI_NEWTON */
+    int32_t method;       /**< SBI_FIT_NEWTON, ... */
     uint32_t flags;       /**< SBI_FIT_NO_HESSIAN | ... */
     int32_t n_starts;     /**< 1: from the start values. k > 1: also from k - 1 points around them (deterministic,
-                               counter-based on `seed`); the deepest minimum wins */
+                               counter-based on `seed`); the deepest minimum wins, all are kept: sbi_fit_get_minimum() */
     double tolerance;     /**< Minuit's: converged when EDM < 0.002 tolerance error_level; 0.1 by default */
     double error_level;   /**< rise of F that is one standard deviation: 0.5 for a negative log-likelihood */
-    int64_t max_evaluations; /**< of value, gradient and Hessian together, in one minimisation; 0: 200 + 100 P + 5 P^2, as
-                                  Minuit */
+    int64_t max_evaluations; /**< of value, gradient, Hessian and products together, in one minimisation; 0: 200 + 100 P
+                                  + 5 P^2, as Minuit; the first two tenfold where there are products */
     uint64_t seed;           /**< for n_starts > 1 */
 
     /** Start values that replace the model's. */
@@ -175,7 +181,8 @@ typedef struct sbi_fit_info {
     double t;                     /**< 2 F */
     double edm;                   /**< estimated distance to the minimum in F; NaN without a positive definite Hessian */
     double gradient_norm;         /**< largest |g_k| s_k over the free k, s the natural scale (one standard deviation) */
-    double smallest_eigenvalue;   /**< of the Hessian of the free parameters in units of s; NaN without Hessian */
+    double smallest_eigenvalue;   /**< of the Hessian of the free parameters in units of s; NaN without Hessian. Truncated Newton:
+                                       the smallest Ritz value of at most 40 products, an upper bound */
     double condition;             /**< ratio of largest and smallest eigenvalue of the same */
     double seconds;               /**< wall time of all evaluations so far */
     int64_t iterations;           /**< of the minimisation that won */
@@ -183,10 +190,37 @@ typedef struct sbi_fit_info {
     int64_t gradient_evaluations; /**< value and gradient */
     int64_t hessian_evaluations;  /**< value, gradient and Hessian */
     int64_t infinite_evaluations; /**< of all these, how many gave +inf or NaN */
+    int64_t hvp_evaluations;      /**< Hessian-vector products, one a vector; those that make up a Hessian are counted there */
+    int32_t method;               /**< that was used: SBI_FIT_NEWTON (with matrices), ..._QUASI_NEWTON, ..._TRUNCATED_NEWTON */
+    int32_t n_minima;             /**< distinct minima that the starts led to: sbi_fit_get_minimum() */
+    int32_t n_starts;             /**< starts that were made */
+    int32_t n_failed_starts;      /**< of these, how many led to no minimum */
 } sbi_fit_info;
 
-/** Fills in what happened; set info->struct_size first. Since: 0.1 */
+/** Fills in what happened; set info->struct_size first. A shorter struct of an older caller is filled as far as it goes.
+ *  Since: 0.1 */
 SBI_API sbi_status sbi_fit_get_info(const sbi_fit *fit, sbi_fit_info *info);
+
+/* ---- minima that the starts found ----------------------------------------------------------------------------------- */
+
+/** One minimum. */
+typedef struct sbi_fit_minimum {
+    uint32_t struct_size; /**< sizeof(sbi_fit_minimum), set by the caller */
+    int32_t reason;       /**< SBI_FIT_CONVERGED or SBI_FIT_AT_LIMIT */
+    int32_t is_global;    /**< 1: the deepest one found, which is the fit's result */
+    int32_t n_starts;     /**< how many starts led here */
+    double nll;           /**< F there */
+    double above;         /**< F there minus F at the deepest, >= 0 */
+} sbi_fit_minimum;
+
+/** How many distinct minima the starts (option n_starts) led to, 0 if none converged. Two results are one minimum if the
+ *  rise (x - y).H.(x - y) / 2 between them is below a hundredth of error_level. Since: 0.1 */
+SBI_API size_t sbi_fit_n_minima(const sbi_fit *fit);
+
+/** A minimum; index 0 is the deepest found, then in order of F.
+ *  @param[out] minimum set minimum->struct_size first. @param[out] values [P] or NULL, the parameters there.
+ *  Errors: SBI_ERR_ARGUMENT (index), SBI_ERR_ABI. Since: 0.1 */
+SBI_API sbi_status sbi_fit_get_minimum(const sbi_fit *fit, size_t index, sbi_fit_minimum *minimum, double *values);
 
 /* ---- results -------------------------------------------------------------------------------------------------------- */
 
@@ -240,6 +274,19 @@ SBI_API sbi_status sbi_fit_least_curvature(const sbi_fit *fit, double *eigenvalu
  *  @param executor NULL: here, at once. Otherwise the fit must be one of a model. The result is the same to the bit on the
  *  same kind of processor. @param[out] hessian [P, P] or NULL. Since: 0.1 */
 SBI_API sbi_status sbi_fit_hessian(sbi_fit *fit, sbi_executor *executor, double *hessian);
+
+/** One row of the covariance by conjugate gradients, for fits without matrices: V e_k = 2 error_level x with H x = e_k over the
+ *  free parameters. Where the fit has a covariance the row is taken from there.
+ *  @param name neither fixed nor at a limit. @param[out] row [P]: row[k] is the variance, row[j] / row[k] what parameter j does when
+ *  k moves by one. To 1e-6 of the error of k. Errors: SBI_ERR_NOT_FOUND, SBI_ERR_STATE (fixed, at a limit, no products, not
+ *  converged), SBI_ERR_SINGULAR (a direction without positive curvature), SBI_ERR_DIVERGED. Since: 0.1 */
+SBI_API sbi_status sbi_fit_covariance_row(sbi_fit *fit, const char *name, double *row);
+
+/** Writes all that is known of a fit as JSON: reason, parameters with values, errors, bounds, states and pulls, covariance,
+ *  correlations, global correlations, EDM, evaluations, seconds, the smallest eigenvalue and its direction by names, and the minima
+ *  that the starts found. Numbers that do not exist are null. What each member means: docs/fit.md.
+ *  @param path written whole or not at all. Errors: SBI_ERR_IO and its kin, SBI_ERR_NO_MEMORY. Since: 0.1 */
+SBI_API sbi_status sbi_fit_write_json(const sbi_fit *fit, const char *path);
 
 /** The model of the fit; NULL for one of an objective. Since: 0.1 */
 SBI_API const sbi_model *sbi_fit_model(const sbi_fit *fit);

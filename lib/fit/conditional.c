@@ -9,7 +9,7 @@
 sbi_minimiser_settings sbi_fit_inner_settings(const sbi_fit *fit)
 {
     sbi_minimiser_settings s = sbi_fit_settings(fit);
-    s.method = SBI_FIT_QUASI_NEWTON;
+    s.method = sbi_fit_is_light(fit) ? SBI_FIT_TRUNCATED_NEWTON : SBI_FIT_QUASI_NEWTON;
     s.need_hessian = 0;
     s.polish = 0;
     s.goal = fmin(s.goal, 1e-8 * fit->level);
@@ -35,7 +35,7 @@ static sbi_status with_hessians(sbi_fit *fit, const sbi_minimiser_settings *inne
                                 sbi_fit_point *point)
 {
     sbi_minimiser_settings exact = *inner;
-    exact.method = SBI_FIT_NEWTON;
+    if (exact.method == SBI_FIT_QUASI_NEWTON) exact.method = SBI_FIT_NEWTON;
     exact.goal = sbi_fit_settings(fit).goal;
     exact.fine_goal = inner->goal;
     exact.polish = 2;
@@ -45,18 +45,25 @@ static sbi_status with_hessians(sbi_fit *fit, const sbi_minimiser_settings *inne
 
 sbi_status sbi_fit_conditional(sbi_fit *fit, size_t k, sbi_fit_point *point)
 {
+    return sbi_fit_conditional_on(fit, &k, 1, point);
+}
+
+sbi_status sbi_fit_conditional_on(sbi_fit *fit, const size_t *held, size_t n_held, sbi_fit_point *point)
+{
     const sbi_fit_objective *o = fit->objective;
     int32_t *fixed = fit->fixed;
     memcpy(fixed, o->fixed, o->n * sizeof *fixed);
-    fixed[k] = 1;
+    for (size_t i = 0; i < n_held; i++) fixed[held[i]] = 1;
     sbi_minimiser_settings inner = sbi_fit_inner_settings(fit);
     SBI_TRY(sbi_minimise(fit->minimiser, &inner, fixed, point));
     if (point->reason < 10) return SBI_OK;
     if (!(point->f < INFINITY)) {
         /* The prediction went where F does not exist: start from the best fit's other parameters. */
-        double value = point->x[k];
-        memcpy(point->x, fit->best->x, o->n * sizeof *point->x);
-        point->x[k] = value;
+        for (size_t j = 0; j < o->n; j++) {
+            int is_held = 0;
+            for (size_t i = 0; i < n_held; i++) is_held |= held[i] == j;
+            if (!is_held) point->x[j] = fit->best->x[j];
+        }
     }
     return with_hessians(fit, &inner, fixed, point);
 }

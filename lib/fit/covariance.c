@@ -22,6 +22,7 @@ sbi_status sbi_fit_update_covariance(sbi_fit *fit)
     sbi_fit_point *p = fit->best;
     size_t n = p->n, *list = fit->minimiser->list;
     double *A = fit->minimiser->spectrum.matrix;
+    if (!fit->covariance) return SBI_OK; /* nobody has asked for it yet */
     memset(fit->covariance, 0, n * n * sizeof *fit->covariance);
     if (p->curvature != SBI_CURVATURE_EXACT) {
         fit->covariance_status = p->reason == SBI_FIT_ALL_FIXED ? SBI_OK : SBI_ERR_STATE;
@@ -59,7 +60,10 @@ static sbi_status require_covariance(const sbi_fit *fit, const void *out, const 
     SBI_REQUIRE(fit, "%s: fit is NULL", where);
     SBI_REQUIRE(out, "%s: the output is NULL", where);
     if (fit->covariance_status == SBI_ERR_SINGULAR) return singular(fit);
-    if (fit->covariance_status != SBI_OK) return sbi_fail(SBI_ERR_STATE, "%s: the fit has no Hessian", where);
+    if (fit->covariance_status != SBI_OK) {
+        return sbi_fail(SBI_ERR_STATE, "%s: the fit has no Hessian%s", where,
+                        sbi_fit_is_light(fit) ? ": truncated Newton forms none; sbi_fit_hessian() does" : "");
+    }
     return SBI_OK;
 }
 
@@ -140,6 +144,7 @@ sbi_status sbi_fit_set_hessian(sbi_fit *fit, const double *hessian)
         }
     }
     if (p->reason == SBI_FIT_ALL_FIXED) return SBI_OK;
+    SBI_TRY(sbi_fit_add_matrices(fit));
     memcpy(p->H, hessian, n * n * sizeof *p->H);
     p->curvature = SBI_CURVATURE_EXACT;
     int32_t reason = p->reason;
@@ -160,7 +165,7 @@ sbi_status sbi_fit_set_hessian(sbi_fit *fit, const double *hessian)
 sbi_status sbi_fit_least_curvature(const sbi_fit *fit, double *eigenvalue, double *direction)
 {
     SBI_REQUIRE(fit && eigenvalue, "sbi_fit_least_curvature: fit or eigenvalue is NULL");
-    if (fit->best->curvature != SBI_CURVATURE_EXACT) {
+    if (isnan(fit->best->smallest) && fit->best->curvature != SBI_CURVATURE_EXACT) {
         return sbi_fail(SBI_ERR_STATE, "sbi_fit_least_curvature: the fit has no Hessian");
     }
     *eigenvalue = fit->best->smallest;

@@ -7,10 +7,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "base/options.h"
-#include "base/random.h"
 
 void sbi_fit_options_init(sbi_fit_options *options)
 {
@@ -23,7 +21,7 @@ sbi_status sbi_fit_options_read(sbi_fit_options *o, const sbi_fit_options *given
 {
     sbi_fit_options_init(o);
     SBI_TRY(sbi_options_read(o, sizeof *o, sizeof *o, given, "sbi_fit_options"));
-    SBI_REQUIRE(o->method == SBI_FIT_NEWTON || o->method == SBI_FIT_QUASI_NEWTON, "sbi_fit_options: method is %d",
+    SBI_REQUIRE(o->method >= SBI_FIT_NEWTON && o->method <= SBI_FIT_FULL_NEWTON, "sbi_fit_options: method is %d",
                 (int)o->method);
     SBI_REQUIRE(!(o->flags & ~(SBI_FIT_NO_HESSIAN | SBI_FIT_NO_POLISH | SBI_FIT_MIXED)), "sbi_fit_options: flags are 0x%x",
                 (unsigned)o->flags);
@@ -37,7 +35,7 @@ sbi_status sbi_fit_options_read(sbi_fit_options *o, const sbi_fit_options *given
 sbi_minimiser_settings sbi_fit_settings(const sbi_fit *fit)
 {
     sbi_minimiser_settings s = {0};
-    s.method = fit->method;
+    s.method = fit->method == SBI_FIT_FULL_NEWTON ? SBI_FIT_NEWTON : fit->method;
     s.need_hessian = !(fit->flags & SBI_FIT_NO_HESSIAN);
     s.polish = fit->flags & (SBI_FIT_NO_POLISH | SBI_FIT_MIXED) ? 0 : 2; /* below what single precision resolves */
     s.level = fit->level;
@@ -66,14 +64,25 @@ static sbi_status create(sbi_fit **out, sbi_fit_objective *objective, const sbi_
     fit->tolerance = options->tolerance;
     fit->level = options->error_level;
     int64_t p = (int64_t)n;
-    fit->max_evaluations = options->max_evaluations ? options->max_evaluations : 200 + 100 * p + 5 * p * p;
-    fit->covariance = sbi_alloc_zero(ctx, n * n, sizeof *fit->covariance);
+    fit->max_evaluations = options->max_evaluations;
+    /* A product is an evaluation too, and there are some tens of them a step. */
+    if (!fit->max_evaluations) fit->max_evaluations = (200 + 100 * p) * (objective->f.hvp ? 10 : 1) + 5 * p * p;
+    if (fit->method == SBI_FIT_NEWTON && n > SBI_FIT_TRUNCATED_ABOVE && objective->f.hvp)
+        fit->method = SBI_FIT_TRUNCATED_NEWTON;
+    fit->covariance_status = SBI_ERR_STATE;
     fit->fixed = sbi_alloc_zero(ctx, n, sizeof *fit->fixed);
-    sbi_status status = fit->covariance && fit->fixed ? SBI_OK : SBI_ERR_NO_MEMORY;
-    if (status == SBI_OK) status = sbi_minimiser_create(&fit->minimiser, objective);
-    if (status == SBI_OK) status = sbi_fit_point_create(&fit->best, ctx, n);
-    if (status == SBI_OK) status = sbi_fit_point_create(&fit->inner, ctx, n);
-    if (status == SBI_OK) status = sbi_fit_point_create(&fit->other, ctx, n);
+    sbi_status status = fit->fixed ? SBI_OK : SBI_ERR_NO_MEMORY;
+    if (status == SBI_OK && sbi_fit_is_light(fit) && !objective->f.hvp)
+        status = sbi_fail(SBI_ERR_ARGUMENT, "sbi_fit_options: method is SBI_FIT_TRUNCATED_NEWTON, but the objective has no hvp()");
+    if (status == SBI_OK) status = sbi_minimiser_create_light(&fit->minimiser, objective);
+    if (status == SBI_OK) status = sbi_fit_point_create_light(&fit->best, ctx, n);
+    if (status == SBI_OK) status = sbi_fit_point_create_light(&fit->inner, ctx, n);
+    if (status == SBI_OK) status = sbi_fit_point_create_light(&fit->other, ctx, n);
+    if (status == SBI_OK && !sbi_fit_is_light(fit)) {
+        status = sbi_fit_add_matrices(fit);
+        if (status == SBI_OK) status = sbi_fit_point_add_matrix(fit->inner, ctx);
+        if (status == SBI_OK) status = sbi_fit_point_add_matrix(fit->other, ctx);
+    }
     if (status != SBI_OK) {
         sbi_fit_destroy(fit);
         return status;
@@ -82,9 +91,24 @@ static sbi_status create(sbi_fit **out, sbi_fit_objective *objective, const sbi_
     return SBI_OK;
 }
 
+int sbi_fit_is_light(const sbi_fit *fit)
+{
+    return fit->method == SBI_FIT_TRUNCATED_NEWTON;
+}
+
+sbi_status sbi_fit_add_matrices(sbi_fit *fit)
+{
+    size_t n = fit->objective->n;
+    SBI_TRY(sbi_minimiser_add_matrices(fit->minimiser));
+    SBI_TRY(sbi_fit_point_add_matrix(fit->best, fit->ctx));
+    if (!fit->covariance) fit->covariance = sbi_alloc_zero(fit->ctx, n, n * sizeof *fit->covariance);
+    return fit->covariance ? SBI_OK : SBI_ERR_NO_MEMORY;
+}
+
 void sbi_fit_destroy(sbi_fit *fit)
 {
     if (!fit) return;
+    sbi_fit_forget_minima(fit);
     sbi_minimiser_destroy(fit->minimiser);
     sbi_fit_point_destroy(fit->best, fit->ctx);
     sbi_fit_point_destroy(fit->inner, fit->ctx);
@@ -95,41 +119,10 @@ void sbi_fit_destroy(sbi_fit *fit)
     sbi_free(fit->ctx, fit);
 }
 
-/* A success beats a failure, then the deeper one wins. */
-static int better(const sbi_fit_point *a, const sbi_fit_point *b)
-{
-    int good_a = a->reason < 10, good_b = b->reason < 10;
-    return good_a != good_b ? good_a : a->f < b->f;
-}
-
-/* More starts: up to three guesses away in every parameter, within the bounds. */
-static sbi_status more_starts(sbi_fit *fit, const sbi_fit_options *options)
-{
-    const sbi_fit_objective *o = fit->objective;
-    sbi_minimiser_settings settings = sbi_fit_settings(fit);
-    for (int32_t i = 1; i < options->n_starts; i++) {
-        sbi_fit_point *p = fit->inner;
-        for (size_t k = 0; k < o->n; k++) {
-            double u = 2 * sbi_random_uniform(options->seed, (uint64_t)i, k) - 1;
-            double x = o->start[k] + (o->fixed[k] ? 0 : 3 * u * sbi_fit_guess_scale(o, k, o->start[k]));
-            p->x[k] = fmin(fmax(x, o->lower[k]), o->upper[k]);
-        }
-        p->curvature = SBI_CURVATURE_NONE;
-        SBI_TRY(sbi_minimise(fit->minimiser, &settings, o->fixed, p));
-        if (p->f < INFINITY && (better(p, fit->best) || !(fit->best->f < INFINITY))) sbi_fit_point_copy(fit->best, p);
-        sbi_progress(fit->ctx, "fit", i + 1, options->n_starts, "start %d of %d, F = %.6f", (int)i + 1,
-                     (int)options->n_starts, fit->best->f);
-    }
-    return SBI_OK;
-}
-
 static sbi_status run(sbi_fit *fit, const sbi_fit_options *options)
 {
-    sbi_fit_objective *o = fit->objective;
-    sbi_minimiser_settings settings = sbi_fit_settings(fit);
-    memcpy(fit->best->x, o->start, o->n * sizeof *o->start);
-    SBI_TRY(sbi_minimise(fit->minimiser, &settings, o->fixed, fit->best));
-    SBI_TRY(more_starts(fit, options));
+    const sbi_fit_objective *o = fit->objective;
+    SBI_TRY(sbi_fit_run_starts(fit, options));
     if (!(fit->best->f < INFINITY)) {
         return sbi_fail(SBI_ERR_VALUE, "sbi_fit: the objective is not finite at the start values (%s = %g, ...)",
                         o->names[0], o->start[0]);

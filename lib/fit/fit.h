@@ -5,6 +5,16 @@
 
 #include "fit/minimiser.h"
 
+/* Distinct minima, the deepest first. */
+typedef struct sbi_fit_minimum_list {
+    size_t count, capacity;
+    struct sbi_fit_kept_minimum {
+        double *x; /* [n] */
+        double f;
+        int32_t reason, starts;
+    } *list;
+} sbi_fit_minimum_list;
+
 struct sbi_fit {
     sbi_context *ctx;
     const sbi_model *model; /* NULL for an objective */
@@ -14,12 +24,14 @@ struct sbi_fit {
     sbi_fit_point *inner;      /* scratch of conditional fits */
     sbi_fit_point *other;      /* a second one */
     int32_t *fixed;            /* [n], scratch of conditional fits */
-    double *covariance;        /* [n, n], meaningful if covariance_status is SBI_OK */
+    double *covariance;        /* [n, n], meaningful if covariance_status is SBI_OK; NULL without matrices */
     sbi_status covariance_status;
-    int32_t method;
+    int32_t method;   /* as asked for, SBI_FIT_TRUNCATED_NEWTON where that was chosen */
     uint32_t flags;
     double tolerance, level;
     int64_t max_evaluations;
+    sbi_fit_minimum_list minima; /* that the starts led to */
+    int32_t starts, failed_starts;
     char message[512];
 };
 
@@ -35,6 +47,15 @@ sbi_minimiser_settings sbi_fit_settings(const sbi_fit *fit);
 /* Conditional fits: gradients only, from the best fit's curvature, and ten thousand times tighter than a plain fit, since
  * differences of F are wanted. */
 sbi_minimiser_settings sbi_fit_inner_settings(const sbi_fit *fit);
+
+/* starts.c: the fit from the start values and from others around them; fit->best is the deepest minimum. */
+sbi_status sbi_fit_run_starts(sbi_fit *fit, const sbi_fit_options *options);
+void sbi_fit_forget_minima(sbi_fit *fit);
+
+/* Whether the fit works by products alone; then the points have no matrices. */
+int sbi_fit_is_light(const sbi_fit *fit);
+/* Gives such a fit what a Hessian needs. */
+sbi_status sbi_fit_add_matrices(sbi_fit *fit);
 
 /* Assesses the best point again, after its Hessian changed. */
 sbi_status sbi_fit_reassess(sbi_fit *fit);
@@ -56,6 +77,9 @@ void sbi_fit_predict(const sbi_fit *fit, size_t k, double value, double *x);
 /* Fits with parameter k held at point->x[k], the others starting from point->x and point->H (if its curvature is not NONE).
  * Falls back to exact Hessians where gradients alone do not get there. point->reason below 10 is success. */
 sbi_status sbi_fit_conditional(sbi_fit *fit, size_t k, sbi_fit_point *point);
+
+/* The same with several parameters held. */
+sbi_status sbi_fit_conditional_on(sbi_fit *fit, const size_t *held, size_t n_held, sbi_fit_point *point);
 
 /* Fits everything from point->x with short first steps, so that the nearest minimum is found. */
 sbi_status sbi_fit_local(sbi_fit *fit, sbi_fit_point *point);

@@ -13,15 +13,17 @@
 #define NOISE 1e4
 /* Over shorter steps, in standard deviations, a difference of gradients teaches rounding. */
 #define SHORTEST_LESSON 1e-7
+/* And where F rose by this many times what it was to fall by, they tell of another place. */
+#define WORST_LESSON (-100)
 #define SMALLEST_RADIUS 1e-11
 #define LARGEST_RADIUS 1e18
+#define MOST_CREEPING 100
+#define MOST_ATTEMPTS 30 /* with Hessians by updates */
 /* Falling this far, or going this far, is running away. */
 #define FAR_DOWN 1e12
 #define FAR_OUT 1e15
-/* Where F has no derivative on a bound (sqrt at 0), the bound is taken this much further in. */
-#define BOUND_OFFSET 1e-14
 
-sbi_status sbi_minimiser_create(sbi_minimiser **out, sbi_fit_objective *objective)
+sbi_status sbi_minimiser_create_light(sbi_minimiser **out, sbi_fit_objective *objective)
 {
     *out = NULL;
     sbi_context *ctx = objective->ctx;
@@ -34,9 +36,7 @@ sbi_status sbi_minimiser_create(sbi_minimiser **out, sbi_fit_objective *objectiv
     w->list = sbi_alloc_zero(ctx, n, sizeof *w->list);
     w->fixed = sbi_alloc_zero(ctx, n, 2 * sizeof *w->fixed);
     sbi_status status = w->lower && w->list && w->fixed ? SBI_OK : SBI_ERR_NO_MEMORY;
-    if (status == SBI_OK) status = sbi_fit_point_create(&w->trial, ctx, n);
-    double flat = sbi_fit_objective_has_hessian(objective) ? SBI_FIT_FLAT : SBI_FIT_FLAT_DIFFERENCES;
-    if (status == SBI_OK) status = sbi_spectrum_create(&w->spectrum, ctx, n, flat);
+    if (status == SBI_OK) status = sbi_fit_point_create_light(&w->trial, ctx, n);
     if (status != SBI_OK) {
         sbi_minimiser_destroy(w);
         return status;
@@ -49,11 +49,36 @@ sbi_status sbi_minimiser_create(sbi_minimiser **out, sbi_fit_objective *objectiv
     return SBI_OK;
 }
 
+sbi_status sbi_minimiser_add_matrices(sbi_minimiser *w)
+{
+    if (w->spectrum.matrix) return SBI_OK;
+    SBI_TRY(sbi_fit_point_add_matrix(w->trial, w->ctx));
+    double flat = sbi_fit_objective_has_hessian(w->objective) ? SBI_FIT_FLAT : SBI_FIT_FLAT_DIFFERENCES;
+    sbi_status status = sbi_spectrum_create(&w->spectrum, w->ctx, w->objective->n, flat);
+    if (status != SBI_OK) {
+        sbi_spectrum_destroy(&w->spectrum, w->ctx);
+        memset(&w->spectrum, 0, sizeof w->spectrum);
+    }
+    return status;
+}
+
+sbi_status sbi_minimiser_create(sbi_minimiser **out, sbi_fit_objective *objective)
+{
+    SBI_TRY(sbi_minimiser_create_light(out, objective));
+    sbi_status status = sbi_minimiser_add_matrices(*out);
+    if (status != SBI_OK) {
+        sbi_minimiser_destroy(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
 void sbi_minimiser_destroy(sbi_minimiser *w)
 {
     if (!w) return;
     sbi_spectrum_destroy(&w->spectrum, w->ctx);
     sbi_fit_point_destroy(w->trial, w->ctx);
+    sbi_free(w->ctx, w->products);
     sbi_free(w->ctx, w->lower);
     sbi_free(w->ctx, w->list);
     sbi_free(w->ctx, w->fixed);
@@ -92,61 +117,11 @@ sbi_status sbi_fit_assess(sbi_minimiser *w, double level, sbi_fit_point *p)
     return SBI_OK;
 }
 
-/* Bounds that parameters stand on move inwards, once each; false if there is none left to move. */
-static int move_bounds(sbi_minimiser *w, double *x)
-{
-    int moved = 0;
-    for (size_t k = 0; k < w->objective->n; k++) {
-        double offset = BOUND_OFFSET * fmax(1, fabs(x[k]));
-        if (x[k] == w->objective->lower[k] && x[k] + offset < w->upper[k]) {
-            w->lower[k] = x[k] = x[k] + offset;
-            moved = 1;
-        } else if (x[k] == w->objective->upper[k] && x[k] - offset > w->lower[k]) {
-            w->upper[k] = x[k] = x[k] - offset;
-            moved = 1;
-        }
-    }
-    return moved;
-}
-
-/* Whether the point stands on a bound that was moved, from where F falls inwards. The curvature of a function like
- * -sqrt(x) is so large there that the EDM would be tiny: not a place to judge from. */
-static int on_falling_edge(const sbi_minimiser *w, const sbi_fit_point *p)
-{
-    for (size_t k = 0; k < p->n; k++) {
-        if (w->fixed[k]) continue;
-        if (w->lower[k] > w->objective->lower[k] && p->x[k] <= w->lower[k] && p->g[k] < 0) return 1;
-        if (w->upper[k] < w->objective->upper[k] && p->x[k] >= w->upper[k] && p->g[k] > 0) return 1;
-    }
-    return 0;
-}
-
-/* Free parameters that start on such a bound start a little inside instead. */
-static void leave_moved_bounds(sbi_minimiser *w, double *x)
-{
-    for (size_t k = 0; k < w->objective->n; k++) {
-        double inside = 1e-3 * fmin(sbi_fit_guess_scale(w->objective, k, x[k]), w->upper[k] - w->lower[k]);
-        if (w->fixed[k]) continue;
-        if (w->lower[k] > w->objective->lower[k] && x[k] <= w->lower[k]) x[k] += inside;
-        else if (w->upper[k] < w->objective->upper[k] && x[k] >= w->upper[k]) x[k] -= inside;
-    }
-}
-
-static sbi_status evaluate(sbi_minimiser *w, double *x, double *f, double *g, double *H)
-{
-    sbi_status status = sbi_fit_objective_eval(w->objective, x, f, g, H);
-    if (status == SBI_ERR_DOMAIN && move_bounds(w, x)) status = sbi_fit_objective_eval(w->objective, x, f, g, H);
-    if (status != SBI_ERR_DOMAIN) return status;
-    *f = INFINITY;
-    w->objective->infinite++;
-    return SBI_OK;
-}
-
 static sbi_status exact_hessian(sbi_minimiser *w, const sbi_minimiser_settings *set, sbi_fit_point *p)
 {
     if (!sbi_fit_objective_has_hessian(w->objective)) return sbi_fit_difference_hessian(w, set->level, 1, p);
     double f;
-    SBI_TRY(evaluate(w, p->x, &f, p->g, p->H));
+    SBI_TRY(sbi_fit_evaluate(w, p->x, &f, p->g, p->H));
     p->curvature = f < INFINITY ? SBI_CURVATURE_EXACT : SBI_CURVATURE_NONE;
     return SBI_OK;
 }
@@ -160,11 +135,8 @@ static sbi_status first_point(sbi_minimiser *w, const sbi_minimiser_settings *se
 {
     int exact_first = newton(w, set) ||
                       (p->curvature == SBI_CURVATURE_NONE && sbi_fit_objective_has_hessian(w->objective));
-    SBI_TRY(evaluate(w, p->x, &p->f, p->g, exact_first ? p->H : NULL));
-    if (p->f < INFINITY && on_falling_edge(w, p)) {
-        leave_moved_bounds(w, p->x);
-        SBI_TRY(evaluate(w, p->x, &p->f, p->g, exact_first ? p->H : NULL));
-    }
+    SBI_TRY(sbi_fit_evaluate(w, p->x, &p->f, p->g, exact_first ? p->H : NULL));
+    if (p->f < INFINITY && sbi_fit_on_falling_edge(w, p)) SBI_TRY(sbi_fit_step_inside(w, p, exact_first ? p->H : NULL));
     if (!(p->f < INFINITY)) return SBI_OK;
     if (exact_first) p->curvature = SBI_CURVATURE_EXACT;
     else if (p->curvature == SBI_CURVATURE_NONE) SBI_TRY(sbi_fit_difference_hessian(w, set->level, 0, p));
@@ -176,15 +148,11 @@ typedef struct progress {
     double radius, start_value, ratio; /* ratio: actual over predicted decrease of the last step */
     int64_t evaluations_before;
     int polished, verified; /* steps beyond the goal; exact Hessians after updated ones */
+    double distance;        /* EDM before the last step, while polishing */
+    int crept;              /* polishing steps that did not shorten it */
 } progress;
 
-static int64_t evaluations(const sbi_fit_objective *o)
-{
-    return o->values + o->gradients + o->hessians;
-}
-
-/* The change of F over the step. Where F's own difference drowns in rounding, the mean slope tells it. */
-static double actual_change(const sbi_fit_point *p, const sbi_fit_point *t, const double *step, int has_gradient)
+double sbi_fit_actual_change(const sbi_fit_point *p, const sbi_fit_point *t, const double *step, int has_gradient)
 {
     double change = t->f - p->f;
     if (!has_gradient || fabs(change) > NOISE * ROUNDING * (fabs(p->f) + 1)) return change;
@@ -200,17 +168,17 @@ static sbi_status evaluate_trial(sbi_minimiser *w, const sbi_minimiser_settings 
 {
     sbi_fit_point *t = w->trial;
     *has_gradient = 1;
-    if (!newton(w, set)) return evaluate(w, t->x, &t->f, t->g, NULL);
+    if (!newton(w, set)) return sbi_fit_evaluate(w, t->x, &t->f, t->g, NULL);
     /* A rejected Hessian is expensive: ask for the value first, unless the model has just been shown to be good. */
     int trusted = run->ratio > 0.7 && run->ratio < 1.3;
     if (!trusted && -predicted > NOISE * ROUNDING * (fabs(p->f) + 1)) {
-        SBI_TRY(evaluate(w, t->x, &t->f, NULL, NULL));
+        SBI_TRY(sbi_fit_evaluate(w, t->x, &t->f, NULL, NULL));
         if (!(t->f < p->f)) {
             *has_gradient = 0;
             return SBI_OK;
         }
     }
-    return evaluate(w, t->x, &t->f, t->g, t->H);
+    return sbi_fit_evaluate(w, t->x, &t->f, t->g, t->H);
 }
 
 static void accept(sbi_minimiser *w, const sbi_minimiser_settings *set, sbi_fit_point *p)
@@ -246,15 +214,17 @@ static sbi_status advance(sbi_minimiser *w, const sbi_minimiser_settings *set, p
     }
     int has_gradient;
     SBI_TRY(evaluate_trial(w, set, run, p, *predicted, &has_gradient));
+    if (t->f < INFINITY && has_gradient && sbi_fit_on_falling_edge(w, t))
+        SBI_TRY(sbi_fit_step_inside(w, t, newton(w, set) ? t->H : NULL));
     for (size_t k = 0; k < n; k++) w->step[k] = t->x[k] - p->x[k]; /* bounds may have moved */
-    if (!(t->f < INFINITY) || (has_gradient && on_falling_edge(w, t))) {
+    if (!(t->f < INFINITY)) {
         run->ratio = -1;
         run->radius = 0.25 * fmin(length, run->radius);
         return SBI_OK;
     }
-    run->ratio = actual_change(p, t, w->step, has_gradient) / *predicted;
+    run->ratio = sbi_fit_actual_change(p, t, w->step, has_gradient) / *predicted;
     *accepted = has_gradient && run->ratio > 1e-4;
-    if (!newton(w, set) && !keep_curvature && length > SHORTEST_LESSON) {
+    if (!newton(w, set) && !keep_curvature && length > SHORTEST_LESSON && run->ratio > WORST_LESSON) {
         double *y = w->real, *r = w->real + n;
         for (size_t k = 0; k < n; k++) y[k] = t->g[k] - p->g[k];
         sbi_fit_rank_one_update(n, p->H, w->step, y, p->scale, r);
@@ -270,9 +240,9 @@ static sbi_status advance(sbi_minimiser *w, const sbi_minimiser_settings *set, p
     return SBI_OK;
 }
 
-static int ran_away(const sbi_minimiser *w, const progress *run, const sbi_fit_point *p)
+int sbi_fit_ran_away(const sbi_minimiser *w, double start_value, const sbi_fit_point *p)
 {
-    if (p->f < run->start_value - FAR_DOWN * (1 + fabs(run->start_value))) return 1;
+    if (p->f < start_value - FAR_DOWN * (1 + fabs(start_value))) return 1;
     for (size_t k = 0; k < p->n; k++)
         if (fabs(p->x[k]) > FAR_OUT * (1 + fabs(w->objective->start[k]))) return 1;
     return 0;
@@ -285,8 +255,7 @@ static int count_states(const sbi_fit_point *p, int lowest)
     return count;
 }
 
-/* What a stationary point is called. */
-static int32_t settled(const sbi_fit_point *p)
+int32_t sbi_fit_settled(const sbi_fit_point *p)
 {
     if (count_states(p, SBI_FIT_AT_LOWER)) return SBI_FIT_AT_LIMIT;
     for (size_t k = 0; k < p->n; k++)
@@ -308,6 +277,16 @@ static int32_t stuck(const sbi_minimiser_settings *set, const progress *run, con
                                                                          : SBI_FIT_NO_PROGRESS;
 }
 
+/* A Newton step that leaves the estimated distance where it was says that F is no parabola here, as beside the edge of a
+ * square root, where the curvature is so large that the estimate is small anywhere. Unless both are rounding. */
+static int creeps(const sbi_minimiser_settings *set, progress *run, const sbi_fit_point *p)
+{
+    if (isnan(run->distance) || set->polish == 0 || run->crept >= MOST_CREEPING) return 0;
+    if (p->edm < set->fine_goal || p->edm < 100 * ROUNDING * (fabs(p->f) + 1) || p->edm < 0.5 * run->distance) return 0;
+    run->crept++;
+    return 1;
+}
+
 /* The loop proper; ends with point->reason set and the point assessed. */
 static sbi_status iterate(sbi_minimiser *w, const sbi_minimiser_settings *set, progress *run, sbi_fit_point *p)
 {
@@ -315,23 +294,25 @@ static sbi_status iterate(sbi_minimiser *w, const sbi_minimiser_settings *set, p
     for (;;) {
         SBI_TRY(sbi_fit_assess(w, set->level, p));
         int done = p->edm < set->goal;
+        if (done && creeps(set, run, p)) run->polished = 0;
+        run->distance = done ? p->edm : NAN;
         if (done) {
             if (p->edm < set->fine_goal || run->polished >= set->polish) {
                 /* With updated curvature the verdict is only final once the real Hessian agrees. */
                 if (p->curvature == SBI_CURVATURE_EXACT || !set->need_hessian) {
-                    p->reason = settled(p);
+                    p->reason = sbi_fit_settled(p);
                     return SBI_OK;
                 }
                 SBI_TRY(exact_hessian(w, set, p));
                 if (run->verified++ < 2 && set->polish) run->polished = set->polish - 1; /* one step with it */
                 if (p->curvature == SBI_CURVATURE_EXACT) continue;
-                p->reason = settled(p); /* by its slope; there is no Hessian to be had here */
+                p->reason = SBI_FIT_NO_PROGRESS; /* F does not exist beside the point: its distance is not known */
                 return SBI_OK;
             }
             run->polished++;
         }
-        if (evaluations(w->objective) - run->evaluations_before >= set->max_evaluations) {
-            p->reason = done ? settled(p) : SBI_FIT_MAX_EVALUATIONS;
+        if (sbi_fit_objective_evaluations(w->objective) - run->evaluations_before >= set->max_evaluations) {
+            p->reason = done ? sbi_fit_settled(p) : SBI_FIT_MAX_EVALUATIONS;
             return SBI_OK;
         }
         double predicted;
@@ -340,8 +321,8 @@ static sbi_status iterate(sbi_minimiser *w, const sbi_minimiser_settings *set, p
          * to singular that a little may tip it over. */
         int same_curvature = done && exact && p->edm < 1e-2 * set->goal && p->smallest > 1e-4 * p->largest;
         SBI_TRY(advance(w, set, run, p, same_curvature, &predicted, &accepted));
-        if (ran_away(w, run, p)) p->reason = SBI_FIT_UNBOUNDED;
-        else if (done && !accepted && exact) p->reason = settled(p);
+        if (sbi_fit_ran_away(w, run->start_value, p)) p->reason = SBI_FIT_UNBOUNDED;
+        else if (done && !accepted && exact) p->reason = sbi_fit_settled(p);
         else if (done && !accepted) run->polished = set->polish; /* on to the real Hessian, if it is wanted */
         else if (!done) p->reason = stuck(set, run, p, predicted, accepted);
         if (!p->reason) continue;
@@ -362,8 +343,8 @@ static int nothing_free(const sbi_minimiser *w)
 static sbi_status evaluate_only(sbi_minimiser *w, sbi_fit_point *p)
 {
     size_t n = p->n;
-    SBI_TRY(evaluate(w, p->x, &p->f, p->g, NULL));
-    memset(p->H, 0, n * n * sizeof *p->H);
+    SBI_TRY(sbi_fit_evaluate(w, p->x, &p->f, p->g, NULL));
+    if (p->H) memset(p->H, 0, n * n * sizeof *p->H);
     for (size_t k = 0; k < n; k++) {
         p->scale[k] = sbi_fit_guess_scale(w->objective, k, p->x[k]);
         p->least[k] = 0;
@@ -376,6 +357,42 @@ static sbi_status evaluate_only(sbi_minimiser *w, sbi_fit_point *p)
     return SBI_OK;
 }
 
+static sbi_status minimise_by_products(sbi_minimiser *w, const sbi_minimiser_settings *set, sbi_fit_point *p)
+{
+    SBI_TRY(sbi_fit_evaluate(w, p->x, &p->f, p->g, NULL));
+    if (p->f < INFINITY && sbi_fit_on_falling_edge(w, p)) SBI_TRY(sbi_fit_step_inside(w, p, NULL));
+    return p->f < INFINITY ? sbi_minimise_by_products(w, set, p) : SBI_OK;
+}
+
+static sbi_status minimise_by_matrices(sbi_minimiser *w, const sbi_minimiser_settings *set, progress *run, sbi_fit_point *p)
+{
+    SBI_TRY(first_point(w, set, p));
+    if (!(p->f < INFINITY)) return SBI_OK;
+    run->start_value = p->f;
+    for (int attempt = 0;; attempt++) {
+        double before = p->f;
+        SBI_TRY(iterate(w, set, run, p));
+        if (p->curvature == SBI_CURVATURE_EXACT) return SBI_OK;
+        int failed = p->reason == SBI_FIT_NO_PROGRESS || p->reason == SBI_FIT_INDEFINITE_HESSIAN;
+        int again = failed && attempt < MOST_ATTEMPTS && (attempt < 3 || p->f < before - set->goal);
+        if (!again && !set->need_hessian) return SBI_OK;
+        /* Updated curvature may be wrong where it says that nothing is left to gain: look at the real one. */
+        SBI_TRY(exact_hessian(w, set, p));
+        if (p->curvature != SBI_CURVATURE_EXACT) {
+            if (p->reason == SBI_FIT_INDEFINITE_HESSIAN) p->reason = SBI_FIT_NO_PROGRESS; /* which nobody knows */
+            return SBI_OK;
+        }
+        if (!again) {
+            SBI_TRY(sbi_fit_assess(w, set->level, p));
+            /* What the updated one called indefinite need not be. */
+            if (p->reason == SBI_FIT_INDEFINITE_HESSIAN && !isnan(p->edm))
+                p->reason = p->edm < set->goal ? sbi_fit_settled(p) : SBI_FIT_NO_PROGRESS;
+            return SBI_OK;
+        }
+        run->radius = fmax(run->radius, 1e-2);
+    }
+}
+
 sbi_status sbi_minimise(sbi_minimiser *w, const sbi_minimiser_settings *set, const int32_t *fixed,
                         sbi_fit_point *p)
 {
@@ -383,22 +400,20 @@ sbi_status sbi_minimise(sbi_minimiser *w, const sbi_minimiser_settings *set, con
     memcpy(w->lower, o->lower, o->n * sizeof *w->lower);
     memcpy(w->upper, o->upper, o->n * sizeof *w->upper);
     memcpy(w->fixed, fixed, o->n * sizeof *w->fixed);
-    progress run = {set->radius, 0, 0, evaluations(o), 0, 0};
+    progress run = {set->radius, 0, 0, sbi_fit_objective_evaluations(o), 0, 0, NAN, 0};
     p->iterations = 0;
     p->reason = SBI_FIT_NO_PROGRESS;
     if (nothing_free(w)) return evaluate_only(w, p);
-    SBI_TRY(first_point(w, set, p));
-    if (!(p->f < INFINITY)) return SBI_OK;
-    run.start_value = p->f;
-    for (int attempt = 0;; attempt++) {
-        SBI_TRY(iterate(w, set, &run, p));
-        if (p->curvature == SBI_CURVATURE_EXACT) return SBI_OK;
-        int failed = p->reason == SBI_FIT_NO_PROGRESS || p->reason == SBI_FIT_INDEFINITE_HESSIAN;
-        if (!(failed && attempt < 3) && !set->need_hessian) return SBI_OK;
-        /* Updated curvature may be wrong where it says that nothing is left to gain: look at the real one. */
-        SBI_TRY(exact_hessian(w, set, p));
-        if (p->curvature != SBI_CURVATURE_EXACT) return SBI_OK;
-        if (!failed || attempt >= 3) return sbi_fit_assess(w, set->level, p);
-        run.radius = fmax(run.radius, 1e-2);
-    }
+    if (set->method == SBI_FIT_TRUNCATED_NEWTON) return minimise_by_products(w, set, p);
+    if (!newton(w, set) || !sbi_fit_objective_products_only(o)) return minimise_by_matrices(w, set, &run, p);
+    /* A Hessian costs n products, so they lead the way, and it is made once at the end, where it has the last word. */
+    sbi_minimiser_settings products = *set;
+    products.need_hessian = 0;
+    SBI_TRY(minimise_by_products(w, &products, p));
+    int64_t iterations = p->iterations;
+    if (!(p->f < INFINITY) || p->reason == SBI_FIT_UNBOUNDED) return SBI_OK;
+    p->curvature = SBI_CURVATURE_NONE;
+    SBI_TRY(minimise_by_matrices(w, set, &run, p));
+    p->iterations += iterations;
+    return SBI_OK;
 }

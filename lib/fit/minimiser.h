@@ -10,7 +10,7 @@
 typedef struct sbi_fit_point {
     size_t n;
     double *x, *g; /* [n] */
-    double *H;     /* [n, n] */
+    double *H;     /* [n, n]; NULL in a light point */
     double *scale; /* [n] one conditional standard deviation, or a guess */
     double *least; /* [n] direction of least curvature, unit length in units of scale */
     int32_t *state;
@@ -27,11 +27,14 @@ typedef struct sbi_fit_point {
 } sbi_fit_point;
 
 sbi_status sbi_fit_point_create(sbi_fit_point **out, sbi_context *ctx, size_t n);
+/* Without a matrix: for truncated Newton. */
+sbi_status sbi_fit_point_create_light(sbi_fit_point **out, sbi_context *ctx, size_t n);
+sbi_status sbi_fit_point_add_matrix(sbi_fit_point *p, sbi_context *ctx);
 void sbi_fit_point_destroy(sbi_fit_point *p, sbi_context *ctx);
 void sbi_fit_point_copy(sbi_fit_point *to, const sbi_fit_point *from);
 
 typedef struct sbi_minimiser_settings {
-    int32_t method;       /* SBI_FIT_NEWTON, SBI_FIT_QUASI_NEWTON */
+    int32_t method;       /* SBI_FIT_NEWTON: with Hessians, SBI_FIT_QUASI_NEWTON, SBI_FIT_TRUNCATED_NEWTON */
     int32_t need_hessian; /* exact curvature at the end */
     int32_t polish;       /* at most this many steps beyond the goal */
     int32_t reserved_;
@@ -52,8 +55,12 @@ typedef struct sbi_minimiser {
     double *step, *real;   /* [n], [8 n] */
     size_t *list;
     int32_t *fixed, *set;
+    double *products; /* scratch of truncated Newton, made when it is first used */
 } sbi_minimiser;
 
+/* Without matrices (truncated Newton only), and with them. */
+sbi_status sbi_minimiser_create_light(sbi_minimiser **out, sbi_fit_objective *objective);
+sbi_status sbi_minimiser_add_matrices(sbi_minimiser *w);
 sbi_status sbi_minimiser_create(sbi_minimiser **out, sbi_fit_objective *objective);
 void sbi_minimiser_destroy(sbi_minimiser *w);
 
@@ -66,6 +73,23 @@ sbi_status sbi_minimise(sbi_minimiser *w, const sbi_minimiser_settings *settings
 /* Fills scale, state, edm, smallest, largest, least, gradient_norm of a point from its x, g, H; s holds the decomposition over
  * the free parameters afterwards. */
 sbi_status sbi_fit_assess(sbi_minimiser *w, double level, sbi_fit_point *point);
+
+/* truncated_newton.c: minimises from an evaluated point by Hessian-vector products alone; point->H is not touched. */
+sbi_status sbi_minimise_by_products(sbi_minimiser *w, const sbi_minimiser_settings *settings, sbi_fit_point *point);
+
+/* edge.c: sbi_fit_objective_eval() where F may have no derivative on a bound: x and the working bound move inwards then. */
+sbi_status sbi_fit_evaluate(sbi_minimiser *w, double *x, double *f, double *g, double *H);
+int sbi_fit_on_falling_edge(const sbi_minimiser *w, const sbi_fit_point *p);
+/* Moves the point off such an edge to where F is lower, and evaluates it there (H may be NULL); p->f = +inf if there is no such place.
+ * Uses w->real [n]. */
+sbi_status sbi_fit_step_inside(sbi_minimiser *w, sbi_fit_point *p, double *H);
+
+/* The change of F from p to t over the step. Where F's own difference drowns in rounding, the mean slope tells it. */
+double sbi_fit_actual_change(const sbi_fit_point *p, const sbi_fit_point *t, const double *step, int has_gradient);
+/* F fell without end, or a parameter went away. */
+int sbi_fit_ran_away(const sbi_minimiser *w, double start_value, const sbi_fit_point *p);
+/* What a stationary point is called. */
+int32_t sbi_fit_settled(const sbi_fit_point *p);
 
 /* quasi_newton.c: the symmetric rank-one update of H so that H s = y, left out where it would be ill-defined. scale [n]
  * sets the units in which that is judged; r is scratch [n]. */

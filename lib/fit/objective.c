@@ -18,6 +18,28 @@ void sbi_objective_init(sbi_objective *objective)
     *objective = defaults;
 }
 
+/* A table of twice as many places as names: a fit may have tens of thousands of parameters. */
+static sbi_status require_distinct_names(sbi_fit_objective *o)
+{
+    size_t places = 2 * o->n + 1;
+    uint32_t *table = sbi_alloc_zero(o->ctx, places, sizeof *table); /* index + 1; 0: empty */
+    if (!table) return SBI_ERR_NO_MEMORY;
+    sbi_status status = SBI_OK;
+    for (size_t k = 0; k < o->n && status == SBI_OK; k++) {
+        uint64_t hash = 14695981039346656037u; /* FNV-1a */
+        for (const char *c = o->names[k]; *c; c++) hash = (hash ^ (unsigned char)*c) * 1099511628211u;
+        size_t at = (size_t)(hash % places);
+        for (; table[at] && strcmp(o->names[table[at] - 1], o->names[k]) != 0; at = (at + 1) % places) {}
+        if (table[at]) {
+            status = sbi_fail(SBI_ERR_ARGUMENT, "sbi_objective: parameters %zu and %zu are both named %s",
+                              (size_t)table[at] - 1, k, o->names[k]);
+        }
+        table[at] = (uint32_t)k + 1;
+    }
+    sbi_free(o->ctx, table);
+    return status;
+}
+
 static sbi_status copy_arrays(sbi_fit_objective *o, const sbi_objective *given)
 {
     size_t n = o->n;
@@ -39,10 +61,6 @@ static sbi_status copy_arrays(sbi_fit_objective *o, const sbi_objective *given)
             o->names[k] = sbi_strf(o->ctx, "p%zu", k);
         }
         if (!o->names[k]) return SBI_ERR_NO_MEMORY;
-        for (size_t j = 0; j < k; j++) {
-            SBI_REQUIRE(strcmp(o->names[j], o->names[k]) != 0, "sbi_objective: parameters %zu and %zu are both named %s",
-                        j, k, o->names[k]);
-        }
         o->start[k] = given->start[k];
         o->lower[k] = given->lower ? given->lower[k] : -INFINITY;
         o->upper[k] = given->upper ? given->upper[k] : INFINITY;
@@ -53,7 +71,7 @@ static sbi_status copy_arrays(sbi_fit_objective *o, const sbi_objective *given)
                     o->sigma[k]);
         SBI_REQUIRE(isfinite(o->center[k]), "sbi_objective: %s: constraint_center is %g", o->names[k], o->center[k]);
     }
-    return SBI_OK;
+    return require_distinct_names(o);
 }
 
 sbi_status sbi_fit_objective_create(sbi_fit_objective **out, sbi_context *ctx, const sbi_objective *objective,
@@ -79,12 +97,6 @@ sbi_status sbi_fit_objective_create(sbi_fit_objective **out, sbi_context *ctx, c
     } else {
         status = copy_arrays(o, objective);
     }
-    if (status == SBI_OK && !objective->hessian && objective->hvp) {
-        o->identity = sbi_alloc_zero(ctx, o->n * o->n, sizeof *o->identity);
-        if (!o->identity) status = SBI_ERR_NO_MEMORY;
-        else
-            for (size_t k = 0; k < o->n; k++) o->identity[k * o->n + k] = 1;
-    }
     if (status != SBI_OK) {
         sbi_fit_objective_destroy(o);
         return status;
@@ -102,7 +114,7 @@ void sbi_fit_objective_destroy(sbi_fit_objective *o)
     sbi_free(o->ctx, o->names);
     sbi_free(o->ctx, o->start);
     sbi_free(o->ctx, o->fixed);
-    sbi_free(o->ctx, o->identity);
+    sbi_free(o->ctx, o->unit);
     sbi_free(o->ctx, o);
 }
 
@@ -170,11 +182,38 @@ int sbi_fit_objective_has_hessian(const sbi_fit_objective *o)
     return o->f.hessian || o->f.hvp;
 }
 
+int sbi_fit_objective_products_only(const sbi_fit_objective *o)
+{
+    return !o->f.hessian && o->f.hvp;
+}
+
+int64_t sbi_fit_objective_evaluations(const sbi_fit_objective *o)
+{
+    return o->values + o->gradients + o->hessians + o->products;
+}
+
 static int all_finite(const double *v, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (!isfinite(v[i])) return 0;
     return 1;
+}
+
+/* A few unit vectors at a time, so that no second matrix is needed. */
+static sbi_status rows_from_products(sbi_fit_objective *o, const double *x, double *H)
+{
+    size_t n = o->n;
+    if (!o->unit) o->unit = sbi_alloc_zero(o->ctx, n < SBI_FIT_UNIT_ROWS ? n : SBI_FIT_UNIT_ROWS, n * sizeof *o->unit);
+    if (!o->unit) return SBI_ERR_NO_MEMORY;
+    for (size_t first = 0; first < n; first += SBI_FIT_UNIT_ROWS) {
+        size_t count = n - first < SBI_FIT_UNIT_ROWS ? n - first : SBI_FIT_UNIT_ROWS;
+        for (size_t i = 0; i < count; i++) o->unit[i * n + first + i] = 1;
+        sbi_status status = o->f.hvp(o->f.user, x, o->unit, count, H + first * n);
+        for (size_t i = 0; i < count; i++) o->unit[i * n + first + i] = 0;
+        SBI_TRY(status);
+        SBI_TRY(sbi_check_cancel(o->ctx, "fit"));
+    }
+    return SBI_OK;
 }
 
 static sbi_status call(sbi_fit_objective *o, const double *x, double *f, double *g, double *H)
@@ -188,21 +227,36 @@ static sbi_status call(sbi_fit_objective *o, const double *x, double *f, double 
         SBI_TRY(o->f.gradient(o->f.user, x, f, g ? g : o->scratch));
         if (!H || !isfinite(*f)) return SBI_OK;
         o->hessians++;
-        return o->f.hvp(o->f.user, x, o->identity, o->n, H);
+        return rows_from_products(o, x, H);
     }
     o->hessians++;
     return o->f.hessian(o->f.user, x, f, g, H);
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+sbi_status sbi_fit_objective_products(sbi_fit_objective *o, const double *x, const double *V, size_t m, double *HV)
+{
+    SBI_TRY(sbi_check_cancel(o->ctx, "fit"));
+    double began = now();
+    o->products += (int64_t)m;
+    sbi_status status = o->f.hvp(o->f.user, x, V, m, HV);
+    o->seconds += now() - began;
+    return status;
 }
 
 sbi_status sbi_fit_objective_eval(sbi_fit_objective *o, const double *x, double *f, double *g, double *H)
 {
     SBI_TRY(sbi_check_cancel(o->ctx, "fit"));
     double scratch_value = NAN;
-    struct timespec t0, t1;
-    clock_gettime(CLOCK_MONOTONIC, &t0);
+    double began = now();
     sbi_status status = call(o, x, &scratch_value, g, H);
-    clock_gettime(CLOCK_MONOTONIC, &t1);
-    o->seconds += (double)(t1.tv_sec - t0.tv_sec) + 1e-9 * (double)(t1.tv_nsec - t0.tv_nsec);
+    o->seconds += now() - began;
     if (status != SBI_OK) return status;
     *f = scratch_value;
     /* -inf is not a better place, it is a broken one. */

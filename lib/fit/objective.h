@@ -5,6 +5,9 @@
 
 #include "sbi/fit.h"
 
+/* A Hessian from hvp() is asked for in this many rows at once. */
+#define SBI_FIT_UNIT_ROWS 64
+
 typedef struct sbi_fit_objective {
     sbi_context *ctx;
     size_t n;
@@ -15,8 +18,9 @@ typedef struct sbi_fit_objective {
     double *center, *sigma;        /* [n], sigma 0: unconstrained */
     int32_t *fixed;                /* [n] */
     double *scratch;               /* [n], a gradient that nobody asked for */
-    double *identity;              /* [n, n] if the Hessian comes from hvp() */
+    double *unit;                  /* [SBI_FIT_UNIT_ROWS, n] unit vectors, once a Hessian has come from hvp() */
     int64_t values, gradients, hessians, infinite;
+    int64_t products; /* Hessian times a vector, those that make up a Hessian left out */
     double seconds;
 } sbi_fit_objective;
 
@@ -32,9 +36,17 @@ sbi_status sbi_fit_objective_find(const sbi_fit_objective *o, const char *name, 
 
 /* True if hessian() or hvp() is there. */
 int sbi_fit_objective_has_hessian(const sbi_fit_objective *o);
+/* True if there is only hvp(): the Hessian costs as much as n products. */
+int sbi_fit_objective_products_only(const sbi_fit_objective *o);
 
 /* F, and with g its gradient, and with H its Hessian. +inf stands for every point where F or a derivative that was asked
  * for is not finite. Checks for cancellation. SBI_ERR_DOMAIN is passed on: the caller moves off the bound. */
 sbi_status sbi_fit_objective_eval(sbi_fit_objective *o, const double *x, double *f, double *g, double *H);
+
+/* HV [m, n] = V [m, n] H at x, where F is known to exist; for objectives with hvp(). NaN in HV is passed on. */
+sbi_status sbi_fit_objective_products(sbi_fit_objective *o, const double *x, const double *V, size_t m, double *HV);
+
+/* Evaluations of all kinds, Hessian-vector products included: what max_evaluations limits. */
+int64_t sbi_fit_objective_evaluations(const sbi_fit_objective *o);
 
 #endif

@@ -84,15 +84,21 @@ sbi_status sbi_fit_difference_hessian(sbi_minimiser *w, double level, int centra
             for (size_t j = 0; j < n; j++) point->H[k * n + j] = 0;
             continue;
         }
+        double guess = sbi_fit_guess_scale(w->objective, k, point->x[k]);
         double scale = point->curvature != SBI_CURVATURE_NONE && point->H[k * n + k] > 0
                            ? sqrt(2 * level / point->H[k * n + k])
-                           : 0.1 * sbi_fit_guess_scale(w->objective, k, point->x[k]);
+                           : 0.1 * guess;
+        scale = fmax(scale, 1e-7 * fabs(point->x[k])); /* less would drown in rounding */
         int found = 0;
-        for (int attempt = 0; attempt < 2; attempt++) {
+        for (int attempt = 0; attempt < 12; attempt++) {
             SBI_TRY(difference_column(w, central, point, k, 1e-3 * scale, column, &found));
-            double curvature = fabs(column[k]), better = curvature > 0 ? sqrt(2 * level / curvature) : scale;
-            if (!found || (better > 0.01 * scale && better < 1000 * scale)) break;
-            scale = better; /* the displacement was far from a thousandth of a standard deviation */
+            double curvature = fabs(column[k]), better = curvature > 0 ? sqrt(2 * level / curvature) : 1000 * scale;
+            if (!found || (better > 0.01 * scale && better < 100 * scale)) break;
+            /* The displacement was far from a thousandth of a standard deviation. Not all the way at once: where F is an
+             * exponential, what was seen far out says nothing of here. */
+            double next = fmin(fmax(better, 1e-3 * scale), 1e3 * scale);
+            if (next > guess || 1e-3 * next < 1e-12 * fabs(point->x[k])) break;
+            scale = next;
         }
         if (!found) {
             complete = 0;

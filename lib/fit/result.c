@@ -2,6 +2,7 @@
 /* Questions about a fit. */
 #include <math.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,6 +49,20 @@ void sbi_fit_write_message(sbi_fit *fit)
         append(fit, "; least curvature %.3g, mostly along %s", p->smallest, fit->objective->names[largest]);
     }
     if (p->reason == SBI_FIT_UNBOUNDED) append(fit, "; F = %.6g at %s = %.6g", p->f, fit->objective->names[0], p->x[0]);
+    sbi_fit_minimum_list *m = &fit->minima;
+    if (fit->starts > 1) append(fit, "; %d starts led to %zu %s", (int)fit->starts, m->count, m->count == 1 ? "minimum" : "minima");
+    if (fit->failed_starts && fit->starts > 1) append(fit, ", %d of them to none", (int)fit->failed_starts);
+    if (m->count > 1) {
+        /* The parameter that tells them apart best. */
+        size_t k = 0;
+        for (size_t j = 1; j < p->n; j++)
+            if (fabs(m->list[1].x[j] - p->x[j]) / p->scale[j] > fabs(m->list[1].x[k] - p->x[k]) / p->scale[k]) k = j;
+        append(fit, ": global at %s = %.6g (%d starts)", fit->objective->names[k], p->x[k], (int)m->list[0].starts);
+        for (size_t i = 1; i < m->count && i < 4; i++) {
+            append(fit, ", at %.6g F is %.4g higher (%d starts)", m->list[i].x[k], m->list[i].f - m->list[0].f,
+                   (int)m->list[i].starts);
+        }
+    }
     append(fit, "; EDM %.3g after %lld iterations", p->edm, (long long)p->iterations);
 }
 
@@ -64,32 +79,41 @@ const char *sbi_fit_message(const sbi_fit *fit)
 sbi_status sbi_fit_get_info(const sbi_fit *fit, sbi_fit_info *info)
 {
     SBI_REQUIRE(fit && info, "sbi_fit_get_info: fit or info is NULL");
-    if (info->struct_size < sizeof *info) {
-        return sbi_fail(SBI_ERR_ABI, "sbi_fit_info: struct_size is %u, expected at least %zu", (unsigned)info->struct_size,
-                        sizeof *info);
+    uint32_t size = info->struct_size;
+    size_t smallest = offsetof(sbi_fit_info, hvp_evaluations);
+    if (size < smallest) {
+        return sbi_fail(SBI_ERR_ABI, "sbi_fit_info: struct_size is %u, expected at least %zu", (unsigned)size, smallest);
     }
     const sbi_fit_point *p = fit->best;
     const sbi_fit_objective *o = fit->objective;
-    info->reason = p->reason;
-    info->n_params = (int32_t)p->n;
-    info->n_free = info->n_at_limit = 0;
+    sbi_fit_info all;
+    memset(&all, 0, sizeof all);
+    all.struct_size = size;
+    all.reason = p->reason;
+    all.n_params = (int32_t)p->n;
     for (size_t k = 0; k < p->n; k++) {
-        info->n_free += p->state[k] == SBI_FIT_FREE;
-        info->n_at_limit += p->state[k] >= SBI_FIT_AT_LOWER;
+        all.n_free += p->state[k] == SBI_FIT_FREE;
+        all.n_at_limit += p->state[k] >= SBI_FIT_AT_LOWER;
     }
-    info->has_covariance = fit->covariance_status == SBI_OK;
-    info->nll = p->f;
-    info->t = 2 * p->f;
-    info->edm = p->edm;
-    info->gradient_norm = p->gradient_norm;
-    info->smallest_eigenvalue = p->smallest;
-    info->condition = p->largest / p->smallest;
-    info->seconds = o->seconds;
-    info->iterations = p->iterations;
-    info->value_evaluations = o->values;
-    info->gradient_evaluations = o->gradients;
-    info->hessian_evaluations = o->hessians;
-    info->infinite_evaluations = o->infinite;
+    all.has_covariance = fit->covariance_status == SBI_OK;
+    all.nll = p->f;
+    all.t = 2 * p->f;
+    all.edm = p->edm;
+    all.gradient_norm = p->gradient_norm;
+    all.smallest_eigenvalue = p->smallest;
+    all.condition = p->largest / p->smallest;
+    all.seconds = o->seconds;
+    all.iterations = p->iterations;
+    all.value_evaluations = o->values;
+    all.gradient_evaluations = o->gradients;
+    all.hessian_evaluations = o->hessians;
+    all.infinite_evaluations = o->infinite;
+    all.hvp_evaluations = o->products;
+    all.method = fit->method == SBI_FIT_FULL_NEWTON ? SBI_FIT_NEWTON : fit->method;
+    all.n_minima = (int32_t)fit->minima.count;
+    all.n_starts = fit->starts;
+    all.n_failed_starts = fit->failed_starts;
+    memcpy(info, &all, size < sizeof all ? size : sizeof all);
     return SBI_OK;
 }
 
