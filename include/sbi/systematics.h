@@ -185,7 +185,7 @@ SBI_API void sbi_ensemble_options_init(sbi_ensemble_options *options);
  *  @param fit of a model, converged, with a covariance; the model's ratio should be the combination of these members.
  *  @param columns [n_columns] all samples and channels whose ratios this one ensemble made; the same M >= 2 in all of them.
  *  @param[out] covariance [P, P], zero for parameters that are fixed or at a limit.
- *  @param[out] shifts [M, P] or NULL: M d theta-hat_(m), how the best fit moves if member m is taken away, times M.
+ *  @param[out] shifts [M, P] or NULL: d theta-hat_(m), how the best fit moves to first order if member m is left out.
  *  Errors: SBI_ERR_UNSUPPORTED (a fit of an objective), SBI_ERR_SHAPE, SBI_ERR_VALUE with row and member, SBI_ERR_DOMAIN (the
  *  likelihood does not exist without some member, which is named), and as sbi_impacts_run(). Cost: M seals and gradients, and the
  *  memory of one column for each of `columns`. Source: arXiv 2506.00113. Since: 0.1 */

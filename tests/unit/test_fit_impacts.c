@@ -320,7 +320,7 @@ START_TEST(auxiliary_data_of_models)
             ck_assert_double_eq(e.moved[side], f.moved[side]);
         }
         /* Up and down differ, their mean hardly from first order: what is left is of third order. */
-        ck_assert_msg(fabs(0.5 * (e.impact[1] - e.impact[0]) - f.impact[1]) < 0.02 * e.size, "%s", e.name);
+        ck_assert_msg(fabs(0.5 * (e.impact[1] - e.impact[0]) - f.impact[1]) < 0.05 * e.size, "%s: mean %g, to first order %g", e.name, 0.5 * (e.impact[1] - e.impact[0]), f.impact[1]);
     }
     sbi_impacts_destroy(exact);
     sbi_impacts_destroy(linear);
