@@ -245,6 +245,30 @@ SBI_API sbi_status sbi_fit_least_curvature(const sbi_fit *fit, double *eigenvalu
  *  same kind of processor. @param[out] hessian [P, P] or NULL. Since: 0.1 */
 SBI_API sbi_status sbi_fit_hessian(sbi_fit *fit, sbi_executor *executor, double *hessian);
 
+typedef struct sbi_hessian_options {
+    uint32_t struct_size;  /**< sizeof(sbi_hessian_options) */
+    int32_t rows_a_task;   /**< rows of a block; 0: 16, whose pass over the events costs hardly more than that of one */
+    int64_t events_a_task; /**< events of a range, rounded up to whole blocks of SBI_TAPE_BLOCK; 0: no cuts in events */
+    const char *campaign;  /**< folder of the campaign, made if missing; NULL: nothing is kept */
+} sbi_hessian_options;
+
+#define SBI_HESSIAN_OPTIONS_INIT                                                                                       \
+    {                                                                                                                  \
+        (uint32_t)sizeof(sbi_hessian_options), 0, 0, NULL                                                              \
+    }
+
+/** Fills in the defaults; the same values as SBI_HESSIAN_OPTIONS_INIT. For bindings. Since: 0.1 */
+SBI_API void sbi_hessian_options_init(sbi_hessian_options *options);
+
+/** The same as a campaign (campaign.h): blocks of rows x ranges of events are tasks, whose results are kept in the folder as they come, and
+ *  merged as they come where there are ranges. A client that was killed calls it again with the same fit and options and gets what is missing only.
+ *  Whatever the cuts, the executor and the interruptions, the bits are those of sbi_fit_hessian() with executor NULL, on the same kind of
+ *  processor; ranges of events from machines of different kinds are refused (SBI_ERR_VERSION, see shard.h), rows without ranges are not.
+ *  @param executor NULL: a local one. @param options NULL for defaults. The fit must be one of a model. Errors: as
+ *  sbi_campaign_run(), with what a task failed of. Since: 0.1 */
+SBI_API sbi_status sbi_fit_hessian_campaign(sbi_fit *fit, sbi_executor *executor, const sbi_hessian_options *options,
+                                            double *hessian);
+
 /** The model of the fit; NULL for one of an objective. Since: 0.1 */
 SBI_API const sbi_model *sbi_fit_model(const sbi_fit *fit);
 
