@@ -30,11 +30,15 @@ typedef struct sbi_campaign_options {
     uint64_t batch;         /**< most tasks in one submission; default 256 */
     uint64_t live;          /**< most tasks submitted and unfinished; default 0: what the executor says */
     uint64_t memory_cap;    /**< a task out of memory is tried with twice as much, up to this; default 0: no cap */
+    /** Called by sbi_campaign_run(), in its thread, for every task whose result has just come and is safe; NULL: not. It may ask the
+     *  campaign and read results; a status other than SBI_OK ends the run with it. Tasks that were done before are not told. */
+    sbi_status (*done)(void *user, const char *key);
+    void *done_user;
 } sbi_campaign_options;
 
 #define SBI_CAMPAIGN_OPTIONS_INIT                                                                                      \
     {                                                                                                                  \
-        (uint32_t)sizeof(sbi_campaign_options), 0, 4, 100, 0, 0, 1.0, 300.0, 0.0, 600.0, 256, 0, 0                     \
+        (uint32_t)sizeof(sbi_campaign_options), 0, 4, 100, 0, 0, 1.0, 300.0, 0.0, 600.0, 256, 0, 0, NULL, NULL         \
     }
 
 /** Fills in the defaults; the same values as SBI_CAMPAIGN_OPTIONS_INIT. Since: 0.1 */

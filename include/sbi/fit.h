@@ -46,8 +46,9 @@ typedef struct sbi_objective {
     const double *lower;       /**< [P] or NULL; -INFINITY: none */
     const double *upper;       /**< [P] or NULL; +INFINITY: none */
     const int32_t *fixed;      /**< [P] or NULL; non-zero: stays at its start */
-    const double *constraint_center; /**< [P] or NULL; where a constraint term of F pulls to; used for pulls only */
-    const double *constraint_sigma;  /**< [P] or NULL; its width, 0: unconstrained; for pulls and prefit impacts only */
+    const double *constraint_center; /**< [P] or NULL; where a constraint term of F pulls to, the auxiliary observation: for pulls,
+                                          and for systematics.h, which moves it */
+    const double *constraint_sigma;  /**< [P] or NULL; its width, 0: unconstrained; for the same */
     /** *value = F(theta). NULL: gradient() is used. */
     sbi_status (*value)(void *user, const double *theta, double *value);
     /** *value = F, gradient[P]. Required. */
@@ -59,11 +60,14 @@ typedef struct sbi_objective {
     /** HV[m, P] = V[m, P] H. NULL: none, and no truncated Newton. */
     sbi_status (*hvp)(void *user, const double *theta, const double *V, size_t m, double *HV);
     void *user;
+    /** [P] or NULL; kind of the constraint term of F, SBI_CONSTRAINT_... of model.h, where constraint_sigma is not 0. NULL: Gaussian. */
+    const int32_t *constraint_kind;
 } sbi_objective;
 
 #define SBI_OBJECTIVE_INIT                                                                                             \
     {                                                                                                                  \
-        (uint32_t)sizeof(sbi_objective), 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL  \
+        (uint32_t)sizeof(sbi_objective), 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+            NULL                                                                                                       \
     }
 
 /** Fills in the defaults; the same values as SBI_OBJECTIVE_INIT. For bindings. Since: 0.1 */
@@ -288,6 +292,30 @@ SBI_API sbi_status sbi_fit_covariance_row(sbi_fit *fit, const char *name, double
  *  @param path written whole or not at all. Errors: SBI_ERR_IO and its kin, SBI_ERR_NO_MEMORY. Since: 0.1 */
 SBI_API sbi_status sbi_fit_write_json(const sbi_fit *fit, const char *path);
 
+typedef struct sbi_hessian_options {
+    uint32_t struct_size;  /**< sizeof(sbi_hessian_options) */
+    int32_t rows_a_task;   /**< rows of a block; 0: 16, whose pass over the events costs hardly more than that of one */
+    int64_t events_a_task; /**< events of a range, rounded up to whole blocks of SBI_TAPE_BLOCK; 0: no cuts in events */
+    const char *campaign;  /**< folder of the campaign, made if missing; NULL: nothing is kept */
+} sbi_hessian_options;
+
+#define SBI_HESSIAN_OPTIONS_INIT                                                                                       \
+    {                                                                                                                  \
+        (uint32_t)sizeof(sbi_hessian_options), 0, 0, NULL                                                              \
+    }
+
+/** Fills in the defaults; the same values as SBI_HESSIAN_OPTIONS_INIT. For bindings. Since: 0.1 */
+SBI_API void sbi_hessian_options_init(sbi_hessian_options *options);
+
+/** The same as a campaign (campaign.h): blocks of rows x ranges of events are tasks, whose results are kept in the folder as they come, and
+ *  merged as they come where there are ranges. A client that was killed calls it again with the same fit and options and gets what is missing only.
+ *  Whatever the cuts, the executor and the interruptions, the bits are those of sbi_fit_hessian() with executor NULL, on the same kind of
+ *  processor; ranges of events from machines of different kinds are refused (SBI_ERR_VERSION, see shard.h), rows without ranges are not.
+ *  @param executor NULL: a local one. @param options NULL for defaults. The fit must be one of a model. Errors: as
+ *  sbi_campaign_run(), with what a task failed of. Since: 0.1 */
+SBI_API sbi_status sbi_fit_hessian_campaign(sbi_fit *fit, sbi_executor *executor, const sbi_hessian_options *options,
+                                            double *hessian);
+
 /** The model of the fit; NULL for one of an objective. Since: 0.1 */
 SBI_API const sbi_model *sbi_fit_model(const sbi_fit *fit);
 
@@ -348,12 +376,14 @@ SBI_API sbi_status sbi_fit_minima(sbi_fit *fit, const char *name, double from, d
 /* ---- nuisance parameters -------------------------------------------------------------------------------------------- */
 
 /** Impacts on a parameter of interest, from the covariance without refits:
- *  postfit_k = V_poi,k / sqrt(V_kk); prefit_k = V_poi,k / V_kk * constraint_sigma_k.
+ *  postfit_k = V_poi,k / sqrt(V_kk); prefit_k = V_poi,k / V_kk * s_k, with s_k the width before the fit: sigma of a Gaussian
+ *  constraint, sigma sqrt(auxiliary) of a Poisson one, sigma theta of a log-normal one. systematics.h has the other ways.
  *  @param[out] postfit, prefit [P], either may be NULL; 0 for fixed and at-limit parameters; NaN for the parameter of interest
  *  itself, and prefit NaN where there is no constraint. Errors as sbi_fit_error(). Since: 0.1 */
 SBI_API sbi_status sbi_fit_impacts(const sbi_fit *fit, const char *poi, double *postfit, double *prefit);
 
-/** Pulls (value - centre) / constraint_sigma and constraints error / constraint_sigma.
+/** Pulls (value - auxiliary) / s and constraints error / s, with s as above; of a log-normal constraint both are of ln theta. Of an auxiliary
+ *  count of zero, which has no width, they are NaN.
  *  @param[out] pull, constraint [P], either may be NULL; NaN where there is no constraint. Since: 0.1 */
 SBI_API sbi_status sbi_fit_pulls(const sbi_fit *fit, double *pull, double *constraint);
 

@@ -289,5 +289,23 @@ SBI_API sbi_status sbi_model_asimov_weights(const sbi_model *model, size_t chann
  *  @param theta [n_parameters], finite. Errors: as sbi_model_asimov_weights(). Since: 0.1 */
 SBI_API sbi_status sbi_model_asimov(sbi_model **out, const sbi_model *model, const double *theta);
 
+/** Another ratio for a sample of an unbinned channel. */
+typedef struct sbi_ratio_replacement {
+    uint32_t struct_size; /**< sizeof(sbi_ratio_replacement) */
+    int32_t reserved_;    /**< must be zero */
+    size_t channel;
+    size_t sample;                      /**< of the channel */
+    const sbi_array *ratio;             /**< [n_events] */
+    const sbi_array *integration_ratio; /**< [n_integration], exactly where the channel has an integration sample */
+} sbi_ratio_replacement;
+
+/** The same model with other ratios for some samples, sealed: one member of an ensemble in place of their mean, or all but one. All
+ *  else is that of `model`, whose columns it uses; it may outlive the handle `model`, not the memory that was lent to that. The warnings that
+ *  sealing `model` gave are not repeated.
+ *  @param replacements [n]; the arrays' data are borrowed until `*out` is destroyed. Errors: as sbi_model_add_sample(), SBI_ERR_STATE
+ *  where the model is not sealed. Since: 0.1 */
+SBI_API sbi_status sbi_model_replace_ratios(sbi_model **out, const sbi_model *model, const sbi_ratio_replacement *replacements,
+                                            size_t n);
+
 SBI_END_DECLS
 #endif

@@ -17,6 +17,7 @@
 #include "ratio.h"
 #include "shard.h"
 #include "status.h"
+#include "systematics.h"
 #include "tape.h"
 #include "train.h"
 #include "version.h"

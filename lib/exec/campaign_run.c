@@ -304,7 +304,7 @@ static sbi_status fetch_one(run *r, size_t index)
         const char *key = t->key;
         r->done++;
         (void)sbi_executor_release(r->exec, &key, 1); /* a courtesy */
-        return SBI_OK;
+        return r->c->options.done ? r->c->options.done(r->c->options.done_user, key) : SBI_OK;
     }
     if (!local && status != SBI_ERR_NO_MEMORY) return fetch_failed(r, index, status);
     r->fetching[r->n_fetching++] = index; /* for the next run: its result is still there */

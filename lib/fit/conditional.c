@@ -43,6 +43,14 @@ static sbi_status with_hessians(sbi_fit *fit, const sbi_minimiser_settings *inne
     return sbi_minimise(fit->minimiser, &exact, fixed, point);
 }
 
+sbi_status sbi_fit_again(sbi_fit *fit, double goal, const int32_t *fixed, sbi_fit_point *point)
+{
+    sbi_minimiser_settings inner = sbi_fit_inner_settings(fit);
+    inner.goal = goal;
+    SBI_TRY(sbi_minimise(fit->minimiser, &inner, fixed, point));
+    return point->reason < 10 ? SBI_OK : with_hessians(fit, &inner, fixed, point);
+}
+
 sbi_status sbi_fit_conditional(sbi_fit *fit, size_t k, sbi_fit_point *point)
 {
     return sbi_fit_conditional_on(fit, &k, 1, point);

@@ -70,6 +70,9 @@ sbi_status sbi_fit_find(const sbi_fit *fit, const char *name, const char *where,
 /* SBI_ERR_STATE unless the fit converged. */
 sbi_status sbi_fit_require_converged(const sbi_fit *fit, const char *where);
 
+/* SBI_ERR_SINGULAR or SBI_ERR_STATE unless there is one. */
+sbi_status sbi_fit_require_covariance(const sbi_fit *fit, const char *where);
+
 /* Moves the other parameters to where the covariance expects them when parameter k is at `value`: x [n] from the best fit,
  * kept within the bounds. */
 void sbi_fit_predict(const sbi_fit *fit, size_t k, double value, double *x);
@@ -80,6 +83,10 @@ sbi_status sbi_fit_conditional(sbi_fit *fit, size_t k, sbi_fit_point *point);
 
 /* The same with several parameters held. */
 sbi_status sbi_fit_conditional_on(sbi_fit *fit, const size_t *held, size_t n_held, sbi_fit_point *point);
+
+/* Fits the parameters that `fixed` leaves, from point->x and point->H, to an EDM of `goal`; else as sbi_fit_conditional(). For
+ * small changes of the objective. */
+sbi_status sbi_fit_again(sbi_fit *fit, double goal, const int32_t *fixed, sbi_fit_point *point);
 
 /* Fits everything from point->x with short first steps, so that the nearest minimum is found. */
 sbi_status sbi_fit_local(sbi_fit *fit, sbi_fit_point *point);

@@ -46,8 +46,9 @@ static sbi_status copy_arrays(sbi_fit_objective *o, const sbi_objective *given)
     o->names = sbi_alloc_zero(o->ctx, n, sizeof *o->names);
     double *block = sbi_alloc_zero(o->ctx, n, 6 * sizeof *block);
     o->start = block;
-    o->fixed = sbi_alloc_zero(o->ctx, n, sizeof *o->fixed);
+    o->fixed = sbi_alloc_zero(o->ctx, 2 * n, sizeof *o->fixed);
     if (!o->names || !block || !o->fixed) return SBI_ERR_NO_MEMORY;
+    o->kind = o->fixed + n;
     o->lower = block + n;
     o->upper = block + 2 * n;
     o->center = block + 3 * n;
@@ -70,6 +71,9 @@ static sbi_status copy_arrays(sbi_fit_objective *o, const sbi_objective *given)
         SBI_REQUIRE(isfinite(o->sigma[k]) && o->sigma[k] >= 0, "sbi_objective: %s: constraint_sigma is %g", o->names[k],
                     o->sigma[k]);
         SBI_REQUIRE(isfinite(o->center[k]), "sbi_objective: %s: constraint_center is %g", o->names[k], o->center[k]);
+        if (o->sigma[k] > 0) o->kind[k] = given->constraint_kind ? given->constraint_kind[k] : SBI_CONSTRAINT_GAUSSIAN;
+        SBI_REQUIRE(o->kind[k] >= SBI_CONSTRAINT_NONE && o->kind[k] <= SBI_CONSTRAINT_LOGNORMAL,
+                    "sbi_objective: %s: constraint_kind is %d", o->names[k], (int)o->kind[k]);
     }
     return require_distinct_names(o);
 }
@@ -87,6 +91,7 @@ sbi_status sbi_fit_objective_create(sbi_fit_objective **out, sbi_context *ctx, c
     o->f = *objective;
     o->release = release;
     o->n = objective->n_params;
+    o->moved = SIZE_MAX;
     sbi_status status = SBI_OK;
     if (o->n == 0 || o->n > 100000) {
         status = sbi_fail(SBI_ERR_ARGUMENT, "sbi_objective: n_params is %zu", o->n);
@@ -240,6 +245,28 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+sbi_constraint sbi_fit_objective_constraint(const sbi_fit_objective *o, size_t k)
+{
+    return (sbi_constraint){o->kind[k], 0, o->center[k], o->sigma[k]};
+}
+
+/* Only the constraint term knows the auxiliary observation, so moving that is a function of one parameter. */
+static void auxiliary_change(const sbi_fit_objective *o, const double *x, double change[3])
+{
+    const sbi_constraint c = sbi_fit_objective_constraint(o, o->moved);
+    sbi_constraint_change(&c, o->moved_to, x[o->moved], change);
+}
+
+static void move_auxiliary(const sbi_fit_objective *o, const double *x, double *f, double *g, double *H)
+{
+    const size_t k = o->moved;
+    double change[3];
+    auxiliary_change(o, x, change);
+    *f += change[0];
+    if (g) g[k] += change[1];
+    if (H) H[k * o->n + k] += change[2];
+}
+
 sbi_status sbi_fit_objective_products(sbi_fit_objective *o, const double *x, const double *V, size_t m, double *HV)
 {
     SBI_TRY(sbi_check_cancel(o->ctx, "fit"));
@@ -247,7 +274,12 @@ sbi_status sbi_fit_objective_products(sbi_fit_objective *o, const double *x, con
     o->products += (int64_t)m;
     sbi_status status = o->f.hvp(o->f.user, x, V, m, HV);
     o->seconds += now() - began;
-    return status;
+    if (status != SBI_OK || o->moved == SIZE_MAX) return status;
+    double change[3];
+    auxiliary_change(o, x, change);
+    for (size_t i = 0; i < m; i++)
+        HV[i * o->n + o->moved] += change[2] * V[i * o->n + o->moved];
+    return SBI_OK;
 }
 
 sbi_status sbi_fit_objective_eval(sbi_fit_objective *o, const double *x, double *f, double *g, double *H)
@@ -259,6 +291,7 @@ sbi_status sbi_fit_objective_eval(sbi_fit_objective *o, const double *x, double 
     o->seconds += now() - began;
     if (status != SBI_OK) return status;
     *f = scratch_value;
+    if (o->moved != SIZE_MAX) move_auxiliary(o, x, f, g, H);
     /* -inf is not a better place, it is a broken one. */
     if (!isfinite(*f) || (g && !all_finite(g, o->n)) || (H && !all_finite(H, o->n * o->n))) {
         *f = INFINITY;

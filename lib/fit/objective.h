@@ -3,6 +3,7 @@
 #ifndef SBI_FIT_OBJECTIVE_H
 #define SBI_FIT_OBJECTIVE_H
 
+#include "fit/constraint.h"
 #include "sbi/fit.h"
 
 /* A Hessian from hvp() is asked for in this many rows at once. */
@@ -16,6 +17,9 @@ typedef struct sbi_fit_objective {
     char **names;
     double *start, *lower, *upper; /* [n], -+INFINITY: none */
     double *center, *sigma;        /* [n], sigma 0: unconstrained */
+    int32_t *kind;                 /* [n] of the constraint */
+    size_t moved;                  /* this parameter's auxiliary observation is at `moved_to` in place of center; SIZE_MAX: none */
+    double moved_to;
     int32_t *fixed;                /* [n] */
     double *scratch;               /* [n], a gradient that nobody asked for */
     double *unit;                  /* [SBI_FIT_UNIT_ROWS, n] unit vectors, once a Hessian has come from hvp() */
@@ -38,6 +42,9 @@ sbi_status sbi_fit_objective_find(const sbi_fit_objective *o, const char *name, 
 int sbi_fit_objective_has_hessian(const sbi_fit_objective *o);
 /* True if there is only hvp(): the Hessian costs as much as n products. */
 int sbi_fit_objective_products_only(const sbi_fit_objective *o);
+
+/* The constraint of parameter k as it was given; kind NONE if there is none. */
+sbi_constraint sbi_fit_objective_constraint(const sbi_fit_objective *o, size_t k);
 
 /* F, and with g its gradient, and with H its Hessian. +inf stands for every point where F or a derivative that was asked
  * for is not finite. Checks for cancellation. SBI_ERR_DOMAIN is passed on: the caller moves off the bound. */

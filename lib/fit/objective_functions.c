@@ -16,7 +16,7 @@ typedef struct functions {
     sbi_tape_work *tape;
     const char **names; /* [n], the names themselves are the model's or tape's */
     double *numbers;    /* start, lower, upper, center, sigma: [5, n] */
-    int32_t *fixed;     /* [n] */
+    int32_t *fixed;     /* [n], and the kinds of the constraints behind it */
 } functions;
 
 static sbi_status model_value(void *user, const double *theta, double *value)
@@ -79,7 +79,7 @@ static sbi_status create(functions **out, sbi_context *ctx, size_t n)
     f->ctx = ctx;
     f->names = sbi_alloc_zero(ctx, n, sizeof *f->names);
     f->numbers = sbi_alloc_zero(ctx, n, 5 * sizeof *f->numbers);
-    f->fixed = sbi_alloc_zero(ctx, n, sizeof *f->fixed);
+    f->fixed = sbi_alloc_zero(ctx, n, 2 * sizeof *f->fixed);
     if (!f->names || !f->numbers || !f->fixed) {
         destroy(f);
         return SBI_ERR_NO_MEMORY;
@@ -97,6 +97,7 @@ static sbi_status create(functions **out, sbi_context *ctx, size_t n)
     f->objective.constraint_center = f->numbers + 3 * n;
     f->objective.constraint_sigma = f->numbers + 4 * n;
     f->objective.fixed = f->fixed;
+    f->objective.constraint_kind = f->fixed + n;
     f->objective.user = f;
     *out = f;
     return SBI_OK;
@@ -114,6 +115,7 @@ static sbi_status read_parameters(functions *f, const sbi_model *model)
         for (size_t i = 0; i < 5; i++)
             f->numbers[i * n + k] = numbers[i];
         f->fixed[k] = p.fixed;
+        f->fixed[n + k] = p.constraint;
     }
     return SBI_OK;
 }

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/sha256.h"
+#include "jobs/base64.h"
 #include "jobs/job.h"
 #include "net/train.h"
 #include "sbi/ratio.h"
@@ -170,7 +171,7 @@ static sbi_status read_evaluate(sbi_job *job, const sbi_json_place *at)
     return SBI_OK;
 }
 
-/* ---- hessian_rows, scan_point ---------------------------------------------------------------------------------- */
+/* ---- hessian_rows, hessian_shard, scan_point ---------------------------------------------------------------------------------- */
 
 static sbi_status read_model(sbi_job *job, const sbi_json_place *at)
 {
@@ -196,18 +197,40 @@ static sbi_status read_model(sbi_job *job, const sbi_json_place *at)
     return SBI_OK;
 }
 
-static sbi_status read_hessian(sbi_job *job, const sbi_json_place *at)
+static sbi_status read_rows(sbi_job *job, const sbi_json_place *at)
 {
-    static const char *const known[] = {"columns_sha256", "count",   "fingerprint", "first", "job",
-                                        "theta",          "version", "workspace",   NULL};
     int64_t first, count;
-    SBI_TRY(sbi_json_only_keys(job->json, at, known));
-    SBI_TRY(read_model(job, at));
     SBI_TRY(get_range(job->json, at, "first", 0, (int64_t)job->n_theta - 1, &first));
     SBI_TRY(get_range(job->json, at, "count", 1, (int64_t)job->n_theta - first, &count));
     job->first = (size_t)first;
     job->count = (size_t)count;
     return SBI_OK;
+}
+
+static sbi_status read_hessian(sbi_job *job, const sbi_json_place *at)
+{
+    static const char *const known[] = {"columns_sha256", "count",   "fingerprint", "first", "job",
+                                        "theta",          "version", "workspace",   NULL};
+    SBI_TRY(sbi_json_only_keys(job->json, at, known));
+    SBI_TRY(read_model(job, at));
+    return read_rows(job, at);
+}
+
+static sbi_status read_shard(sbi_job *job, const sbi_json_place *at)
+{
+    static const char *const known[] = {"columns_sha256", "count", "earlier", "events", "fingerprint", "first", "first_event", "job",
+                                        "pass",           "theta", "version", "workspace", NULL};
+    const char *earlier;
+    SBI_TRY(sbi_json_only_keys(job->json, at, known));
+    SBI_TRY(read_model(job, at));
+    SBI_TRY(read_rows(job, at));
+    SBI_TRY(get_range(job->json, at, "pass", 0, INT32_MAX, &job->pass));
+    SBI_TRY(get_range(job->json, at, "first_event", 0, INT64_MAX, &job->first_event));
+    SBI_TRY(get_range(job->json, at, "events", 1, INT64_MAX - job->first_event, &job->events));
+    SBI_TRY(sbi_json_get_string_or(job->json, at, "earlier", "", &earlier));
+    if (!*earlier) return SBI_OK;
+    sbi_status status = sbi_base64_decode(job->ctx, earlier, &job->earlier, &job->earlier_size);
+    return status == SBI_ERR_FORMAT ? sbi_json_fail(status, at, "earlier is not base64") : status;
 }
 
 static sbi_status read_scan(sbi_job *job, const sbi_json_place *at)
@@ -231,6 +254,7 @@ static sbi_status read_job(sbi_job *job)
     } kinds[] = {{"train_member", SBI_JOB_TRAIN_MEMBER, read_train},
                  {"evaluate_columns", SBI_JOB_EVALUATE_COLUMNS, read_evaluate},
                  {"hessian_rows", SBI_JOB_HESSIAN_ROWS, read_hessian},
+                 {"hessian_shard", SBI_JOB_HESSIAN_SHARD, read_shard},
                  {"scan_point", SBI_JOB_SCAN_POINT, read_scan}};
     sbi_json_place at = sbi_json_root(DOCUMENT);
     const char *name;
@@ -274,6 +298,7 @@ void sbi_job_free(sbi_job *job)
     sbi_free(job->ctx, job->names);
     sbi_free(job->ctx, job->members);
     sbi_free(job->ctx, job->theta);
+    sbi_free(job->ctx, job->earlier);
     sbi_free(job->ctx, job);
 }
 

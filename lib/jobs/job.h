@@ -11,7 +11,7 @@
 #define SBI_JOB_VERSION 1
 #define SBI_JOB_SPEC_LARGEST ((size_t)64 << 20)
 
-enum { SBI_JOB_TRAIN_MEMBER = 1, SBI_JOB_EVALUATE_COLUMNS, SBI_JOB_HESSIAN_ROWS, SBI_JOB_SCAN_POINT };
+enum { SBI_JOB_TRAIN_MEMBER = 1, SBI_JOB_EVALUATE_COLUMNS, SBI_JOB_HESSIAN_ROWS, SBI_JOB_SCAN_POINT, SBI_JOB_HESSIAN_SHARD };
 
 typedef struct sbi_job_file {
     const char *path;
@@ -47,12 +47,15 @@ typedef struct sbi_job {
     int32_t combination, output, dtype;
     double correction;
 
-    /* hessian_rows, scan_point */
+    /* hessian_rows, hessian_shard, scan_point */
     sbi_job_file workspace;     /* path NULL: the model comes as an attachment */
     const char *columns_sha256; /* of all mapped columns, in the order of the workspace */
     double *theta;
     size_t n_theta;
     size_t first, count;
+    int64_t pass, first_event, events; /* hessian_shard */
+    void *earlier;                     /* its bytes, or NULL */
+    size_t earlier_size;
     const char *parameter; /* scan_point: held at */
     double value;
 } sbi_job;
@@ -84,6 +87,8 @@ sbi_status sbi_job_train_member(sbi_context *ctx, const sbi_job *job, const sbi_
 sbi_status sbi_job_evaluate_columns(sbi_context *ctx, const sbi_job *job, const sbi_job_place *place, sbi_sink *sink);
 sbi_status sbi_job_hessian_rows(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
                                 const sbi_job_place *place, sbi_sink *sink);
+sbi_status sbi_job_hessian_shard(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
+                                 const sbi_job_place *place, sbi_sink *sink);
 sbi_status sbi_job_scan_point(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
                               const sbi_job_place *place, sbi_sink *sink);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "hessian_rows" and "scan_point": a model at a point. */
+/* "hessian_rows", "hessian_shard" and "scan_point": a model at a point. */
 #include <math.h>
 #include <string.h>
 
@@ -9,6 +9,7 @@
 #include "jobs/job.h"
 #include "model/model.h"
 #include "sbi/fit.h"
+#include "sbi/shard.h"
 
 sbi_status sbi_job_columns_digest(const sbi_model *model, char hex[65])
 {
@@ -99,6 +100,39 @@ sbi_status sbi_job_hessian_rows(sbi_context *ctx, const sbi_job *job, const sbi_
     sbi_model *loaded;
     SBI_TRY(find_model(&model, &loaded, ctx, job, attachment, place));
     sbi_status status = send_rows(ctx, model, job, sink);
+    sbi_model_destroy(loaded);
+    return status;
+}
+
+/* ---- hessian_shard --------------------------------------------------------------------------------------------- */
+
+static sbi_status send_shard(const sbi_model *model, const sbi_job *job, sbi_sink *sink)
+{
+    sbi_tape_work *work;
+    void *bytes = NULL;
+    size_t size = 0;
+    sbi_shard_request request = SBI_SHARD_REQUEST_INIT;
+    request.want = SBI_SHARD_HESSIAN;
+    request.pass_index = job->pass;
+    request.first_event = job->first_event;
+    request.n_events = job->events;
+    request.first_row = (int64_t)job->first;
+    request.n_rows = (int64_t)job->count;
+    SBI_TRY(sbi_tape_work_create(&work, sbi_model_tape(model)));
+    sbi_status status = sbi_shard_compute(work, job->theta, &request, job->earlier, job->earlier_size, &bytes, &size);
+    if (status == SBI_OK) status = sink->write(sink->user, bytes, size);
+    sbi_shard_free(sbi_model_context(model), bytes);
+    sbi_tape_work_destroy(work);
+    return status;
+}
+
+sbi_status sbi_job_hessian_shard(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
+                                 const sbi_job_place *place, sbi_sink *sink)
+{
+    const sbi_model *model;
+    sbi_model *loaded;
+    SBI_TRY(find_model(&model, &loaded, ctx, job, attachment, place));
+    sbi_status status = send_shard(model, job, sink);
     sbi_model_destroy(loaded);
     return status;
 }

@@ -95,6 +95,7 @@ struct sbi_model {
     model_channel *channels;
     size_t n_channels;
     size_t poi; /* SIZE_MAX: none */
+    int32_t quiet, reserved_; /* 1: what the seal warns of was said when the parent was sealed */
     sbi_tape *tape;
     const struct sbi_binned *binned; /* the binned channels as the tape evaluates them, which owns it; NULL: there are none */
     model_file *files; /* columns that the loader opened */

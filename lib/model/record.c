@@ -200,14 +200,14 @@ sbi_status sbi_model_seal(sbi_model *m)
     sbi_var *params = sbi_model_record_parameters(m, tape);
     sbi_status status = params ? record_model(m, tape, params) : SBI_ERR_NO_MEMORY;
     sbi_free(m->ctx, params);
-    if (status == SBI_OK) status = sbi_model_check_weights(m);
-    if (status == SBI_OK) status = sbi_model_check_normalisation(m);
+    if (status == SBI_OK && !m->quiet) status = sbi_model_check_weights(m);
+    if (status == SBI_OK && !m->quiet) status = sbi_model_check_normalisation(m);
     if (status != SBI_OK) {
         m->binned = NULL;
         sbi_tape_destroy(tape);
         return status;
     }
     m->tape = tape;
-    warn_of_unused(m);
+    if (!m->quiet) warn_of_unused(m);
     return SBI_OK;
 }
