@@ -11,6 +11,7 @@
 #include "executor.h"
 #include "fit.h"
 #include "job.h"
+#include "limit.h"
 #include "model.h"
 #include "network.h"
 #include "objective.h"
@@ -18,6 +19,7 @@
 #include "shard.h"
 #include "status.h"
 #include "tape.h"
+#include "toy.h"
 #include "train.h"
 #include "version.h"
 
