@@ -283,9 +283,8 @@ static sbi_status run_toy(void *arg, size_t row)
     return SBI_OK;
 }
 
-sbi_status sbi_toys_compute(sbi_toys **out, const toys_plan *plan, int64_t first, size_t n)
+sbi_status sbi_toys_compute(sbi_toys **out, sbi_context *ctx, const toys_plan *plan, int64_t first, size_t n)
 {
-    sbi_context *ctx = sbi_model_context(plan->model);
     sbi_toy_options o = SBI_TOY_OPTIONS_INIT;
     o.auxiliary = plan->o.auxiliary;
     o.seed = plan->o.seed;
@@ -294,7 +293,7 @@ sbi_status sbi_toys_compute(sbi_toys **out, const toys_plan *plan, int64_t first
     SBI_TRY(sbi_toy_generator_create(&generator, plan->model, plan->theta, &o));
     range r = {.plan = plan, .generator = generator, .first = first};
     atomic_init(&r.done, 0);
-    sbi_status status = sbi_toys_table(&r.table, plan, first, n);
+    sbi_status status = sbi_toys_table(&r.table, ctx, plan, first, n);
     if (status == SBI_OK) {
         r.starts = sbi_alloc_array(ctx, n * sbi_model_n_parameters(plan->model), sizeof *r.starts);
         status = r.starts ? sbi_parallel_for(ctx, n, run_toy, &r) : SBI_ERR_NO_MEMORY;

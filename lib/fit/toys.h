@@ -33,7 +33,7 @@ sbi_status sbi_toys_plan_make(toys_plan *plan, const sbi_model *model, const dou
 void sbi_toys_plan_clear(toys_plan *plan);
 
 /* A table with the plan's columns, all NaN, numbers from `first` on. */
-sbi_status sbi_toys_table(sbi_toys **out, const toys_plan *plan, int64_t first, size_t n);
+sbi_status sbi_toys_table(sbi_toys **out, sbi_context *ctx, const toys_plan *plan, int64_t first, size_t n);
 /* A table without names. */
 sbi_status sbi_toys_allocate(sbi_toys **out, sbi_context *ctx, size_t n, size_t n_columns);
 /* Marks a row as failed. */
@@ -41,7 +41,8 @@ sbi_status sbi_toys_fail_row(sbi_toys *toys, size_t row, int32_t status, const c
 /* Index of a column, or SBI_ERR_NOT_FOUND. */
 sbi_status sbi_toys_find(const sbi_toys *toys, const char *name, size_t *column);
 
-/* Computes toys [first, first + n) in parallel on the context's threads. */
-sbi_status sbi_toys_compute(sbi_toys **out, const toys_plan *plan, int64_t first, size_t n);
+/* Computes toys [first, first + n) in parallel on the threads of `ctx`, whose cancel flag and progress it uses: the model's context, or
+ * that of a task. */
+sbi_status sbi_toys_compute(sbi_toys **out, sbi_context *ctx, const toys_plan *plan, int64_t first, size_t n);
 
 #endif

@@ -96,10 +96,10 @@ static sbi_status name_columns(sbi_toys *t, const toys_plan *plan)
     return SBI_OK;
 }
 
-sbi_status sbi_toys_table(sbi_toys **out, const toys_plan *plan, int64_t first, size_t n)
+sbi_status sbi_toys_table(sbi_toys **out, sbi_context *ctx, const toys_plan *plan, int64_t first, size_t n)
 {
     sbi_toys *t;
-    SBI_TRY(sbi_toys_allocate(&t, sbi_model_context(plan->model), n, count_columns(plan)));
+    SBI_TRY(sbi_toys_allocate(&t, ctx, n, count_columns(plan)));
     for (size_t i = 0; i < n; i++) t->numbers[i] = first + (int64_t)i;
     const sbi_status status = name_columns(t, plan);
     if (status != SBI_OK) {
