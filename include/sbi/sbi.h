@@ -14,6 +14,7 @@
 #include "limit.h"
 #include "model.h"
 #include "network.h"
+#include "neyman.h"
 #include "objective.h"
 #include "ratio.h"
 #include "shard.h"

@@ -20,4 +20,7 @@ typedef struct toys_set {
 /* Runs all sets, as sbi_toys_run() does one, in one campaign: out [n], NULL where it failed. */
 sbi_status sbi_toys_run_sets(sbi_toys **out, const sbi_model *model, const toys_set *sets, size_t n, sbi_executor *executor);
 
+/* Arguments that limits by toys and the Neyman construction have in common: a fit of a model, and ascending values within bounds. */
+sbi_status sbi_toys_check_grid(const sbi_fit *fit, const char *name, const double *values, size_t n, const char *function);
+
 #endif
