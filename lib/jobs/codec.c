@@ -243,6 +243,67 @@ static sbi_status read_scan(sbi_job *job, const sbi_json_place *at)
     return sbi_json_get_number(job->json, at, "value", &job->value);
 }
 
+/* ---- toys ------------------------------------------------------------------------------------------------------ */
+
+static sbi_status read_numbers(sbi_job *job, const sbi_json_place *at, const char *key, double **out, size_t *n)
+{
+    json_t *list;
+    SBI_TRY(sbi_json_get_array(job->json, at, key, &list));
+    const sbi_json_place in = sbi_json_member(at, key);
+    *n = json_array_size(list);
+    *out = sbi_alloc_array(job->ctx, *n, sizeof **out);
+    if (!*out) return SBI_ERR_NO_MEMORY;
+    for (size_t i = 0; i < *n; i++) {
+        const sbi_json_place item = sbi_json_item(&in, i);
+        SBI_TRY(sbi_json_number(json_array_get(list, i), &item, &(*out)[i]));
+    }
+    return SBI_OK;
+}
+
+static sbi_status read_fixed(sbi_job *job, const sbi_json_place *at)
+{
+    json_t *list;
+    SBI_TRY(sbi_json_get_array(job->json, at, "fixed", &list));
+    const size_t n = json_array_size(list);
+    job->fixed_names = sbi_alloc_zero(job->ctx, n, sizeof *job->fixed_names);
+    if (!job->fixed_names) return SBI_ERR_NO_MEMORY;
+    for (size_t i = 0; i < n; i++) {
+        job->fixed_names[i] = json_string_value(json_array_get(list, i));
+        if (!job->fixed_names[i]) return sbi_json_fail(SBI_ERR_FORMAT, at, "fixed[%zu] is not a string", i);
+    }
+    job->toys.n_fixed = n;
+    job->toys.fixed_names = job->fixed_names;
+    return SBI_OK;
+}
+
+static sbi_status read_toys(sbi_job *job, const sbi_json_place *at)
+{
+    static const char *const known[] = {"auxiliary", "columns_sha256",   "compute",   "count",  "fingerprint", "first",
+                                        "fixed",     "interval_confidence", "job",    "limit_confidence", "parameter", "seed",
+                                        "starts",    "tested",           "theta",     "version", "workspace",  NULL};
+    sbi_toys_options *o = &job->toys;
+    int64_t auxiliary, compute, seed;
+    sbi_toys_options_init(o);
+    SBI_TRY(sbi_json_only_keys(job->json, at, known));
+    SBI_TRY(read_model(job, at));
+    SBI_TRY(sbi_json_get_integer(job->json, at, "seed", &seed));
+    SBI_TRY(get_range(job->json, at, "first", 0, INT64_MAX, &o->first));
+    SBI_TRY(get_range(job->json, at, "count", 1, INT32_MAX, &o->count));
+    SBI_TRY(get_range(job->json, at, "compute", 0, UINT32_MAX, &compute));
+    SBI_TRY(get_range(job->json, at, "auxiliary", 0, INT32_MAX, &auxiliary));
+    o->seed = (uint64_t)seed;
+    o->compute = (uint32_t)compute;
+    o->auxiliary = (int32_t)auxiliary;
+    SBI_TRY(sbi_json_get_string(job->json, at, "parameter", &o->parameter));
+    SBI_TRY(sbi_json_get_number(job->json, at, "interval_confidence", &o->interval_confidence));
+    SBI_TRY(sbi_json_get_number(job->json, at, "limit_confidence", &o->limit_confidence));
+    SBI_TRY(read_numbers(job, at, "tested", &job->tested, &o->n_tested));
+    SBI_TRY(read_numbers(job, at, "starts", &job->starts, &o->n_starts));
+    o->tested = job->tested;
+    o->starts = job->starts;
+    return read_fixed(job, at);
+}
+
 /* ---- all of them ----------------------------------------------------------------------------------------------- */
 
 static sbi_status read_job(sbi_job *job)
@@ -255,7 +316,8 @@ static sbi_status read_job(sbi_job *job)
                  {"evaluate_columns", SBI_JOB_EVALUATE_COLUMNS, read_evaluate},
                  {"hessian_rows", SBI_JOB_HESSIAN_ROWS, read_hessian},
                  {"hessian_shard", SBI_JOB_HESSIAN_SHARD, read_shard},
-                 {"scan_point", SBI_JOB_SCAN_POINT, read_scan}};
+                 {"scan_point", SBI_JOB_SCAN_POINT, read_scan},
+                 {"toys", SBI_JOB_TOYS, read_toys}};
     sbi_json_place at = sbi_json_root(DOCUMENT);
     const char *name;
     int64_t version;
@@ -299,6 +361,9 @@ void sbi_job_free(sbi_job *job)
     sbi_free(job->ctx, job->members);
     sbi_free(job->ctx, job->theta);
     sbi_free(job->ctx, job->earlier);
+    sbi_free(job->ctx, job->tested);
+    sbi_free(job->ctx, job->starts);
+    sbi_free(job->ctx, job->fixed_names);
     sbi_free(job->ctx, job);
 }
 

@@ -6,12 +6,13 @@
 #include "io/json.h"
 #include "sbi/job.h"
 #include "sbi/model.h"
+#include "sbi/toy.h"
 #include "sbi/train.h"
 
 #define SBI_JOB_VERSION 1
 #define SBI_JOB_SPEC_LARGEST ((size_t)64 << 20)
 
-enum { SBI_JOB_TRAIN_MEMBER = 1, SBI_JOB_EVALUATE_COLUMNS, SBI_JOB_HESSIAN_ROWS, SBI_JOB_SCAN_POINT, SBI_JOB_HESSIAN_SHARD };
+enum { SBI_JOB_TRAIN_MEMBER = 1, SBI_JOB_EVALUATE_COLUMNS, SBI_JOB_HESSIAN_ROWS, SBI_JOB_SCAN_POINT, SBI_JOB_HESSIAN_SHARD, SBI_JOB_TOYS };
 
 typedef struct sbi_job_file {
     const char *path;
@@ -47,7 +48,7 @@ typedef struct sbi_job {
     int32_t combination, output, dtype;
     double correction;
 
-    /* hessian_rows, hessian_shard, scan_point */
+    /* hessian_rows, hessian_shard, scan_point, toys */
     sbi_job_file workspace;     /* path NULL: the model comes as an attachment */
     const char *columns_sha256; /* of all mapped columns, in the order of the workspace */
     double *theta;
@@ -58,6 +59,9 @@ typedef struct sbi_job {
     size_t earlier_size;
     const char *parameter; /* scan_point: held at */
     double value;
+    sbi_toys_options toys; /* its arrays are these: */
+    double *tested, *starts;
+    const char **fixed_names;
 } sbi_job;
 
 /* Decodes and checks; unknown members are refused. */
@@ -92,7 +96,14 @@ sbi_status sbi_job_hessian_shard(sbi_context *ctx, const sbi_job *job, const sbi
 sbi_status sbi_job_scan_point(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
                               const sbi_job_place *place, sbi_sink *sink);
 
+sbi_status sbi_job_toys(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment, const sbi_job_place *place,
+                        sbi_sink *sink);
+
 /* ---- shared by the kinds ---- */
+
+/* The model of a job, from memory or from its files; *loaded is to be destroyed. */
+sbi_status sbi_job_find_model(const sbi_model **out, sbi_model **loaded, sbi_context *ctx, const sbi_job *job,
+                              const sbi_job_attachment *attachment, const sbi_job_place *place);
 
 /* A path of a spec, absolute or under the root. Freed by sbi_free(). */
 char *sbi_job_path(sbi_context *ctx, const sbi_job_place *place, const char *path);

@@ -62,9 +62,8 @@ sbi_status sbi_job_load_model(sbi_model **out, sbi_context *ctx, const sbi_job *
     return SBI_OK;
 }
 
-/* The model of a job, from memory or from its files; *loaded is to be destroyed. */
-static sbi_status find_model(const sbi_model **out, sbi_model **loaded, sbi_context *ctx, const sbi_job *job,
-                             const sbi_job_attachment *attachment, const sbi_job_place *place)
+sbi_status sbi_job_find_model(const sbi_model **out, sbi_model **loaded, sbi_context *ctx, const sbi_job *job,
+                              const sbi_job_attachment *attachment, const sbi_job_place *place)
 {
     *loaded = NULL;
     *out = attachment ? attachment->model : NULL;
@@ -98,7 +97,7 @@ sbi_status sbi_job_hessian_rows(sbi_context *ctx, const sbi_job *job, const sbi_
 {
     const sbi_model *model;
     sbi_model *loaded;
-    SBI_TRY(find_model(&model, &loaded, ctx, job, attachment, place));
+    SBI_TRY(sbi_job_find_model(&model, &loaded, ctx, job, attachment, place));
     sbi_status status = send_rows(ctx, model, job, sink);
     sbi_model_destroy(loaded);
     return status;
@@ -188,7 +187,7 @@ sbi_status sbi_job_scan_point(sbi_context *ctx, const sbi_job *job, const sbi_jo
 {
     const sbi_model *model;
     sbi_model *loaded;
-    SBI_TRY(find_model(&model, &loaded, ctx, job, attachment, place));
+    SBI_TRY(sbi_job_find_model(&model, &loaded, ctx, job, attachment, place));
     sbi_status status = scan(ctx, model, job, sink);
     sbi_model_destroy(loaded);
     return status;

@@ -15,6 +15,7 @@ sbi_status sbi_job_run_decoded(sbi_context *ctx, const sbi_job *job, const sbi_j
     case SBI_JOB_HESSIAN_ROWS: return sbi_job_hessian_rows(ctx, job, attachment, place, sink);
     case SBI_JOB_HESSIAN_SHARD: return sbi_job_hessian_shard(ctx, job, attachment, place, sink);
     case SBI_JOB_SCAN_POINT: return sbi_job_scan_point(ctx, job, attachment, place, sink);
+    case SBI_JOB_TOYS: return sbi_job_toys(ctx, job, attachment, place, sink);
     default: return sbi_fail(SBI_ERR_INTERNAL, "job of kind %d", (int)job->kind);
     }
 }

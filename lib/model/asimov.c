@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "model/binned.h"
+#include "model/derive.h"
 #include "tape/interpolation.h"
 
 #define BLOCK_EVENTS 8192
@@ -119,7 +120,7 @@ static sbi_status weigh(const sbi_model *m, const model_channel *c, const double
     return SBI_OK;
 }
 
-static sbi_status fill_weights(const sbi_model *m, size_t channel, const double *theta, double *weights)
+sbi_status sbi_model_fill_asimov(const sbi_model *m, size_t channel, const double *theta, double *weights)
 {
     const model_channel *c = &m->channels[channel];
     int64_t n = sbi_model_n_asimov_events(m, channel);
@@ -149,96 +150,40 @@ sbi_status sbi_model_asimov_weights(const sbi_model *m, size_t channel, const do
     SBI_REQUIRE(m && theta && weights, "sbi_model_asimov_weights: an argument is NULL");
     SBI_REQUIRE(channel < m->n_channels, "sbi_model_asimov_weights: there is no channel %zu", channel);
     if (!m->tape) return sbi_fail(SBI_ERR_STATE, "sbi_model_asimov_weights: the model is not sealed");
-    return fill_weights(m, channel, theta, weights);
+    return sbi_model_fill_asimov(m, channel, theta, weights);
 }
 
 /* ---- the model ---- */
 
-/* A binned channel that observed what is expected; its samples share the parent's lists. */
-static sbi_status copy_bins(sbi_model *out, const sbi_model *m, size_t channel, const double *theta, model_channel *c)
+typedef struct truth {
+    const sbi_model *model;
+    const double *theta;
+} truth;
+
+/* A binned channel that observed what is expected. */
+static sbi_status fill_bins(const sbi_model *m, size_t channel, const double *theta, derived_data *out)
 {
-    const model_channel *from = &m->channels[channel];
-    c->n_integration = -1;
-    for (size_t i = 0; i < from->n_samples; i++) {
-        model_sample *s = sbi_model_grow(out->ctx, (void **)&c->samples, &c->n_samples, sizeof *s);
-        if (!s) return SBI_ERR_NO_MEMORY;
-        *s = from->samples[i];
-    }
-    c->observed = sbi_alloc_array(out->ctx, from->n_bins, sizeof *c->observed);
-    if (!c->observed) return SBI_ERR_NO_MEMORY;
-    c->n_bins = from->n_bins;
-    SBI_TRY(sbi_binned_expected(m->binned, channel, theta, c->observed, NULL));
+    const model_channel *c = &m->channels[channel];
+    out->observed = sbi_alloc_array(m->ctx, c->n_bins, sizeof *out->observed);
+    if (!out->observed) return SBI_ERR_NO_MEMORY;
+    SBI_TRY(sbi_binned_expected(m->binned, channel, theta, out->observed, NULL));
     for (size_t j = 0; j < c->n_bins; j++) {
-        if (!(c->observed[j] >= 0) || !isfinite(c->observed[j]))
-            return sbi_fail(SBI_ERR_DOMAIN, "channel %s: bin %zu: %g expected at this point", c->name, j, c->observed[j]);
+        if (!(out->observed[j] >= 0) || !isfinite(out->observed[j]))
+            return sbi_fail(SBI_ERR_DOMAIN, "channel %s: bin %zu: %g expected at this point", c->name, j, out->observed[j]);
     }
     return SBI_OK;
 }
 
-/* A sample whose events are the Asimov sample. Lists without columns stay the parent's. */
-static sbi_status copy_sample(sbi_context *ctx, const model_channel *from, const model_sample *s, model_sample *out)
+static sbi_status fill_channel(void *arg, size_t channel, derived_data *out)
 {
-    *out = *s;
-    out->eventsys = NULL;
-    out->ratio = *ratio_of(from, s);
-    if (!s->n_eventsys) return SBI_OK;
-    out->eventsys = sbi_alloc_array(ctx, s->n_eventsys, sizeof *out->eventsys);
-    if (!out->eventsys) return SBI_ERR_NO_MEMORY;
-    for (size_t k = 0; k < s->n_eventsys; k++) {
-        model_eventsys *e = &out->eventsys[k];
-        *e = s->eventsys[k];
-        if (uses_events(from)) continue;
-        e->high = e->integration_high;
-        e->low = e->integration_low;
-    }
-    return SBI_OK;
-}
-
-static sbi_status copy_channel(sbi_model *out, const sbi_model *m, size_t channel, const double *theta)
-{
-    const model_channel *from = &m->channels[channel];
-    int64_t n = sbi_model_n_asimov_events(m, channel);
-    model_channel *c = sbi_model_grow(out->ctx, (void **)&out->channels, &out->n_channels, sizeof *c);
-    if (!c) return SBI_ERR_NO_MEMORY;
-    c->name = from->name;
-    if (from->n_bins) return copy_bins(out, m, channel, theta, c);
-    c->n_events = n;
-    c->n_integration = from->n_integration;
-    c->integration_weights = from->integration_weights;
-    c->has_weights = 1;
-    /* The new events are data: what they were a sample of, they no longer are. */
-    c->flags = from->flags & ~(uint32_t)SBI_CHANNEL_REFERENCE;
-    for (size_t i = 0; i < from->n_samples; i++) {
-        model_sample *s = sbi_model_grow(out->ctx, (void **)&c->samples, &c->n_samples, sizeof *s);
-        if (!s) return SBI_ERR_NO_MEMORY;
-        SBI_TRY(copy_sample(out->ctx, from, &from->samples[i], s));
-    }
-    c->own_weights = sbi_alloc_array(out->ctx, n > 0 ? (size_t)n : 0, sizeof *c->own_weights);
-    if (!c->own_weights) return SBI_ERR_NO_MEMORY;
-    SBI_TRY(fill_weights(m, channel, theta, c->own_weights));
-    const sbi_array own = sbi_array_1d(c->own_weights, SBI_F64, n);
-    c->weights = sbi_model_lent_column(&own);
-    return SBI_OK;
-}
-
-static sbi_status copy_parameters(sbi_model *out, const sbi_model *m, const double *theta)
-{
-    for (size_t i = 0; i < m->n_parameters; i++) {
-        SBI_TRY(sbi_model_reserve_name(out));
-        model_parameter *p = sbi_model_grow(out->ctx, (void **)&out->parameters, &out->n_parameters, sizeof *p);
-        if (!p) return SBI_ERR_NO_MEMORY;
-        *p = m->parameters[i];
-        p->spec.auxiliary = theta[i];
-        sbi_model_enter_name(out);
-        if (!isfinite(theta[i]))
-            return sbi_fail(SBI_ERR_VALUE, "sbi_model_asimov: theta of parameter %s is %g", p->name, theta[i]);
-        if ((p->spec.constraint == SBI_CONSTRAINT_POISSON && theta[i] < 0) ||
-            (p->spec.constraint == SBI_CONSTRAINT_LOGNORMAL && !(theta[i] > 0)))
-            return sbi_fail(SBI_ERR_DOMAIN, "sbi_model_asimov: theta of parameter %s is %g: its auxiliary observation cannot be that",
-                            p->name, theta[i]);
-    }
-    out->poi = m->poi;
-    return SBI_OK;
+    const truth *t = arg;
+    const sbi_model *m = t->model;
+    if (m->channels[channel].n_bins) return fill_bins(m, channel, t->theta, out);
+    const int64_t n = sbi_model_n_asimov_events(m, channel);
+    out->n = n;
+    out->weights = sbi_alloc_array(m->ctx, n > 0 ? (size_t)n : 0, sizeof *out->weights);
+    if (!out->weights) return SBI_ERR_NO_MEMORY;
+    return sbi_model_fill_asimov(m, channel, t->theta, out->weights);
 }
 
 sbi_status sbi_model_asimov(sbi_model **out, const sbi_model *model, const double *theta)
@@ -247,17 +192,6 @@ sbi_status sbi_model_asimov(sbi_model **out, const sbi_model *model, const doubl
     *out = NULL;
     SBI_REQUIRE(model && theta, "sbi_model_asimov: model or theta is NULL");
     if (!model->tape) return sbi_fail(SBI_ERR_STATE, "sbi_model_asimov: the model is not sealed");
-    sbi_model *m, *parent = (sbi_model *)(uintptr_t)model;
-    SBI_TRY(sbi_model_create(&m, model->ctx));
-    atomic_fetch_add(&parent->references, 1); /* all that a sealed model shared between threads changes */
-    m->parent = parent;
-    sbi_status status = copy_parameters(m, model, theta);
-    for (size_t i = 0; i < model->n_channels && status == SBI_OK; i++) status = copy_channel(m, model, i, theta);
-    if (status == SBI_OK) status = sbi_model_seal(m);
-    if (status != SBI_OK) {
-        sbi_model_destroy(m);
-        return status;
-    }
-    *out = m;
-    return SBI_OK;
+    truth t = {model, theta};
+    return sbi_model_derive(out, model, "sbi_model_asimov", theta, 0, fill_channel, &t);
 }

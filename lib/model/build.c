@@ -67,6 +67,7 @@ static void free_channel(sbi_context *ctx, model_channel *c, int shared)
     }
     sbi_free(ctx, c->samples);
     sbi_free(ctx, c->own_weights);
+    sbi_free(ctx, c->own_columns);
     sbi_free(ctx, c->observed);
     if (!shared) sbi_free(ctx, c->name);
 }

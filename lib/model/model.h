@@ -76,7 +76,8 @@ typedef struct model_channel {
     int64_t n_events, n_integration; /* n_integration -1: no integration sample */
     int32_t has_weights;
     uint32_t flags;
-    double *own_weights; /* of Asimov data; then `weights` is a view of it */
+    double *own_weights; /* of Asimov data and toys; then `weights` is a view of it */
+    double *own_columns; /* of toys: rows of the parent's columns */
     model_column weights, integration_weights;
     model_sample *samples;
     size_t n_samples;
@@ -95,15 +96,16 @@ struct sbi_model {
     model_channel *channels;
     size_t n_channels;
     size_t poi; /* SIZE_MAX: none */
-    int32_t quiet, reserved_; /* 1: what the seal warns of was said when the parent was sealed */
     sbi_tape *tape;
     const struct sbi_binned *binned; /* the binned channels as the tape evaluates them, which owns it; NULL: there are none */
     model_file *files; /* columns that the loader opened */
     size_t n_files, n_descriptors;
     char *workspace; /* path of the file that it was loaded from with default options, or NULL */
-    /* Asimov data borrow names, expressions and files from the model that they were made of, and hold on to it. */
+    /* Asimov data and toys borrow names, expressions and files from the model that they were made of, and hold on to it. */
     sbi_model *parent;
     atomic_size_t references; /* the handle and the models made of it */
+    int32_t quiet;            /* 1: what the seal warns of was said when the parent was sealed */
+    int32_t reserved_;
 };
 
 /* ---- columns ---- */

@@ -70,7 +70,7 @@ static sbi_status integrate(model_channel *c)
 sbi_status sbi_model_record_channel(sbi_model *m, model_channel *c, sbi_tape *tape, const sbi_var *params, sbi_var *out)
 {
     if (!c->n_samples) return sbi_fail(SBI_ERR_STATE, "channel %s has no samples", c->name);
-    SBI_TRY(integrate(c));
+    if (!m->parent) SBI_TRY(integrate(c)); /* a derived model has the same integration sample */
     sbi_events events = sbi_tape_events(tape, c->name, c->n_events);
     sbi_events integration = 0;
     sbi_var integration_weights = SBI_VAR_INVALID;
@@ -200,7 +200,7 @@ sbi_status sbi_model_seal(sbi_model *m)
     sbi_var *params = sbi_model_record_parameters(m, tape);
     sbi_status status = params ? record_model(m, tape, params) : SBI_ERR_NO_MEMORY;
     sbi_free(m->ctx, params);
-    if (status == SBI_OK && !m->quiet) status = sbi_model_check_weights(m);
+    if (status == SBI_OK) status = sbi_model_check_weights(m);
     if (status == SBI_OK && !m->quiet) status = sbi_model_check_normalisation(m);
     if (status != SBI_OK) {
         m->binned = NULL;
