@@ -130,7 +130,7 @@ sbi_status sbi_job_hessian_shard(sbi_context *ctx, const sbi_job *job, const sbi
 {
     const sbi_model *model;
     sbi_model *loaded;
-    SBI_TRY(find_model(&model, &loaded, ctx, job, attachment, place));
+    SBI_TRY(sbi_job_find_model(&model, &loaded, ctx, job, attachment, place));
     sbi_status status = send_shard(model, job, sink);
     sbi_model_destroy(loaded);
     return status;
