@@ -77,6 +77,7 @@ void sbi_tape_work_destroy(sbi_tape_work *work)
 {
     if (!work) return;
     sbi_context *ctx = work->ctx;
+    sbi_accelerator_destroy(work->accelerator);
     for (size_t i = 0; work->results && i < work->program->n_reductions; i++) {
         sbi_free(ctx, work->results[i].gradient);
         sbi_free(ctx, work->results[i].row_of);
@@ -98,6 +99,12 @@ void sbi_tape_work_destroy(sbi_tape_work *work)
     sbi_free(ctx, work->tasks);
     sbi_free(ctx, work->results);
     sbi_free(ctx, work);
+}
+
+sbi_status sbi_tape_work_set_accelerator(sbi_tape_work *work, const sbi_accelerator_ops *ops, int32_t index, int64_t memory)
+{
+    sbi_accelerator_destroy(work->accelerator);
+    return sbi_accelerator_create(&work->accelerator, work->tape, ops, index, memory);
 }
 
 void sbi_tape_work_set_kernels(sbi_tape_work *work, const sbi_tape_kernels *kernels) { work->kernels = kernels; }
@@ -239,8 +246,7 @@ static sbi_status collect(sbi_tape_work *work, const sbi_request *request, const
     return SBI_OK;
 }
 
-/* Leaves [first, first + count) into `partials`. */
-static sbi_status stream_pass(sbi_pass_task *task, sbi_tape_work *work, size_t first, size_t count, sbi_partials *partials)
+sbi_status sbi_work_stream(sbi_pass_task *task, sbi_tape_work *work, size_t first, size_t count, sbi_partials *partials)
 {
     sbi_chunk_space counted;
     size_t workers = sbi_parallel_workers(work->ctx);
@@ -256,6 +262,16 @@ static sbi_status stream_pass(sbi_pass_task *task, sbi_tape_work *work, size_t f
     sbi_free(work->ctx, run.spaces);
     sbi_free(work->ctx, run.ready);
     return status;
+}
+
+/* Leaves [first, first + count) of pass `index` into `partials`. */
+static sbi_status stream_pass(sbi_pass_task *task, sbi_tape_work *work, size_t index, size_t first, size_t count,
+                              sbi_partials *partials)
+{
+    int done = 0;
+    if (work->accelerator)
+        SBI_TRY(sbi_accelerator_run(work->accelerator, work, index, task, first, count, partials, &done));
+    return done ? SBI_OK : sbi_work_stream(task, work, first, count, partials);
 }
 
 static sbi_status run_pass(sbi_tape_work *work, const sbi_request *request, size_t index)
@@ -280,11 +296,11 @@ static sbi_status run_pass(sbi_tape_work *work, const sbi_request *request, size
     SBI_TRY(sbi_partials_init(&partials, work->ctx, task.partial));
     sbi_status status;
     if (sharding && sharding->stage == pass->stage) {
-        status = stream_pass(&task, work, sharding->first, sharding->count, &partials);
+        status = stream_pass(&task, work, index, sharding->first, sharding->count, &partials);
         if (status == SBI_OK) status = sharding->leave(sharding->arg, &partials);
     } else {
         status = sharding ? sharding->fill(sharding->arg, index, &partials)
-                          : stream_pass(&task, work, 0, pass->n_leaves, &partials);
+                          : stream_pass(&task, work, index, 0, pass->n_leaves, &partials);
         if (status == SBI_OK) status = collect(work, request, &task, sbi_partials_total(&partials));
     }
     sbi_partials_clear(&partials);
