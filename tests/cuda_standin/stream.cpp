@@ -40,14 +40,15 @@ static void step(cudaStream_t s)
     operation what = std::move(s->queue.front());
     s->queue.pop_front();
     if (trouble() != cudaSuccess) return; /* what was queued on a broken device does not happen */
-    memory_open();
     what();
-    memory_close();
 }
 
 static void drain(cudaStream_t s)
 {
+    if (s->queue.empty()) return;
+    memory_open();
     while (!s->queue.empty()) step(s);
+    memory_close();
 }
 
 static void reach(const std::shared_ptr<mark> &m)
