@@ -53,7 +53,10 @@ static void drain(cudaStream_t s)
 
 static void reach(const std::shared_ptr<mark> &m)
 {
+    if (m->done || m->stream->queue.empty()) return;
+    memory_open();
     while (!m->done && !m->stream->queue.empty()) step(m->stream);
+    memory_close();
 }
 
 void drain_all()
