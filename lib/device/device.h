@@ -128,7 +128,8 @@ typedef struct sbi_device_ops {
 
     /* All four or none (NULL). From record() to recorded(), operations are noted instead of run, all but allocate, release, upload,
      * download, synchronise and available, which are not allowed there. replay() runs what was noted, with the same addresses.
-     * recorded() may give a NULL program without failing: this was not to be recorded, and is to be called as it stands. */
+     * recorded() is called after a failure too, and then gives a NULL program. What is recorded was run once before, so that scratch
+     * memory has its size. */
     sbi_status (*record)(void *self);
     sbi_status (*recorded)(void *self, void **program);
     sbi_status (*replay)(void *self, void *program);

@@ -40,19 +40,23 @@ static void step(cudaStream_t s)
     operation what = std::move(s->queue.front());
     s->queue.pop_front();
     if (trouble() != cudaSuccess) return; /* what was queued on a broken device does not happen */
-    memory_open();
     what();
-    memory_close();
 }
 
 static void drain(cudaStream_t s)
 {
+    if (s->queue.empty()) return;
+    memory_open();
     while (!s->queue.empty()) step(s);
+    memory_close();
 }
 
 static void reach(const std::shared_ptr<mark> &m)
 {
+    if (m->done || m->stream->queue.empty()) return;
+    memory_open();
     while (!m->done && !m->stream->queue.empty()) step(m->stream);
+    memory_close();
 }
 
 void drain_all()

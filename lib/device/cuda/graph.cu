@@ -6,11 +6,8 @@ sbi_status sbi_cuda_record(void *self)
 {
     sbi_cuda *cuda = static_cast<sbi_cuda *>(self);
     sbi_cuda_scope scope(cuda);
-    if (cuda->use_graphs) {
-        /* Copies in half precision are made inside, each time. */
-        sbi_cuda_written(cuda, NULL, 0);
-        SBI_CUDA_TRY(cuda, cudaStreamBeginCapture(cuda->stream, cudaStreamCaptureModeThreadLocal), "recording");
-    }
+    sbi_cuda_written(cuda, NULL, 0); /* copies in half precision are made inside, each time */
+    SBI_CUDA_TRY(cuda, cudaStreamBeginCapture(cuda->stream, cudaStreamCaptureModeThreadLocal), "recording");
     cuda->recording = 1;
     return SBI_OK;
 }
@@ -21,7 +18,6 @@ sbi_status sbi_cuda_recorded(void *self, void **program)
     sbi_cuda_scope scope(cuda);
     *program = NULL;
     cuda->recording = 0;
-    if (!cuda->use_graphs) return SBI_OK;
     sbi_cuda_written(cuda, NULL, 0); /* what was noted did not run */
     cudaGraph_t graph = NULL;
     SBI_CUDA_TRY(cuda, cudaStreamEndCapture(cuda->stream, &graph), "recording");
