@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/pool.h"
+#include "device/plugin.h"
 #include "tape/work.h"
 
 /* What an accelerator has of one pass; `unsupported` once it has said that it cannot do the pass at all. */
@@ -256,6 +257,24 @@ void sbi_accelerator_destroy(sbi_accelerator *a)
     a->ops->close(a->self);
     sbi_free(a->ctx, a->passes);
     sbi_free(a->ctx, a);
+}
+
+sbi_status sbi_accelerator_open(sbi_accelerator **out, const sbi_tape *tape, const char *device, int64_t memory)
+{
+    *out = NULL;
+    if (!device || strcmp(device, "cpu") == 0) return SBI_OK;
+    const sbi_device_plugin *plugin;
+    SBI_TRY(sbi_device_plugin_load(&plugin, tape->ctx, device));
+    const char *options = device + strcspn(device, ":?");
+    int32_t index = 0;
+    if (*options == ':')
+        for (options++; *options >= '0' && *options <= '9' && index < 10000; options++)
+            index = 10 * index + (*options - '0');
+    if (*options || options[-1] == ':')
+        return sbi_fail(SBI_ERR_ARGUMENT, "device %s: expected a name and a number, as in \"cuda:1\"", device);
+    const sbi_accelerator_ops *ops = plugin->find ? plugin->find(SBI_ACCELERATOR_CONTRACT) : NULL;
+    if (!ops) return sbi_fail(SBI_ERR_UNSUPPORTED, "device %s: it trains networks only", device);
+    return sbi_accelerator_create(out, tape, ops, index, memory);
 }
 
 static sbi_status prepare(sbi_accelerator *a, size_t index, const pass_host *host)

@@ -57,12 +57,17 @@ typedef struct sbi_accelerator_ops {
     void (*close)(void *self);
 } sbi_accelerator_ops;
 
+/* What a device plugin calls this contract (device/plugin.h): its find() returns a const sbi_accelerator_ops. */
+#define SBI_ACCELERATOR_CONTRACT "accelerator"
+
 /* The host's side, in accelerator.c: an opened device and what is prepared for the passes of one workspace. */
 typedef struct sbi_accelerator sbi_accelerator;
 struct sbi_tape_work;
 sbi_status sbi_accelerator_check(const sbi_accelerator_ops *ops);
 sbi_status sbi_accelerator_create(sbi_accelerator **out, const sbi_tape *tape, const sbi_accelerator_ops *ops, int32_t index,
                                   int64_t memory);
+/* The device that a user names: "cuda:1" is the second of the plugin "cuda". *out is NULL for NULL and "cpu". */
+sbi_status sbi_accelerator_open(sbi_accelerator **out, const sbi_tape *tape, const char *device, int64_t memory);
 void sbi_accelerator_destroy(sbi_accelerator *accelerator);
 /* Pass `index` of the program. *done is 0 where the processor is to do all of it. */
 sbi_status sbi_accelerator_run(sbi_accelerator *accelerator, struct sbi_tape_work *work, size_t index, const sbi_pass_task *task,

@@ -32,6 +32,7 @@ sbi_status sbi_tape_work_create_with(sbi_tape_work **out, const sbi_tape *tape, 
     SBI_TRY(sbi_options_read(&o, sizeof o, sizeof o, options, "sbi_tape_work_options"));
     SBI_REQUIRE(o.precision == SBI_PRECISION_DOUBLE || o.precision == SBI_PRECISION_MIXED,
                 "sbi_tape_work_options: precision is %d, must be SBI_PRECISION_DOUBLE or SBI_PRECISION_MIXED", o.precision);
+    SBI_REQUIRE(o.device_memory >= 0, "sbi_tape_work_options: device_memory is %lld", (long long)o.device_memory);
     sbi_context *ctx = tape->ctx;
     const sbi_program *program = tape->program;
     sbi_tape_work *work = sbi_alloc_zero(ctx, 1, sizeof *work);
@@ -68,6 +69,11 @@ sbi_status sbi_tape_work_create_with(sbi_tape_work **out, const sbi_tape *tape, 
     if (!ok) {
         sbi_tape_work_destroy(work);
         return SBI_ERR_NO_MEMORY;
+    }
+    const sbi_status status = sbi_accelerator_open(&work->accelerator, tape, o.device, o.device_memory);
+    if (status != SBI_OK) {
+        sbi_tape_work_destroy(work);
+        return status;
     }
     *out = work;
     return SBI_OK;

@@ -210,4 +210,4 @@ static Suite *suite(void)
     return s;
 }
 
-RUN_SUITE(suite)
+int main(void) { return run_suite(suite()); }
