@@ -20,7 +20,7 @@ CUDA_CODE := $(foreach a,$(CUDA_ARCHITECTURES),-gencode arch=compute_$(a),code=s
 NVCC_FLAGS := -std=c++17 -O3 -lineinfo -Iinclude -Ilib -Werror all-warnings -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra,-O2
 
 CUDA_SOURCES := $(sort $(wildcard lib/device/cuda/*.cu lib/device/cuda/*/*.cu))
-CUDA_HEADERS := $(wildcard lib/device/*.h lib/device/cuda/*.h lib/device/cuda/*/*.h include/sbi/*.h)
+CUDA_HEADERS := $(wildcard lib/device/*.h lib/device/cuda/*.h lib/device/cuda/*/*.h lib/device/cuda/*/*.cuh lib/tape/*.h lib/tape/kernels/*.h include/sbi/*.h)
 CUDA_OBJECTS := $(CUDA_SOURCES:%.cu=$(BUILD)/cuda/%.o)
 CUDA_SONAME := libsbi-cuda.so.$(ABI)
 CUDA_LINK := -shared -Wl,-soname,$(CUDA_SONAME) -Wl,--version-script=lib/device/cuda/libsbi-cuda.map

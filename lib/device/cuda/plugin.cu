@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening a CUDA device, and the struct that libsbi looks for. */
 #include "device/cuda/cuda.h"
+#include "device/cuda/likelihood/likelihood.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,10 +173,15 @@ static sbi_status open_device(const sbi_device_ops **ops, void **self, const sbi
     return SBI_OK;
 }
 
+static const void *find_contract(const char *contract)
+{
+    return strcmp(contract, SBI_CUDA_LIKELIHOOD_CONTRACT) == 0 ? sbi_cuda_likelihood() : NULL;
+}
+
 extern "C" {
 /* (const alone would make it a local name in C++.) */
 extern SBI_API const sbi_device_plugin sbi_device_plugin_cuda;
 const sbi_device_plugin sbi_device_plugin_cuda = {
-    sizeof(sbi_device_plugin), SBI_DEVICE_PLUGIN_ABI, SBI_DEVICE_ABI, 0, "cuda", SBI_VERSION_STRING, open_device, NULL,
+    sizeof(sbi_device_plugin), SBI_DEVICE_PLUGIN_ABI, SBI_DEVICE_ABI, 0, "cuda", SBI_VERSION_STRING, open_device, find_contract,
 };
 }

@@ -86,4 +86,6 @@ static sbi_status run(void *prepared, const sbi_pass_task *task, size_t first, s
 static const sbi_accelerator_ops ops = {sizeof(sbi_accelerator_ops), SBI_ACCELERATOR_ABI, "cuda", open_device, prepare, run, release,
                                         close_device};
 
+static_assert(sizeof SBI_CUDA_LIKELIHOOD_CONTRACT == sizeof SBI_ACCELERATOR_CONTRACT, "two names of one contract");
+
 extern "C" const void *sbi_cuda_likelihood(void) { return &ops; }

@@ -7,6 +7,9 @@
 extern "C" {
 #endif
 
+/* By this name, SBI_ACCELERATOR_CONTRACT, the plugin is asked for it. */
+#define SBI_CUDA_LIKELIHOOD_CONTRACT "accelerator"
+
 /* A const sbi_accelerator_ops. */
 const void *sbi_cuda_likelihood(void);
 
