@@ -2,6 +2,7 @@
 # libsbi: `make help` lists the targets. Everything that is built goes under $(BUILD).
 #   mk/config.mk   compiler, flags, libraries      mk/tests.mk    tests, sanitizers, fuzzers, benchmarks
 #   mk/library.mk  objects, library, programs      mk/install.mk  install, uninstall, dist
+#   mk/cuda.mk     libsbi-cuda.so, and its sources on the host
 
 .DEFAULT_GOAL := all
 MAKEFLAGS += --no-builtin-rules --no-print-directory
@@ -19,6 +20,7 @@ ifneq ($(AFTER_DEPS),)
 .PHONY: deps $(AFTER_DEPS)
 deps:
 	@scripts/install-deps.sh $(BUILD)
+	@scripts/install-cuda.sh $(BUILD)
 $(firstword $(AFTER_DEPS)): deps
 	@$(MAKE) $(AFTER_DEPS)
 $(wordlist 2,$(words $(AFTER_DEPS)),$(AFTER_DEPS)): $(firstword $(AFTER_DEPS))
@@ -27,5 +29,6 @@ else
 include mk/config.mk
 include mk/library.mk
 include mk/tests.mk
+include mk/cuda.mk
 include mk/install.mk
 endif

@@ -101,6 +101,7 @@ fitters-check: $(BUILD)/bin/fitters lib ## Run the examples of other people's fi
 .PHONY: abi-check check demo deps
 deps: ## Install what is missing (apt-get; a Python environment in build/venv)
 	@scripts/install-deps.sh $(BUILD)
+	@scripts/install-cuda.sh $(BUILD)
 check: ## Run every test
 	@MAKE="$(MAKE)" scripts/check.sh $(BUILD)
 demo: all ## Run the main job, examples/offshell_higgs

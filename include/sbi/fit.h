@@ -120,12 +120,14 @@ typedef struct sbi_fit_options {
     const char *const *bound_names; /**< [n_bounds] */
     const double *bound_lower;      /**< [n_bounds], -INFINITY: none */
     const double *bound_upper;      /**< [n_bounds], +INFINITY: none */
+
+    const char *device; /**< sbi_fit_run(): who evaluates the events, as in sbi_tape_work_options; NULL: the processor */
 } sbi_fit_options;
 
 #define SBI_FIT_OPTIONS_INIT                                                                                           \
     {                                                                                                                  \
         (uint32_t)sizeof(sbi_fit_options), SBI_FIT_NEWTON, 0, 1, 0.1, 0.5, 0, 0, 0, NULL, NULL, 0, NULL, NULL, 0,      \
-            NULL, 0, NULL, NULL, NULL                                                                                  \
+            NULL, 0, NULL, NULL, NULL, NULL                                                                            \
     }
 
 /** Fills in the defaults; the same values as SBI_FIT_OPTIONS_INIT. For bindings. Since: 0.1 */

@@ -250,7 +250,7 @@ SBI_API const sbi_tape *sbi_model_tape(const sbi_model *model);
 /* ---- evaluation: as sbi_tape_eval() and its neighbours, theta in the model's parameter order ------------------- */
 
 SBI_API sbi_status sbi_model_work_create(sbi_model_work **out, const sbi_model *model);
-/** With choices: the precision of the arithmetic; options NULL: defaults. Since: 0.1 */
+/** With choices: the precision of the arithmetic, and a device; options NULL: defaults. Since: 0.1 */
 SBI_API sbi_status sbi_model_work_create_with(sbi_model_work **out, const sbi_model *model,
                                               const sbi_tape_work_options *options);
 SBI_API void sbi_model_work_destroy(sbi_model_work *work);

@@ -21,7 +21,7 @@ SBI_BEGIN_DECLS
 /** The likelihood of a sealed model with its start values, bounds, fixed flags and constraints.
  *  @param[out] out freed with sbi_objective_destroy(), before the model; all that it points to belongs to it or to the model. Every
  *         member is set. NULL after a failure.
- *  @param model borrowed until then. @param options precision of the arithmetic; NULL: defaults.
+ *  @param model borrowed until then. @param options precision of the arithmetic, and device; NULL: defaults.
  *  The functions behave as sbi_model_nll(), sbi_model_hessian() and sbi_model_hvp(): +inf with SBI_OK where the likelihood does not
  *  exist, SBI_ERR_CANCELLED within one chunk of events after the context is cancelled.
  *  Errors: SBI_ERR_STATE (not sealed, or no parameters), SBI_ERR_ABI, SBI_ERR_NO_MEMORY. Since: 0.1 */

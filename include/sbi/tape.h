@@ -273,16 +273,21 @@ SBI_API sbi_status sbi_tape_work_create(sbi_tape_work **out, const sbi_tape *tap
 typedef struct sbi_tape_work_options {
     uint32_t struct_size;
     int32_t precision; /**< SBI_PRECISION_DOUBLE or SBI_PRECISION_MIXED */
+    const char *device;    /**< who evaluates the events: NULL or "cpu", or a plugin's device, "cuda" or "cuda:1"; only read while the
+                                workspace is made. docs/devices.md */
+    int64_t device_memory; /**< bytes of the device's memory that columns may take; what does not fit is copied there block by block in
+                                each evaluation, with the same bits. 0: what is free */
 } sbi_tape_work_options;
 
 #define SBI_TAPE_WORK_OPTIONS_INIT                                                                                     \
     {                                                                                                                  \
-        (uint32_t)sizeof(sbi_tape_work_options), SBI_PRECISION_DOUBLE                                                  \
+        (uint32_t)sizeof(sbi_tape_work_options), SBI_PRECISION_DOUBLE, NULL, 0                                         \
     }
 
 /** Fills in the defaults; the same values as SBI_TAPE_WORK_OPTIONS_INIT. For bindings. Since: 0.1 */
 SBI_API void sbi_tape_work_options_init(sbi_tape_work_options *options);
-/** As sbi_tape_work_create(), with choices; options NULL: defaults. Since: 0.1 */
+/** As sbi_tape_work_create(), with choices; options NULL: defaults. Errors: also SBI_ERR_NOT_FOUND (no such device, plugin or driver),
+ *  SBI_ERR_ABI (a plugin of another release). Since: 0.1 */
 SBI_API sbi_status sbi_tape_work_create_with(sbi_tape_work **out, const sbi_tape *tape, const sbi_tape_work_options *options);
 SBI_API void sbi_tape_work_destroy(sbi_tape_work *work);
 

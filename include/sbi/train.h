@@ -7,7 +7,7 @@
  * with the weights of each side scaled to the same sum, so that z(x) = ln p_numerator(x) / p_denominator(x) at the minimum
  * (the likelihood-ratio trick: arXiv 1506.02169). Arithmetic is f32, sums of the loss f64.
  *
- * The same options, dataset, member and kind of processor give the same network, bit for bit, for any number of threads, and
+ * The same options, dataset, member and kind of processor or device give the same network, bit for bit, for any number of threads, and
  * whether or not training was interrupted and resumed.
  */
 #ifndef SBI_TRAIN_H
@@ -66,13 +66,15 @@ typedef struct sbi_train_options {
     double min_improvement;     /**< of the loss, to count as better for `patience` and PLATEAU; default 0 */
     double checkpoint_seconds;  /**< between checkpoints; default 30; a cancelled run writes one too */
     const char *campaign;       /**< folder for checkpoints and the journal; NULL (default): nothing is kept, no resuming */
+    const char *device;         /**< "cpu" (also NULL, the default), "cuda", "cuda:1", "cuda:0?precision=tf32": docs/devices.md. Not
+                                     part of what a checkpoint was made for: training may go on with another device */
 } sbi_train_options;
 
 #define SBI_TRAIN_OPTIONS_INIT                                                                                         \
     {                                                                                                                  \
         (uint32_t)sizeof(sbi_train_options), 4, 128, SBI_ACTIVATION_SILU, 100, 1, SBI_OPTIMISER_NADAM,                 \
             SBI_SCHEDULE_COSINE, 10, 0, SBI_STANDARDISE_MEAN_STD, 0, 1024, 1, 1e-3, 0.0, 0.1, 0.01, 0.9, 0.999, 1e-8,  \
-            0.0, 0.0, 0.1, 0.0, 30.0, NULL                                                                             \
+            0.0, 0.0, 0.1, 0.0, 30.0, NULL, NULL                                                                       \
     }
 
 /** Fills in the defaults; the same values as SBI_TRAIN_OPTIONS_INIT. Since: 0.1 */
@@ -82,6 +84,8 @@ SBI_API void sbi_train_options_init(sbi_train_options *options);
  *  @param[out] out NULL on failure. @param data becomes immutable. @param options NULL for defaults; `members` is not looked at.
  *  With a campaign folder, `member-0000.checkpoint.npz` in it is resumed from if there is one, and removed at the end; one that
  *  was made by other options or from other data gives SBI_ERR_VERSION, naming it.
+ *  Errors of a device: SBI_ERR_NOT_FOUND (its library, driver or the device itself is missing), SBI_ERR_ABI (its library is of another
+ *  release), SBI_ERR_NO_MEMORY, SBI_ERR_TRANSIENT (the device was lost: train again, and it goes on from the checkpoint).
  *  Reports progress under the stage "train". Errors: SBI_ERR_ARGUMENT (an option, by name), SBI_ERR_VALUE (one side has no
  *  events or no positive total weight), SBI_ERR_DIVERGED (naming epoch and batch), SBI_ERR_CANCELLED. Since: 0.1 */
 SBI_API sbi_status sbi_network_train(sbi_network **out, sbi_dataset *data, const sbi_train_options *options);

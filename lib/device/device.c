@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "device/cpu/cpu.h"
+#include "device/plugin.h"
 
 sbi_status sbi_device_check(const sbi_device_ops *ops)
 {
@@ -13,19 +14,24 @@ sbi_status sbi_device_check(const sbi_device_ops *ops)
         return sbi_fail(SBI_ERR_ABI, "device: contract %u with a table of %u bytes, expected %u with %zu", (unsigned)ops->abi,
                         (unsigned)ops->struct_size, (unsigned)SBI_DEVICE_ABI, sizeof(sbi_device_ops));
     }
-    SBI_REQUIRE(ops->name && ops->allocate && ops->release && ops->upload && ops->download && ops->zero &&
-                    ops->synchronise && ops->gemm && ops->forward && ops->backward && ops->bce && ops->update &&
+    SBI_REQUIRE(ops->name && ops->allocate && ops->release && ops->upload && ops->download && ops->copy &&
+                    ops->zero && ops->synchronise && ops->available && ops->gemm && ops->forward && ops->backward && ops->bce && ops->update &&
                     ops->gather && ops->sum_parts && ops->sum_squares && ops->close,
                 "device %s: an operation is missing", ops->name ? ops->name : "without name");
+    const int noted = !!ops->record + !!ops->recorded + !!ops->replay + !!ops->forget;
+    SBI_REQUIRE(noted == 0 || noted == 4, "device %s: it can record, but not all that belongs to it", ops->name);
     return SBI_OK;
 }
 
 sbi_status sbi_device_open(sbi_device *out, sbi_context *ctx, const char *name)
 {
     memset(out, 0, sizeof *out);
-    if (strcmp(name, "cpu") != 0) return sbi_fail(SBI_ERR_NOT_FOUND, "device %s: there is only \"cpu\"", name);
     sbi_device device = {NULL, NULL, ctx};
-    SBI_TRY(sbi_device_cpu_open(&device.ops, &device.self, ctx));
+    if (!name || strcmp(name, "cpu") == 0) {
+        SBI_TRY(sbi_device_cpu_open(&device.ops, &device.self, ctx));
+    } else {
+        SBI_TRY(sbi_device_plugin_open(&device.ops, &device.self, ctx, name));
+    }
     *out = device;
     return SBI_OK;
 }

@@ -6,6 +6,8 @@
  * Operations are in order: each sees what the one before it wrote. They may return before they have run; download() and
  * synchronise() wait, and report what failed meanwhile. Matrices are row-major f32.
  *
+ * A device without SBI_DEVICE_HOST lets the host compute addresses (memory + offset), but not look at what is there.
+ *
  * Every sum is made in an order that depends on the shapes alone, so a device gives the same bits each time, for any
  * number of threads. Other devices need only agree within rounding. tests/contract/device_conformance.c checks a device.
  */
@@ -14,10 +16,10 @@
 
 #include "sbi/context.h"
 
-#define SBI_DEVICE_ABI 1
+#define SBI_DEVICE_ABI 2
 
 /* Flags of sbi_device_ops. */
-#define SBI_DEVICE_HOST 1       /* its memory is the process's: pointers may be read, written and offset by the host */
+#define SBI_DEVICE_HOST 1       /* its memory is the process's: pointers may be read and written by the host */
 #define SBI_DEVICE_CONCURRENT 2 /* operations on disjoint outputs may be called by several threads at once */
 
 /* Activations: the numbers of sbi/network.h, and none. */
@@ -77,13 +79,17 @@ typedef struct sbi_device_bce {
  *   SGD    m = beta1 m + g';                                p -= step_g m
  *   others m = beta1 m + (1 - beta1) g'; v = beta2 v + (1 - beta2) g'^2;
  *          p -= (step_m m + step_g g') / (sqrt(v v_scale) + epsilon)
- * before which, where it is decoupled, p *= 1 - shrink. The caller turns rates and bias corrections into the steps, so Adam,
+ * before which, where it is decoupled, p *= 1 - shrink. With squares, the sum of squares of the whole gradient, grad_scale is
+ * multiplied by clip / sqrt(squares) where 0 < clip < sqrt(squares), and where that is not finite the step changes nothing. (It is
+ * read by the device when the step runs, so that the caller need not wait for it.) The caller turns rates and bias corrections into the steps, so Adam,
  * AdamW and NAdam are one kernel. */
 typedef struct sbi_device_update {
     int64_t n;
     float *p;       /* [n] */
     const float *g; /* [n] */
     float *m, *v;   /* [n]; v NULL selects SGD */
+    const double *squares; /* memory of the device, or NULL */
+    double clip;
     float grad_scale, decay, shrink;
     float beta1, beta2, epsilon;
     float step_m, step_g, v_scale;
@@ -101,8 +107,12 @@ typedef struct sbi_device_ops {
     void (*release)(void *self, void *memory);
     sbi_status (*upload)(void *self, void *device, const void *host, size_t bytes);
     sbi_status (*download)(void *self, void *host, const void *device, size_t bytes);
+    /* From memory of the device to memory of the device; they do not overlap. */
+    sbi_status (*copy)(void *self, void *to, const void *from, size_t bytes);
     sbi_status (*zero)(void *self, void *device, size_t bytes);
     sbi_status (*synchronise)(void *self);
+    /* What may still be allocated; SIZE_MAX where nobody knows. */
+    sbi_status (*available)(void *self, size_t *bytes);
 
     sbi_status (*gemm)(void *self, const sbi_device_gemm *op);
     sbi_status (*forward)(void *self, const sbi_device_forward *op);
@@ -116,6 +126,15 @@ typedef struct sbi_device_ops {
     /* *out = sum_j x_j^2 in f64. */
     sbi_status (*sum_squares)(void *self, double *out, const float *x, int64_t n);
 
+    /* All four or none (NULL). From record() to recorded(), operations are noted instead of run, all but allocate, release, upload,
+     * download, synchronise and available, which are not allowed there. replay() runs what was noted, with the same addresses.
+     * recorded() is called after a failure too, and then gives a NULL program. What is recorded was run once before, so that scratch
+     * memory has its size. */
+    sbi_status (*record)(void *self);
+    sbi_status (*recorded)(void *self, void **program);
+    sbi_status (*replay)(void *self, void *program);
+    void (*forget)(void *self, void *program);
+
     void (*close)(void *self);
 } sbi_device_ops;
 
@@ -125,7 +144,7 @@ typedef struct sbi_device {
     sbi_context *ctx;
 } sbi_device;
 
-/* Opens a device by name: "cpu". */
+/* Opens a device by name: "cpu" (also NULL), "cuda", "cuda:1", "cuda:0?precision=tf32". What is not "cpu" is a plugin: plugin.h. */
 sbi_status sbi_device_open(sbi_device *out, sbi_context *ctx, const char *name);
 /* Checks a table (ABI, size, no missing function) before it is used: SBI_ERR_ABI or SBI_ERR_ARGUMENT. */
 sbi_status sbi_device_check(const sbi_device_ops *ops);

@@ -71,6 +71,54 @@ static sbi_status upload(sbi_trainer *t, float **table, const float *values, int
     return dev->ops->upload(dev->self, memory, values, sizeof(float) * (size_t)n);
 }
 
+static sbi_status upload_index(sbi_trainer *t, uint32_t **table, const uint32_t *values, int64_t n)
+{
+    const sbi_device *dev = &t->device;
+    void *memory = NULL;
+    SBI_TRY(dev->ops->allocate(dev->self, &memory, sizeof(uint32_t) * (size_t)n));
+    *table = memory;
+    return values ? dev->ops->upload(dev->self, memory, values, sizeof(uint32_t) * (size_t)n) : SBI_OK;
+}
+
+/* No room for all events: those of a batch at a time, through `staged`. */
+static sbi_status place_batches(sbi_trainer *t, int64_t d)
+{
+    const sbi_device *dev = &t->device;
+    const int64_t rows = t->options->batch < t->n_train ? t->options->batch : t->n_train;
+    void *memory = NULL;
+    uint32_t *count = sbi_alloc_array(t->ctx, (size_t)rows, sizeof *count);
+    t->staged = sbi_alloc_array(t->ctx, (size_t)(rows * d), sizeof *t->staged);
+    sbi_status status = count && t->staged ? SBI_OK : SBI_ERR_NO_MEMORY;
+    for (int64_t i = 0; status == SBI_OK && i < rows; i++) count[i] = (uint32_t)i;
+    if (status == SBI_OK) status = upload_index(t, &t->count_up, count, rows);
+    if (status == SBI_OK) status = dev->ops->allocate(dev->self, &memory, sizeof(float) * (size_t)(rows * d));
+    t->x = memory;
+    sbi_free(t->ctx, count);
+    if (status == SBI_OK)
+        sbi_log(t->ctx, SBI_LOG_INFO, "training member %d: the events do not fit in the device's memory and are brought batch by batch",
+                (int)t->member);
+    return status;
+}
+
+/* Where the device shares our memory the packed events are used where they are. On another they have their place if that takes less
+ * than half of its memory: the rest is for the network. */
+static sbi_status place_events(sbi_trainer *t, int64_t n, int64_t d)
+{
+    const sbi_device *dev = &t->device;
+    size_t bytes;
+    if (dev->ops->flags & SBI_DEVICE_HOST) {
+        t->x = t->pack->x;
+        t->order_there = t->order;
+        t->valid_there = t->valid;
+        return SBI_OK;
+    }
+    SBI_TRY(upload_index(t, &t->order_there, NULL, t->n_train));
+    SBI_TRY(upload_index(t, &t->valid_there, t->valid, t->n_valid));
+    SBI_TRY(dev->ops->available(dev->self, &bytes));
+    if ((double)bytes / 2 < (double)sizeof(float) * (double)(n * d)) return place_batches(t, d);
+    return upload(t, &t->x, t->pack->x, n * d);
+}
+
 sbi_status sbi_trainer_prepare_events(sbi_trainer *t)
 {
     sbi_context *ctx = t->ctx;
@@ -86,19 +134,12 @@ sbi_status sbi_trainer_prepare_events(sbi_trainer *t)
     if (status == SBI_OK) status = fill(t, w, apart, y, scaled);
     if (status == SBI_OK) status = upload(t, &t->y, y, n);
     if (status == SBI_OK) status = upload(t, &t->w, scaled, n);
-    if (status == SBI_OK) {
-        /* Where the device shares our memory the packed events are used where they are. */
-        if (t->device.ops->flags & SBI_DEVICE_HOST) {
-            t->x = t->pack->x;
-        } else {
-            status = upload(t, &t->x, t->pack->x, n * d);
-        }
-    }
+    t->n_batches = (t->n_train + t->options->batch - 1) / t->options->batch;
+    if (status == SBI_OK) status = place_events(t, n, d);
     sbi_free(ctx, w);
     sbi_free(ctx, scaled);
     sbi_free(ctx, y);
     sbi_free(ctx, apart);
-    t->n_batches = (t->n_train + t->options->batch - 1) / t->options->batch;
     return status;
 }
 
@@ -107,5 +148,6 @@ sbi_status sbi_trainer_shuffle(sbi_trainer *t)
     const uint64_t seed = sbi_random_derive(t->seed, "order", 0);
     sbi_random_permutation(seed, (uint64_t)t->state.epoch, t->order, (uint32_t)t->n_train);
     for (int64_t i = 0; i < t->n_train; i++) t->order[i] = t->train[t->order[i]];
-    return SBI_OK;
+    if (t->order_there == t->order) return SBI_OK;
+    return t->device.ops->upload(t->device.self, t->order_there, t->order, sizeof *t->order * (size_t)t->n_train);
 }

@@ -13,19 +13,15 @@ static double nadam_momentum(double beta1, double step)
     return beta1 * (1 - 0.5 * pow(0.96, step * NADAM_DECAY));
 }
 
-sbi_status sbi_trainer_update(sbi_trainer *t, double rate, double *norm)
+sbi_status sbi_trainer_update(sbi_trainer *t, double rate)
 {
     const sbi_train_options *o = t->options;
     const sbi_device *dev = &t->device;
     sbi_train_state *s = &t->state;
-    double squares;
-    SBI_TRY(dev->ops->sum_squares(dev->self, &squares, t->grads, t->mlp.n));
-    *norm = sqrt(squares);
-    if (!isfinite(*norm)) return SBI_OK; /* the caller reports it; parameters stay as they are */
-
     const double step = (double)++s->step;
-    sbi_device_update op = {.beta1 = (float)o->beta1, .beta2 = (float)o->beta2, .epsilon = (float)o->epsilon};
-    op.grad_scale = (float)(o->clip_norm > 0 && *norm > o->clip_norm ? o->clip_norm / *norm : 1);
+    sbi_device_update op = {.beta1 = (float)o->beta1, .beta2 = (float)o->beta2, .epsilon = (float)o->epsilon, .grad_scale = 1};
+    op.squares = t->losses + t->n_losses - 1;
+    op.clip = o->clip_norm;
     op.v_scale = (float)(1 / (1 - pow(o->beta2, step)));
     if (o->optimiser == SBI_OPTIMISER_NADAM) {
         const double mu = nadam_momentum(o->beta1, step), next = nadam_momentum(o->beta1, step + 1);

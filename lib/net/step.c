@@ -54,6 +54,44 @@ static int64_t place_lane(const sbi_trainer *t, sbi_lane *lane, float *memory)
     return used;
 }
 
+/* What the lanes take, with room for copies of operands in half precision, which a device may make of them and of the parameters. */
+static double bytes_of_lanes(const sbi_trainer *t)
+{
+    return 1.5 * sizeof(float) * (double)(t->n_lanes * place_lane(t, NULL, NULL) + (t->n_lanes + 1) * t->mlp.n);
+}
+
+/* Fewer rows at once where the device has no room for a batch. (The sums are then cut otherwise, so the last bits differ.) */
+static sbi_status fit(sbi_trainer *t)
+{
+    const sbi_device *dev = &t->device;
+    size_t bytes;
+    SBI_TRY(dev->ops->available(dev->self, &bytes));
+    const int64_t wanted = t->chunk_rows;
+    while (bytes_of_lanes(t) > 0.9 * (double)bytes) {
+        if (t->chunk_rows <= LANE_ROWS)
+            return sbi_fail(SBI_ERR_NO_MEMORY, "training member %d: %.0f MB are needed for %lld events at once, the device has %.0f",
+                            (int)t->member, 1e-6 * bytes_of_lanes(t), (long long)t->chunk_rows, 1e-6 * (double)bytes);
+        t->chunk_rows = (t->chunk_rows + 1) / 2;
+    }
+    if (t->chunk_rows < wanted)
+        sbi_log(t->ctx, SBI_LOG_INFO, "training member %d: batches go through the device in parts of %lld events", (int)t->member,
+                (long long)t->chunk_rows);
+    return SBI_OK;
+}
+
+/* What a device needs that is not the host: the events of a batch, and losses to be read later. */
+static sbi_status make_remote(sbi_trainer *t)
+{
+    const sbi_device *dev = &t->device;
+    void *memory = NULL;
+    SBI_TRY(dev->ops->allocate(dev->self, &memory, sizeof *t->index * (size_t)t->lane_rows));
+    t->index = memory;
+    SBI_TRY(dev->ops->allocate(dev->self, &memory, sizeof *t->kept * (size_t)(SBI_MAX_PENDING * t->n_losses)));
+    t->kept = memory;
+    t->kept_host = sbi_alloc_array(t->ctx, (size_t)(SBI_MAX_PENDING * t->n_losses), sizeof *t->kept_host);
+    return t->kept_host ? SBI_OK : SBI_ERR_NO_MEMORY;
+}
+
 sbi_status sbi_trainer_make_lanes(sbi_trainer *t)
 {
     const sbi_device *dev = &t->device;
@@ -61,13 +99,16 @@ sbi_status sbi_trainer_make_lanes(sbi_trainer *t)
     t->n_lanes = lane_count(t, batch);
     t->lane_rows = (batch + t->n_lanes - 1) / t->n_lanes;
     t->chunk_rows = t->n_lanes > 1 && t->lane_rows > LANE_ROWS ? LANE_ROWS : t->lane_rows;
+    SBI_TRY(fit(t));
     t->n_chunks = (t->lane_rows + t->chunk_rows - 1) / t->chunk_rows;
+    t->n_losses = t->n_lanes * t->n_chunks + 1;
     void *memory = NULL;
     SBI_TRY(dev->ops->allocate(dev->self, &memory, sizeof(float) * (size_t)(t->n_lanes * t->mlp.n)));
     t->grads = memory;
     SBI_TRY(dev->ops->zero(dev->self, memory, sizeof(float) * (size_t)(t->n_lanes * t->mlp.n)));
-    SBI_TRY(dev->ops->allocate(dev->self, &memory, sizeof(double) * (size_t)(t->n_lanes * t->n_chunks)));
+    SBI_TRY(dev->ops->allocate(dev->self, &memory, sizeof(double) * (size_t)t->n_losses));
     t->losses = memory;
+    if (!(dev->ops->flags & SBI_DEVICE_HOST)) SBI_TRY(make_remote(t));
     const int64_t length = place_lane(t, NULL, NULL);
     for (int64_t i = 0; i < t->n_lanes; i++) {
         SBI_TRY(dev->ops->allocate(dev->self, &memory, sizeof(float) * (size_t)length));
@@ -81,17 +122,26 @@ sbi_status sbi_trainer_make_lanes(sbi_trainer *t)
 void sbi_trainer_free_lanes(sbi_trainer *t)
 {
     const sbi_device *dev = &t->device;
+    for (int back = 0; back < 2; back++)
+        if (t->program[back]) dev->ops->forget(dev->self, t->program[back]);
     for (int64_t i = 0; i < t->n_lanes; i++) dev->ops->release(dev->self, t->lanes[i].memory);
+    dev->ops->release(dev->self, t->count_up);
+    dev->ops->release(dev->self, t->index);
+    dev->ops->release(dev->self, t->kept);
     dev->ops->release(dev->self, t->losses);
+    sbi_free(t->ctx, t->staged);
+    sbi_free(t->ctx, t->kept_host);
     dev->ops->release(dev->self, t->grads);
 }
 
 /* ---- one lane ---- */
 
-static sbi_status gather(const sbi_trainer *t, const sbi_lane *lane, const uint32_t *events, int64_t rows)
+/* first: of the batch, where its events were brought to the device by themselves. */
+static sbi_status gather(const sbi_trainer *t, const sbi_lane *lane, const uint32_t *events, int64_t first, int64_t rows)
 {
     const sbi_device *dev = &t->device;
-    SBI_TRY(dev->ops->gather(dev->self, lane->x, t->x, events, rows, t->mlp.size[0]));
+    const uint32_t *of_x = t->count_up ? t->count_up + first : events;
+    SBI_TRY(dev->ops->gather(dev->self, lane->x, t->x, of_x, rows, t->mlp.size[0]));
     SBI_TRY(dev->ops->gather(dev->self, lane->y, t->y, events, rows, 1));
     return dev->ops->gather(dev->self, lane->w, t->w, events, rows, 1);
 }
@@ -159,8 +209,8 @@ static sbi_status loss(const sbi_trainer *t, const sbi_lane *lane, int64_t rows,
 
 typedef struct pass {
     sbi_trainer *t;
-    const uint32_t *events;
-    int64_t rows, lane_rows;
+    const uint32_t *events; /* memory of the device */
+    int64_t rows;
     int32_t back;
     float scale;
 } pass;
@@ -170,11 +220,11 @@ static sbi_status run_lane(void *arg, size_t index)
     const pass *p = arg;
     const sbi_trainer *t = p->t;
     const sbi_lane *lane = &t->lanes[index];
-    const int64_t first = (int64_t)index * p->lane_rows;
-    const int64_t rows = p->rows - first < p->lane_rows ? p->rows - first : p->lane_rows;
+    const int64_t first = (int64_t)index * t->lane_rows;
+    const int64_t rows = p->rows - first < t->lane_rows ? p->rows - first : t->lane_rows;
     for (int64_t start = 0, chunk = 0; start < rows; start += t->chunk_rows, chunk++) {
         const int64_t part = rows - start < t->chunk_rows ? rows - start : t->chunk_rows;
-        SBI_TRY(gather(t, lane, p->events + first + start, part));
+        SBI_TRY(gather(t, lane, p->events + first + start, first + start, part));
         SBI_TRY(forward(t, lane, part, p->back));
         SBI_TRY(loss(t, lane, part, p->scale, &t->losses[(int64_t)index * t->n_chunks + chunk], p->back));
         if (p->back) SBI_TRY(backward(t, lane, part, chunk > 0));
@@ -182,38 +232,80 @@ static sbi_status run_lane(void *arg, size_t index)
     return SBI_OK;
 }
 
-static sbi_status run_pass(sbi_trainer *t, const uint32_t *events, int64_t rows, int32_t back, double *sum, int64_t *used)
+/* Leaves losses, and with p->back the gradient and the sum of its squares. */
+static sbi_status run_lanes(pass *p)
+{
+    sbi_trainer *t = p->t;
+    const sbi_device *dev = &t->device;
+    const int64_t used = (p->rows + t->lane_rows - 1) / t->lane_rows;
+    if (used == 1) {
+        SBI_TRY(run_lane(p, 0));
+    } else {
+        SBI_TRY(sbi_parallel_for(t->ctx, (size_t)used, run_lane, p));
+    }
+    if (!p->back) return SBI_OK;
+    if (used > 1) SBI_TRY(dev->ops->sum_parts(dev->self, t->grads, t->grads, used, t->mlp.n));
+    return dev->ops->sum_squares(dev->self, t->losses + t->n_losses - 1, t->grads, t->mlp.n);
+}
+
+/* ---- a device that is not the host ---- */
+
+/* Brings the events of a batch to where the pass looks for them. */
+static sbi_status bring(sbi_trainer *t, const uint32_t *here, const uint32_t *there, int64_t rows)
 {
     const sbi_device *dev = &t->device;
-    pass p = {t, events, rows, t->lane_rows, back, 1.0f / (float)rows};
-    *used = (rows + p.lane_rows - 1) / p.lane_rows;
-    if (*used == 1) {
-        SBI_TRY(run_lane(&p, 0));
-    } else {
-        SBI_TRY(sbi_parallel_for(t->ctx, (size_t)*used, run_lane, &p));
+    if (t->staged) {
+        const size_t d = (size_t)t->mlp.size[0];
+        for (int64_t i = 0; i < rows; i++) memcpy(t->staged + (size_t)i * d, t->pack->x + (size_t)here[i] * d, d * sizeof *t->staged);
+        SBI_TRY(dev->ops->upload(dev->self, t->x, t->staged, (size_t)rows * d * sizeof *t->staged));
     }
-    *sum = 0;
-    for (int64_t i = 0; i < *used; i++) {
-        const int64_t own = rows - i * p.lane_rows < p.lane_rows ? rows - i * p.lane_rows : p.lane_rows;
-        for (int64_t chunk = 0; chunk * t->chunk_rows < own; chunk++) {
-            double part;
-            SBI_TRY(dev->ops->download(dev->self, &part, &t->losses[i * t->n_chunks + chunk], sizeof part));
-            *sum += part;
-        }
+    return dev->ops->copy(dev->self, t->index, there, (size_t)rows * sizeof *t->index);
+}
+
+/* The first full batch runs as it is, the second is recorded, the others replay that. */
+static sbi_status run_recorded(pass *p)
+{
+    sbi_trainer *t = p->t;
+    const sbi_device *dev = &t->device;
+    void **program = &t->program[p->back];
+    if (!dev->ops->record || p->rows != t->lane_rows || t->ran[p->back]++ == 0) return run_lanes(p);
+    if (!*program) {
+        SBI_TRY(dev->ops->record(dev->self));
+        sbi_status status = run_lanes(p), closed = dev->ops->recorded(dev->self, program);
+        SBI_TRY(status);
+        SBI_TRY(closed);
     }
+    return dev->ops->replay(dev->self, *program);
+}
+
+static sbi_status run_pass(sbi_trainer *t, const uint32_t *here, const uint32_t *there, int64_t rows, int32_t back)
+{
+    pass p = {t, there, rows, back, 1.0f / (float)rows};
+    if (t->device.ops->flags & SBI_DEVICE_HOST) return run_lanes(&p);
+    SBI_TRY(bring(t, here, there, rows));
+    p.events = t->index;
+    return run_recorded(&p);
+}
+
+sbi_status sbi_trainer_gradient(sbi_trainer *t, int64_t first, int64_t rows)
+{
+    const sbi_device *dev = &t->device;
+    SBI_TRY(run_pass(t, t->order + first, t->order_there + first, rows, 1));
+    if (t->kept)
+        SBI_TRY(dev->ops->copy(dev->self, t->kept + t->pending * t->n_losses, t->losses, sizeof *t->losses * (size_t)t->n_losses));
+    t->pending_rows[t->pending++] = rows;
     return SBI_OK;
 }
 
-sbi_status sbi_trainer_gradient(sbi_trainer *t, const uint32_t *events, int64_t rows, double *sum)
+sbi_status sbi_trainer_loss(sbi_trainer *t, int64_t first, int64_t rows, double *sum)
 {
-    int64_t used;
-    SBI_TRY(run_pass(t, events, rows, 1, sum, &used));
-    if (used == 1) return SBI_OK;
-    return t->device.ops->sum_parts(t->device.self, t->grads, t->grads, used, t->mlp.n);
-}
-
-sbi_status sbi_trainer_loss(sbi_trainer *t, const uint32_t *events, int64_t rows, double *sum)
-{
-    int64_t used;
-    return run_pass(t, events, rows, 0, sum, &used);
+    const sbi_device *dev = &t->device;
+    double *losses = t->losses;
+    SBI_TRY(run_pass(t, t->valid + first, t->valid_there + first, rows, 0));
+    if (t->kept) {
+        losses = t->kept_host;
+        SBI_TRY(dev->ops->download(dev->self, losses, t->losses, sizeof *losses * (size_t)t->n_losses));
+    }
+    *sum = sbi_trainer_sum_losses(t, losses, rows);
+    return SBI_OK;
 }

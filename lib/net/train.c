@@ -48,6 +48,8 @@ static void free_trainer(sbi_trainer *t)
         dev->ops->release(dev->self, t->v);
         dev->ops->release(dev->self, t->y);
         dev->ops->release(dev->self, t->w);
+        if (t->order_there != t->order) dev->ops->release(dev->self, t->order_there);
+        if (t->valid_there != t->valid) dev->ops->release(dev->self, t->valid_there);
         if (t->pack && t->x != t->pack->x) dev->ops->release(dev->self, t->x);
     }
     sbi_device_close(&t->device);
@@ -105,7 +107,7 @@ static sbi_status prepare(sbi_trainer *t)
     SBI_TRY(sbi_dataset_pack_get(t->data, o->standardise, &t->pack));
     SBI_TRY(sbi_dataset_checksum(t->data, t->checksum));
     SBI_TRY(set_shape(t));
-    SBI_TRY(sbi_device_open(&t->device, t->ctx, "cpu"));
+    SBI_TRY(sbi_device_open(&t->device, t->ctx, o->device));
     SBI_TRY(sbi_trainer_prepare_events(t));
     SBI_TRY(make_array(t, &t->params));
     SBI_TRY(make_array(t, &t->best));
@@ -121,12 +123,6 @@ static sbi_status prepare(sbi_trainer *t)
 }
 
 /* ---- the loop ---- */
-
-static sbi_status diverged(const sbi_trainer *t, const char *what, double value)
-{
-    return sbi_fail(SBI_ERR_DIVERGED, "training member %d: epoch %d, batch %" PRId64 ": %s is %g", (int)t->member,
-                    (int)t->state.epoch + 1, t->state.batch + 1, what, value);
-}
 
 /* Tells whoever watches; SBI_ERR_CANCELLED if they want to stop. */
 static sbi_status tell(sbi_trainer *t, company *c, int last)
@@ -157,22 +153,19 @@ static sbi_status run_batch(sbi_trainer *t, company *c)
     sbi_train_state *s = &t->state;
     const int64_t first = s->batch * t->options->batch;
     const int64_t rows = t->n_train - first < t->options->batch ? t->n_train - first : t->options->batch;
-    double loss, norm;
-    SBI_TRY(sbi_trainer_gradient(t, t->order + first, rows, &loss));
-    if (!isfinite(loss)) return diverged(t, "the loss", loss);
-    SBI_TRY(sbi_trainer_update(t, sbi_schedule_rate(t->options, s, t->n_batches), &norm));
-    if (!isfinite(norm)) return diverged(t, "the norm of the gradient", norm);
-    s->loss_sum += loss;
-    s->norm_max = fmax(s->norm_max, norm);
+    SBI_TRY(sbi_trainer_gradient(t, first, rows));
+    if (!t->kept) SBI_TRY(sbi_trainer_settle(t));
+    SBI_TRY(sbi_trainer_update(t, sbi_schedule_rate(t->options, s, t->n_batches)));
     s->batch++;
     c->events += rows;
-    return SBI_OK;
+    return t->pending == SBI_MAX_PENDING ? sbi_trainer_settle(t) : SBI_OK;
 }
 
 /* A checkpoint when it is time for one. */
 static sbi_status keep(sbi_trainer *t, company *c)
 {
     if (!c->checkpoint || now() - c->saved < t->options->checkpoint_seconds) return SBI_OK;
+    SBI_TRY(sbi_trainer_settle(t));
     SBI_TRY(sbi_checkpoint_save(t, c->checkpoint));
     c->saved = now();
     return SBI_OK;
@@ -187,7 +180,7 @@ static sbi_status validate(sbi_trainer *t, double *loss)
     for (int64_t first = 0; first < t->n_valid; first += most) {
         const int64_t rows = t->n_valid - first < most ? t->n_valid - first : most;
         double part;
-        SBI_TRY(sbi_trainer_loss(t, t->valid + first, rows, &part));
+        SBI_TRY(sbi_trainer_loss(t, first, rows, &part));
         sum += part;
     }
     *loss = sum / (double)t->n_valid;
@@ -199,14 +192,7 @@ static sbi_status keep_best(sbi_trainer *t, double train_loss)
     const sbi_device *dev = &t->device;
     t->state.best_epoch = t->state.epoch;
     t->state.best_train_loss = train_loss;
-    if (dev->ops->flags & SBI_DEVICE_HOST)
-        return dev->ops->upload(dev->self, t->best, t->params, sizeof(float) * (size_t)t->mlp.n);
-    float *host = sbi_alloc_array(t->ctx, (size_t)t->mlp.n, sizeof *host);
-    if (!host) return SBI_ERR_NO_MEMORY;
-    sbi_status status = dev->ops->download(dev->self, host, t->params, sizeof *host * (size_t)t->mlp.n);
-    if (status == SBI_OK) status = dev->ops->upload(dev->self, t->best, host, sizeof *host * (size_t)t->mlp.n);
-    sbi_free(t->ctx, host);
-    return status;
+    return dev->ops->copy(dev->self, t->best, t->params, sizeof(float) * (size_t)t->mlp.n);
 }
 
 /* The rate falls when `loss` has not become better for some epochs. */
@@ -227,11 +213,12 @@ static sbi_status end_epoch(sbi_trainer *t)
 {
     sbi_train_state *s = &t->state;
     const sbi_train_options *o = t->options;
+    SBI_TRY(sbi_trainer_settle(t));
     const double loss = s->loss_sum / (double)t->n_train;
     double validation;
     SBI_TRY(validate(t, &validation));
     const int validated = t->n_valid > 0;
-    if (validated && !isfinite(validation)) return diverged(t, "the validation loss", validation);
+    if (validated && !isfinite(validation)) return sbi_trainer_diverged(t, s->batch + 1, "the validation loss", validation);
     double *row = t->history + (int64_t)s->epoch * SBI_HISTORY_COLUMNS;
     sbi_train_state last = *s;
     last.batch = t->n_batches - 1;
@@ -319,7 +306,10 @@ static sbi_status train(sbi_trainer *t, company *c, sbi_network **net)
     }
     c->began = c->saved = now();
     sbi_status status = run_epochs(t, c);
-    if (status == SBI_ERR_CANCELLED && c->checkpoint) SBI_TRY(sbi_checkpoint_save(t, c->checkpoint));
+    if (status == SBI_ERR_CANCELLED && c->checkpoint) {
+        SBI_TRY(sbi_trainer_settle(t));
+        SBI_TRY(sbi_checkpoint_save(t, c->checkpoint));
+    }
     SBI_TRY(status);
     SBI_TRY(sbi_network_new(net, t->ctx, &t->mlp));
     SBI_TRY(fill_network(t, *net));

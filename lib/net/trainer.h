@@ -32,6 +32,7 @@ typedef struct sbi_lane {
 } sbi_lane;
 
 #define SBI_MAX_LANES 16
+#define SBI_MAX_PENDING 64
 
 typedef struct sbi_trainer {
     sbi_context *ctx;
@@ -48,10 +49,22 @@ typedef struct sbi_trainer {
     uint32_t *train, *valid;
     int64_t n_train, n_valid, n_batches;
     uint32_t *order; /* of the events of this epoch */
+    /* The same on the device, and the events of the batch that runs; on a host device the first two are the host's. */
+    uint32_t *order_there, *valid_there, *index;
+    /* Where the device has no room for all events, a batch's are brought there: x is [lane_rows, d], rows counted by `count_up`. */
+    float *staged;
+    uint32_t *count_up;
 
     float *params, *m, *v, *best; /* [mlp.n] */
     float *grads;                 /* [lanes, mlp.n] */
-    double *losses;               /* [lanes, chunks] */
+    double *losses; /* of a batch: [lanes, chunks] sums, then the sum of squares of the gradient; n_losses in all */
+    int64_t n_losses;
+    /* Batches whose losses the host has not looked at: only a host device is waited for after each. */
+    double *kept;      /* [SBI_MAX_PENDING, n_losses] on the device; NULL on a host device */
+    double *kept_host; /* the same here */
+    int64_t pending, pending_rows[SBI_MAX_PENDING];
+    void *program[2]; /* of a full batch, forward only and forward and back, where the device can record */
+    int32_t ran[2];   /* full batches of each that ran without */
     sbi_lane lanes[SBI_MAX_LANES];
     int64_t n_lanes, lane_rows;       /* of a full batch */
     int64_t chunk_rows, n_chunks;     /* a lane goes through its rows in chunks */
@@ -67,13 +80,22 @@ sbi_status sbi_trainer_shuffle(sbi_trainer *t);
 /* step.c */
 sbi_status sbi_trainer_make_lanes(sbi_trainer *t);
 void sbi_trainer_free_lanes(sbi_trainer *t);
-/* Forward and back over `rows` events; leaves the gradient of the mean loss in t->grads and gives the sum of the losses. */
-sbi_status sbi_trainer_gradient(sbi_trainer *t, const uint32_t *events, int64_t rows, double *loss);
-/* Forward only. */
-sbi_status sbi_trainer_loss(sbi_trainer *t, const uint32_t *events, int64_t rows, double *loss);
+/* Forward and back over `rows` events of the epoch's order; leaves the gradient of the mean loss in t->grads, and one batch more
+ * pending: its losses and the norm of its gradient are read by sbi_trainer_settle(). */
+sbi_status sbi_trainer_gradient(sbi_trainer *t, int64_t first, int64_t rows);
+/* Forward only, over validation events; the sum of their losses. */
+sbi_status sbi_trainer_loss(sbi_trainer *t, int64_t first, int64_t rows, double *loss);
+
+/* pending.c */
+/* Reads what is pending into loss_sum and norm_max of the state; SBI_ERR_DIVERGED names the first batch with a NaN or infinity. */
+sbi_status sbi_trainer_settle(sbi_trainer *t);
+sbi_status sbi_trainer_diverged(const sbi_trainer *t, int64_t batch, const char *what, double value);
+/* The sum of the losses of a batch, in order, from `losses` as a pass left them. */
+double sbi_trainer_sum_losses(const sbi_trainer *t, const double *losses, int64_t rows);
 
 /* optimiser.c */
-sbi_status sbi_trainer_update(sbi_trainer *t, double rate, double *norm);
+/* One step with the gradient that is in t->grads, clipped by the norm that is behind t->losses. */
+sbi_status sbi_trainer_update(sbi_trainer *t, double rate);
 double sbi_schedule_rate(const sbi_train_options *o, const sbi_train_state *s, int64_t n_batches);
 
 /* checkpoint.c */

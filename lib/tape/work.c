@@ -32,6 +32,7 @@ sbi_status sbi_tape_work_create_with(sbi_tape_work **out, const sbi_tape *tape, 
     SBI_TRY(sbi_options_read(&o, sizeof o, sizeof o, options, "sbi_tape_work_options"));
     SBI_REQUIRE(o.precision == SBI_PRECISION_DOUBLE || o.precision == SBI_PRECISION_MIXED,
                 "sbi_tape_work_options: precision is %d, must be SBI_PRECISION_DOUBLE or SBI_PRECISION_MIXED", o.precision);
+    SBI_REQUIRE(o.device_memory >= 0, "sbi_tape_work_options: device_memory is %lld", (long long)o.device_memory);
     sbi_context *ctx = tape->ctx;
     const sbi_program *program = tape->program;
     sbi_tape_work *work = sbi_alloc_zero(ctx, 1, sizeof *work);
@@ -69,6 +70,11 @@ sbi_status sbi_tape_work_create_with(sbi_tape_work **out, const sbi_tape *tape, 
         sbi_tape_work_destroy(work);
         return SBI_ERR_NO_MEMORY;
     }
+    const sbi_status status = sbi_accelerator_open(&work->accelerator, tape, o.device, o.device_memory);
+    if (status != SBI_OK) {
+        sbi_tape_work_destroy(work);
+        return status;
+    }
     *out = work;
     return SBI_OK;
 }
@@ -77,6 +83,7 @@ void sbi_tape_work_destroy(sbi_tape_work *work)
 {
     if (!work) return;
     sbi_context *ctx = work->ctx;
+    sbi_accelerator_destroy(work->accelerator);
     for (size_t i = 0; work->results && i < work->program->n_reductions; i++) {
         sbi_free(ctx, work->results[i].gradient);
         sbi_free(ctx, work->results[i].row_of);
@@ -98,6 +105,12 @@ void sbi_tape_work_destroy(sbi_tape_work *work)
     sbi_free(ctx, work->tasks);
     sbi_free(ctx, work->results);
     sbi_free(ctx, work);
+}
+
+sbi_status sbi_tape_work_set_accelerator(sbi_tape_work *work, const sbi_accelerator_ops *ops, int32_t index, int64_t memory)
+{
+    sbi_accelerator_destroy(work->accelerator);
+    return sbi_accelerator_create(&work->accelerator, work->tape, ops, index, memory);
 }
 
 void sbi_tape_work_set_kernels(sbi_tape_work *work, const sbi_tape_kernels *kernels) { work->kernels = kernels; }
@@ -244,8 +257,7 @@ static size_t parts_of(const sbi_pass *pass)
     return (size_t)((pass->n_events + SBI_TAPE_PART - 1) / SBI_TAPE_PART);
 }
 
-/* Leaves [first, first + count) into `partials`. */
-static sbi_status stream_pass(sbi_pass_task *task, sbi_tape_work *work, size_t first, size_t count, sbi_partials *partials)
+sbi_status sbi_work_stream(sbi_pass_task *task, sbi_tape_work *work, size_t first, size_t count, sbi_partials *partials)
 {
     sbi_chunk_space counted;
     size_t workers = sbi_parallel_workers(work->ctx);
@@ -263,6 +275,16 @@ static sbi_status stream_pass(sbi_pass_task *task, sbi_tape_work *work, size_t f
     sbi_free(work->ctx, run.spaces);
     sbi_free(work->ctx, run.ready);
     return status;
+}
+
+/* Leaves [first, first + count) of pass `index` into `partials`. */
+static sbi_status stream_pass(sbi_pass_task *task, sbi_tape_work *work, size_t index, size_t first, size_t count,
+                              sbi_partials *partials)
+{
+    int done = 0;
+    if (work->accelerator)
+        SBI_TRY(sbi_accelerator_run(work->accelerator, work, index, task, first, count, partials, &done));
+    return done ? SBI_OK : sbi_work_stream(task, work, first, count, partials);
 }
 
 static sbi_status run_pass(sbi_tape_work *work, const sbi_request *request, size_t index)
@@ -287,11 +309,11 @@ static sbi_status run_pass(sbi_tape_work *work, const sbi_request *request, size
     SBI_TRY(sbi_partials_init(&partials, work->ctx, task.partial));
     sbi_status status;
     if (sharding && sharding->stage == pass->stage) {
-        status = stream_pass(&task, work, sharding->first, sharding->count, &partials);
+        status = stream_pass(&task, work, index, sharding->first, sharding->count, &partials);
         if (status == SBI_OK) status = sharding->leave(sharding->arg, &partials);
     } else {
         status = sharding ? sharding->fill(sharding->arg, index, &partials)
-                          : stream_pass(&task, work, 0, pass->n_leaves, &partials);
+                          : stream_pass(&task, work, index, 0, pass->n_leaves, &partials);
         if (status == SBI_OK) status = collect(work, request, &task, sbi_partials_total(&partials));
     }
     sbi_partials_clear(&partials);

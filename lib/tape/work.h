@@ -3,7 +3,7 @@
 #ifndef SBI_TAPE_WORK_H
 #define SBI_TAPE_WORK_H
 
-#include "tape/event_pass.h"
+#include "tape/accelerator.h"
 #include "tape/scalar.h"
 
 /* What an evaluation learnt about a reduction. */
@@ -40,6 +40,7 @@ struct sbi_tape_work {
     sbi_context *ctx;
     const sbi_tape_kernels *kernels;
     int32_t precision;
+    sbi_accelerator *accelerator; /* NULL: the processor */
     size_t workers;
     void **scratch; /* [workers] */
     size_t scratch_size;
@@ -63,6 +64,12 @@ struct sbi_tape_work {
 
 /* Chooses other kernels than the processor's best; for tests. */
 void sbi_tape_work_set_kernels(sbi_tape_work *work, const sbi_tape_kernels *kernels);
+
+/* Events of a workspace are evaluated by this accelerator from now on; `index` says which of its devices. For tests. */
+sbi_status sbi_tape_work_set_accelerator(sbi_tape_work *work, const sbi_accelerator_ops *ops, int32_t index, int64_t memory);
+
+/* Leaves [first, first + count) of a pass by the processor, into `partials`. */
+sbi_status sbi_work_stream(sbi_pass_task *task, sbi_tape_work *work, size_t first, size_t count, sbi_partials *partials);
 
 /* An evaluation that does not stream over all events: sums over them are at hand. Or it computes such sums, and ends with them. */
 typedef struct sbi_sharding {

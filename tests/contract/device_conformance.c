@@ -25,6 +25,7 @@ static void tear_down(void)
 {
     sbi_device_close(&device);
     sbi_context_destroy(ctx);
+    if (under_test->closed) under_test->closed();
 }
 
 /* ---- arrays here and there ---- */

@@ -10,6 +10,7 @@
 typedef struct device_under_test {
     const char *name;
     sbi_status (*open)(sbi_device *out, sbi_context *ctx);
+    void (*closed)(void); /* NULL, or called after each case, when the device is closed */
     double tolerance; /* relative, of a sum of a thousand products of f32 */
 } device_under_test;
 

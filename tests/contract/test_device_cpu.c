@@ -18,7 +18,9 @@ OPENER(avx512, SBI_ISA_AVX512)
 int main(void)
 {
     static const device_under_test devices[] = {
-        {"cpu, baseline", open_base, 2e-6}, {"cpu, AVX2", open_avx2, 2e-6}, {"cpu, AVX-512", open_avx512, 2e-6}};
+        {"cpu, baseline", open_base, NULL, 2e-6},
+                                               {"cpu, AVX2", open_avx2, NULL, 2e-6},
+                                               {"cpu, AVX-512", open_avx512, NULL, 2e-6}};
     int failed = 0;
     for (int isa = 0; isa <= (int)sbi_isa_best(); isa++) {
         Suite *suite = suite_create(devices[isa].name);

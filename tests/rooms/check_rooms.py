@@ -27,6 +27,7 @@ MAY = {
 # Single headers beyond the table, each with its reason.
 ALSO = {
     ("tape", "io/column.h"): "the columns of a tape are read through io's strided readers",
+    ("tape", "device/plugin.h"): "finding who else evaluates events, by name",
     ("device", "sbi/network.h"): "the numbers of the activations",
 }
 # Who answers for which public header.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "device/cpu/cpu.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -40,6 +41,13 @@ static sbi_status cpu_zero(void *self, void *memory, size_t bytes)
 static sbi_status cpu_synchronise(void *self)
 {
     (void)self;
+    return SBI_OK;
+}
+
+static sbi_status cpu_available(void *self, size_t *bytes)
+{
+    (void)self;
+    *bytes = SIZE_MAX;
     return SBI_OK;
 }
 
@@ -89,7 +97,13 @@ static sbi_status update_block(void *arg, size_t i)
 static sbi_status cpu_update(void *self, const sbi_device_update *op)
 {
     sbi_cpu *cpu = self;
-    update_job job = {cpu, op};
+    sbi_device_update scaled = *op;
+    update_job job = {cpu, &scaled};
+    if (op->squares) {
+        const double norm = sqrt(*op->squares);
+        if (!isfinite(norm)) return SBI_OK;
+        if (op->clip > 0 && norm > op->clip) scaled.grad_scale *= (float)(op->clip / norm);
+    }
     return sbi_parallel_for(cpu->ctx, blocks_of(op->n), update_block, &job);
 }
 
@@ -223,8 +237,10 @@ static const sbi_device_ops cpu_ops = {
     .release = cpu_release,
     .upload = cpu_copy,
     .download = cpu_copy,
+    .copy = cpu_copy,
     .zero = cpu_zero,
     .synchronise = cpu_synchronise,
+    .available = cpu_available,
     .gemm = sbi_cpu_gemm,
     .forward = sbi_cpu_forward,
     .backward = sbi_cpu_backward,
