@@ -9,6 +9,8 @@
 
 /* NULL on failure, with the message set; zero bytes give a valid pointer. Contents undefined. */
 void *sbi_alloc(sbi_context *ctx, size_t size);
+/* Asks the system for large pages where a block is read from many places at once: fewer of them need translating. A hint. */
+void sbi_prefer_large_pages(void *block, size_t size);
 /* count * size with the overflow checked. Contents undefined. */
 void *sbi_alloc_array(sbi_context *ctx, size_t count, size_t size);
 /* The same, zeroed. */

@@ -83,6 +83,7 @@ static sbi_status hold(sbi_model *m, model_file *f, uint64_t *memory_left)
     }
     f->memory = sbi_alloc(m->ctx, size);
     if (!f->memory) return sbi_fail_within(SBI_ERR_NO_MEMORY, "%s", sbi_column_file_path(f->file));
+    sbi_prefer_large_pages(f->memory, size);
     SBI_TRY(sbi_column_file_read_all(f->file, f->memory));
     *memory_left -= size;
     sbi_column_file_release(f->file);
