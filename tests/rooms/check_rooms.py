@@ -33,7 +33,7 @@ ALSO = {
 OWNER = {
     "version.h": "base", "status.h": "base", "context.h": "base", "array.h": "base",
     "dataset.h": "net", "network.h": "net", "train.h": "net", "ratio.h": "ratio", "tape.h": "tape", "shard.h": "tape", "model.h": "model",
-    "fit.h": "fit", "objective.h": "fit", "executor.h": "exec", "campaign.h": "exec", "job.h": "jobs", "sbi.h": "programs",
+    "fit.h": "fit", "interval.h": "fit", "objective.h": "fit", "executor.h": "exec", "campaign.h": "exec", "job.h": "jobs", "sbi.h": "programs",
 }
 # Libraries that only some rooms may use.
 OUTSIDE = {
