@@ -27,6 +27,7 @@ MAY = {
 # Single headers beyond the table, each with its reason.
 ALSO = {
     ("tape", "io/column.h"): "the columns of a tape are read through io's strided readers",
+    ("fit", "io/json.h"): "results are archived as JSON",
     ("device", "sbi/network.h"): "the numbers of the activations",
 }
 # Who answers for which public header.
