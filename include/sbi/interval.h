@@ -34,7 +34,7 @@ typedef struct sbi_confidence_set_options {
     int32_t n_grid;       /**< points of the profile over the range, at least 3; 41 by default */
     double cl;            /**< confidence level within (0, 1), NaN: delta_t is used; 0.6826894921 by default */
     double delta_t;       /**< > 0, where cl is NaN */
-    double from, to;      /**< range; NaN: far enough around all minima that the fit knows, within the bounds */
+    double low, high;     /**< range; NaN: far enough around all minima that the fit knows, within the bounds */
 } sbi_confidence_set_options;
 
 #define SBI_CONFIDENCE_SET_OPTIONS_INIT                                                                                \
@@ -64,7 +64,7 @@ typedef struct sbi_confidence_set_info {
     int32_t deeper;       /**< 1: a minimum deeper than the fit's was found, and t counts from there */
     double delta_t;
     double nll_min;       /**< F_min */
-    double from, to;      /**< range that was looked at */
+    double low, high;     /**< range that was looked at */
     double spacing;       /**< widest step of the grid: an interval or a gap that is narrower may have been missed, unless the
                                slopes of the profile betray it */
 } sbi_confidence_set_info;
@@ -103,7 +103,7 @@ typedef struct sbi_contour_options {
     int32_t reserved_;    /**< zero */
     double cl;            /**< confidence level for two degrees of freedom, NaN: delta_t is used; 0.6826894921 by default */
     double delta_t;       /**< > 0, where cl is NaN: 1 is the ellipse of the errors, 2.30 is 68 % */
-    double from[2], to[2]; /**< ranges of the two; NaN: far enough, within the bounds */
+    double low[2], high[2]; /**< ranges of the two; NaN: far enough, within the bounds */
 } sbi_contour_options;
 
 #define SBI_CONTOUR_OPTIONS_INIT                                                                                       \

@@ -262,7 +262,7 @@ static sbi_status write_message(const seek *s)
         sbi_text_addf(m, "%s[%.6g%s, %.6g%s]", i ? ", " : "", v->end[0], kind_names[v->kind[0]], v->end[1], kind_names[v->kind[1]]);
     }
     sbi_text_addf(m, "; intervals and gaps narrower than the grid's %.3g within [%.6g, %.6g] may have been missed", info->spacing,
-                  info->from, info->to);
+                  info->low, info->high);
     if (info->n_failed) sbi_text_addf(m, "; %d of %zu conditional fits did not converge", (int)info->n_failed, s->n_grid);
     if (info->deeper) sbi_text_addf(m, "; F_min = %.9g is deeper than the fit's %.9g", info->nll_min, s->line.fit->best->f);
     return m->status;
@@ -309,8 +309,8 @@ sbi_status sbi_confidence_set_seek(sbi_confidence_set **out, sbi_fit *fit, size_
     set->ctx = fit->ctx;
     sbi_text_init(&set->message, fit->ctx);
     set->info.delta_t = delta_t;
-    set->info.from = from;
-    set->info.to = to;
+    set->info.low = from;
+    set->info.high = to;
     seek s = {0};
     s.set = set;
     s.line.fit = fit;
@@ -345,8 +345,8 @@ sbi_status sbi_confidence_set_find(sbi_confidence_set **out, sbi_fit *fit, const
     double delta_t;
     SBI_TRY(sbi_fit_find(fit, name, where, &k));
     SBI_TRY(sbi_delta_t(o.cl, o.delta_t, 1, where, &delta_t));
-    SBI_TRY(sbi_profile_range(fit, k, delta_t * fit->level, where, &o.from, &o.to));
-    return sbi_confidence_set_seek(out, fit, k, delta_t, o.from, o.to, (size_t)o.n_grid, NAN, NULL, NULL);
+    SBI_TRY(sbi_profile_range(fit, k, delta_t * fit->level, where, &o.low, &o.high));
+    return sbi_confidence_set_seek(out, fit, k, delta_t, o.low, o.high, (size_t)o.n_grid, NAN, NULL, NULL);
 }
 
 size_t sbi_confidence_set_n_intervals(const sbi_confidence_set *set)

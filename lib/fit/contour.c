@@ -288,7 +288,7 @@ static sbi_status run(sbi_contour *contour, sbi_fit *fit, const size_t *held, co
         sbi_confidence_set_destroy(sets[axis]);
         sbi_free(fit->ctx, parts[axis].params);
         parts[axis] = (sbi_confidence_seeds){NULL, 0};
-        status = sbi_confidence_set_seek(&sets[axis], fit, held[axis], contour->info.delta_t, o->from[axis], o->to[axis], GRID, nll_min,
+        status = sbi_confidence_set_seek(&sets[axis], fit, held[axis], contour->info.delta_t, o->low[axis], o->high[axis], GRID, nll_min,
                                          &parts[1 - axis], &parts[axis]);
         if (status == SBI_OK) status = sbi_confidence_set_get_info(sets[axis], &info);
         if (status != SBI_OK) break;
@@ -323,7 +323,7 @@ static sbi_status read_options(sbi_contour_options *o, const sbi_contour_options
     SBI_REQUIRE(held[0] != held[1], "%s: both parameters are %s", where, x);
     SBI_TRY(sbi_delta_t(o->cl, o->delta_t, 2, where, delta_t));
     for (int axis = 0; axis < 2; axis++)
-        SBI_TRY(sbi_profile_range(fit, held[axis], *delta_t * fit->level, where, &o->from[axis], &o->to[axis]));
+        SBI_TRY(sbi_profile_range(fit, held[axis], *delta_t * fit->level, where, &o->low[axis], &o->high[axis]));
     return SBI_OK;
 }
 

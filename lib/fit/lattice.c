@@ -44,8 +44,8 @@ static sbi_status make_lines(sbi_lattice *l, size_t axis, const sbi_confidence_s
         SBI_TRY(sbi_confidence_set_interval(set, i, &v));
         /* Half a cell beyond a crossing, so that the curve closes inside the lattice; exactly at any other end. */
         double width = (v.end[1] - v.end[0]) / (double)cells, low = v.end[0], high = v.end[1];
-        if (v.kind[0] == SBI_END_CROSSING) low = fmax(low - 0.5 * width, info.from);
-        if (v.kind[1] == SBI_END_CROSSING) high = fmin(high + 0.5 * width, info.to);
+        if (v.kind[0] == SBI_END_CROSSING) low = fmax(low - 0.5 * width, info.low);
+        if (v.kind[1] == SBI_END_CROSSING) high = fmin(high + 0.5 * width, info.high);
         for (size_t c = 0; c <= cells + 1; c++) add_line(l, axis, low + (high - low) * (double)c / (double)(cells + 1));
         if (i == 0 && v.kind[0] == SBI_END_LIMIT) l->low_kind[axis] = SBI_END_LIMIT;
         if (i + 1 == count && v.kind[1] == SBI_END_LIMIT) l->high_kind[axis] = SBI_END_LIMIT;

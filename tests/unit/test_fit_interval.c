@@ -62,8 +62,8 @@ START_TEST(two_intervals)
     sbi_confidence_set_options opt = SBI_CONFIDENCE_SET_OPTIONS_INIT;
     opt.cl = NAN;
     opt.delta_t = 1;
-    opt.from = -3;
-    opt.to = 3;
+    opt.low = -3;
+    opt.high = 3;
     sbi_confidence_set *set;
     ck_ok(sbi_confidence_set_find(&set, fit, "p0", &opt));
     ck_assert_uint_eq(sbi_confidence_set_n_intervals(set), 2);
@@ -93,7 +93,7 @@ START_TEST(two_intervals)
     /* At t = 25 there is one interval; a range that ends inside and a limit are told apart. */
     opt.n_grid = 41;
     opt.delta_t = 25;
-    opt.to = 1;
+    opt.high = 1;
     ck_ok(sbi_confidence_set_find(&set, fit, "p0", &opt));
     ck_assert_uint_eq(sbi_confidence_set_n_intervals(set), 1);
     sbi_confidence_interval interval = {.struct_size = sizeof interval};
@@ -132,8 +132,8 @@ START_TEST(levels_limits_and_deeper_minima)
     start[0] = start[1] = 0.9;
     o = fit_objective(2, start, valleys_gradient, valleys_hessian, &v);
     fit = run(&o, 1);
-    opt.from = -2;
-    opt.to = 2;
+    opt.low = -2;
+    opt.high = 2;
     ck_ok(sbi_confidence_set_find(&set, fit, "p0", &opt));
     sbi_confidence_set_info info = {.struct_size = sizeof info};
     ck_ok(sbi_confidence_set_get_info(set, &info));
@@ -238,8 +238,8 @@ START_TEST(two_curves)
     sbi_fit *fit = run(&o, 1);
     sbi_contour_options opt = SBI_CONTOUR_OPTIONS_INIT;
     opt.flags = _i ? SBI_CONTOUR_SCAN : 0;
-    opt.from[0] = opt.from[1] = -8;
-    opt.to[0] = opt.to[1] = 8;
+    opt.low[0] = opt.low[1] = -8;
+    opt.high[0] = opt.high[1] = 8;
     sbi_contour *contour;
     ck_ok(sbi_contour_find(&contour, fit, "p0", "p1", &opt));
     ck_assert_uint_eq(sbi_contour_n_curves(contour), 2);
@@ -289,8 +289,8 @@ START_TEST(a_ring)
     sbi_fit *fit = run(&o, 1);
     sbi_contour_options opt = SBI_CONTOUR_OPTIONS_INIT;
     opt.n_grid = 30;
-    opt.from[0] = opt.from[1] = -4;
-    opt.to[0] = opt.to[1] = 4;
+    opt.low[0] = opt.low[1] = -4;
+    opt.high[0] = opt.high[1] = 4;
     sbi_contour *contour;
     ck_ok(sbi_contour_find(&contour, fit, "p0", "p1", &opt));
     ck_assert_uint_eq(sbi_contour_n_curves(contour), 2);
@@ -386,8 +386,8 @@ START_TEST(bad_input)
     a.n_grid = 2;
     ck_fails(sbi_confidence_set_find(&set, fit, "p0", &a), SBI_ERR_ARGUMENT, "n_grid is 2");
     a.n_grid = 11;
-    a.from = 3;
-    a.to = 2;
+    a.low = 3;
+    a.high = 2;
     ck_fails(sbi_confidence_set_find(&set, fit, "p0", &a), SBI_ERR_ARGUMENT, "[3, 2]");
     ck_fails(sbi_contour_find(&contour, fit, "p0", "p0", &b), SBI_ERR_ARGUMENT, "both parameters are p0");
     ck_assert_ptr_null(contour);
@@ -414,7 +414,7 @@ START_TEST(bad_input)
     sbi_contour_options d;
     sbi_confidence_set_options_init(&c);
     sbi_contour_options_init(&d);
-    ck_assert(c.struct_size == sizeof c && c.n_grid == 41 && isnan(c.from) && d.n_grid == 16 && isnan(d.to[1]));
+    ck_assert(c.struct_size == sizeof c && c.n_grid == 41 && isnan(c.low) && d.n_grid == 16 && isnan(d.high[1]));
 }
 END_TEST
 
