@@ -3,6 +3,7 @@
  * Run by make check-gpu. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "net/train.h"
@@ -13,6 +14,12 @@
 static sbi_context *ctx;
 static gaussians events;
 
+/* SBI_BENCH_SMALL=1: tiny sizes, for the stand-in. */
+static int small(void)
+{
+    return getenv("SBI_BENCH_SMALL") != NULL;
+}
+
 static void ok(sbi_status status)
 {
     ck_assert_msg(status == SBI_OK, "%s: %s", sbi_status_name(status), sbi_last_error());
@@ -21,7 +28,7 @@ static void ok(sbi_status status)
 static void set_up(void)
 {
     ok(sbi_context_create(&ctx, NULL));
-    events = gaussians_make(4000, 20, 1.0, 3);
+    events = gaussians_make(small() ? 400 : 4000, 20, 1.0, 3);
 }
 
 static void tear_down(void)
@@ -34,9 +41,9 @@ static sbi_train_options hundred_steps(int32_t optimiser, const char *device)
 {
     sbi_train_options o = SBI_TRAIN_OPTIONS_INIT;
     o.depth = 3;
-    o.width = 128;
+    o.width = small() ? 24 : 128;
     o.epochs = 10;
-    o.batch = 720;
+    o.batch = small() ? 72 : 720;
     o.optimiser = optimiser;
     o.weight_decay = 1e-3;
     o.clip_norm = 0.5;
