@@ -39,6 +39,9 @@ STANDIN_HEADERS := $(wildcard tests/cuda_standin/*.h)
 STANDIN_OBJECTS := $(patsubst tests/cuda_standin/%.cpp,$(STANDIN)/runtime/%.o,$(wildcard tests/cuda_standin/*.cpp))
 STANDIN_PLUGIN_OBJECTS := $(CUDA_SOURCES:%.cu=$(STANDIN)/%.o)
 
+# Products of matrices check their addresses beforehand; with a sanitizer in their loops tests would take minutes.
+$(STANDIN)/runtime/blas.o: override OPT := -O3 -g
+$(STANDIN)/runtime/blas.o: override SANITIZE :=
 $(STANDIN)/runtime/%.o: tests/cuda_standin/%.cpp $(STANDIN_HEADERS) $(BUILD)/flags
 	@mkdir -p $(@D); echo "  c++   $(@:$(BUILD)/%=%)"; $(CXX) $(STANDIN_FLAGS) -c $< -o $@
 $(STANDIN)/lib/%.o: lib/%.cu $(STANDIN_HEADERS) $(CUDA_HEADERS) $(BUILD)/flags
@@ -53,13 +56,30 @@ $(STANDIN)/$(CUDA_SONAME): $(STANDIN_PLUGIN_OBJECTS) $(STANDIN)/libcuda-standin.
 CUDA_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/cuda/test_*.c))
 $(CUDA_TESTS): $(STANDIN)/$(CUDA_SONAME)
 $(CUDA_TESTS): private LIBS += -L$(STANDIN) -lcuda-standin -Wl,-rpath,'$$ORIGIN/../../standin'
+# Plugins in which one thing is wrong.
+WRONG_PLUGINS := $(foreach w,contract device version name size,$(STANDIN)/wrong-$(w)/$(CUDA_SONAME))
+$(STANDIN)/wrong-%/$(CUDA_SONAME): tests/cuda/wrong_plugin.c $(CUDA_HEADERS) $(BUILD)/flags
+	@mkdir -p $(@D); echo "  cc    $(@:$(BUILD)/%=%)"; $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -DWRONG_$* -shared -o $@ $<
+$(BUILD)/tests/cuda/test_plugin_cuda: | $(WRONG_PLUGINS)
+# The stand-in's own test has kernels.
+$(BUILD)/tests/cuda/test_standin: tests/cuda/test_standin.cpp $(STANDIN_HEADERS) $(STANDIN)/libcuda-standin.so $(BUILD)/flags
+	@mkdir -p $(@D); echo "  c++   tests/cuda/test_standin"; $(CXX) $(STANDIN_FLAGS) -o $@ $< -L$(STANDIN) -lcuda-standin \
+	    -Wl,-rpath,'$$ORIGIN/../../standin' $(CHECK_LIBS)
 .PHONY: cuda-tests
-cuda-tests: $(CUDA_TESTS) programs ## Run tests/cuda: the CUDA device on the host
-	@scripts/run-tests.sh $(BUILD) $(CUDA_TESTS)
+cuda-tests: $(CUDA_TESTS) $(BUILD)/tests/cuda/test_standin programs ## Run tests/cuda: the CUDA device on the host
+	@scripts/run-tests.sh $(BUILD) $(CUDA_TESTS) $(BUILD)/tests/cuda/test_standin
 
 .PHONY: deps-cuda cuda standin cuda-check
 deps-cuda: ## Fetch NVIDIA's compiler and libraries from PyPI into build/cuda-toolkit, where no CUDA toolkit is installed
 	@scripts/install-cuda.sh $(BUILD)
 cuda: $(if $(CUDA_ROOT),$(BUILD)/$(CUDA_SONAME)) ## Build libsbi-cuda.so
 	$(if $(CUDA_ROOT),,@echo "no CUDA toolkit: set CUDA_HOME, put nvcc in PATH, or run make deps-cuda"; exit 1)
+# What a plugin is to be, seen in the file: and in libsbi.so, that it knows nothing of CUDA.
+ifneq ($(CUDA_ROOT),)
+cuda-check: $(BUILD)/$(CUDA_SONAME) lib
+	@tests/cuda/check_plugin.py $(BUILD)/libsbi.so.$(VERSION) $(BUILD)/$(CUDA_SONAME) $(CUDA_ROOT)/bin/cuobjdump
+else
+cuda-check: ## Compile libsbi-cuda.so and look into it
+	@echo "SKIP: no CUDA toolkit (nvcc in PATH, CUDA_HOME, or make deps-cuda): libsbi-cuda.so was not compiled"
+endif
 standin: $(STANDIN)/$(CUDA_SONAME) ## Build the CUDA device for the host, against tests/cuda_standin

@@ -44,8 +44,9 @@ OUTSIDE = {
     "lapacke.h": {"fit"},
     "zlib.h": {"io"},
     "jansson.h": {"io"},
-    "cuda_runtime.h": set(),
-    "cublas_v2.h": set(),
+    "cuda_runtime.h": {"device"},
+    "cublas_v2.h": {"device"},
+    "cublasLt.h": {"device"},
     "check.h": set(),
 }
 REFUSED = re.compile(
@@ -82,7 +83,7 @@ def include_problem(root, room, quote, header):
 
 def problems(root):
     lib = root / "lib"
-    for path in sorted(lib.rglob("*.[ch]")):
+    for path in sorted(p for end in ("c", "h", "cu") for p in lib.rglob(f"*.{end}")):
         room = path.relative_to(lib).parts[0]
         name = path.relative_to(root).as_posix()
         if room not in MAY:
@@ -92,6 +93,8 @@ def problems(root):
         for number, line in enumerate(text.splitlines(), 1):
             found = INCLUDE.match(line)
             problem = include_problem(root, room, *found.groups()) if found else None
+            if found and found.group(2).startswith(("cuda_", "cublas")) and not name.startswith("lib/device/cuda/"):
+                problem = f"{found.group(2)}: only the plugin lib/device/cuda may know of CUDA"
             if problem:
                 yield f"{name}:{number}: {problem}"
         if room == "programs":

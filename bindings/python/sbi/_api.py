@@ -536,6 +536,7 @@ class RatioOptions(Structure):
         ("correction", c_double),
         ("spread", c_char_p),
         ("members", c_char_p),
+        ("device", c_char_p),
     ]
 
 
@@ -689,6 +690,7 @@ class TrainOptions(Structure):
         ("min_improvement", c_double),
         ("checkpoint_seconds", c_double),
         ("campaign", c_char_p),
+        ("device", c_char_p),
     ]
 
 
