@@ -63,3 +63,8 @@ deps-cuda: ## Fetch NVIDIA's compiler and libraries from PyPI into build/cuda-to
 cuda: $(if $(CUDA_ROOT),$(BUILD)/$(CUDA_SONAME)) ## Build libsbi-cuda.so
 	$(if $(CUDA_ROOT),,@echo "no CUDA toolkit: set CUDA_HOME, put nvcc in PATH, or run make deps-cuda"; exit 1)
 standin: $(STANDIN)/$(CUDA_SONAME) ## Build the CUDA device for the host, against tests/cuda_standin
+
+# Needs a device; without one it says so. BENCH_GPU: its options.
+.PHONY: bench-gpu-likelihood
+bench-gpu-likelihood: $(BUILD)/bench/bench_gpu_likelihood cuda ## The likelihood on a GPU beside the processor (BENCH_GPU="--bandwidth 3350")
+	@SBI_PLUGIN_PATH=$(BUILD) $(BUILD)/bench/bench_gpu_likelihood $(BENCH_GPU)

@@ -351,6 +351,7 @@ class FitOptions(Structure):
         ("bound_names", POINTER(c_char_p)),
         ("bound_lower", POINTER(c_double)),
         ("bound_upper", POINTER(c_double)),
+        ("device", c_char_p),
     ]
 
 
@@ -562,6 +563,8 @@ class TapeWorkOptions(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
         ("precision", c_int32),
+        ("device", c_char_p),
+        ("device_memory", c_int64),
     ]
 
 
@@ -604,6 +607,7 @@ class TrainOptions(Structure):
         ("min_improvement", c_double),
         ("checkpoint_seconds", c_double),
         ("campaign", c_char_p),
+        ("device", c_char_p),
     ]
 
 
