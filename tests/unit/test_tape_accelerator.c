@@ -3,6 +3,7 @@
 #include <check.h>
 #include <string.h>
 
+#include "sbi/shard.h"
 #include "support/run_suite.h"
 #include "tape/work.h"
 #include "unit/tape_mixture.h"
@@ -217,6 +218,34 @@ START_TEST(wrong_tables_and_names)
 }
 END_TEST
 
+/* Shards from a device are merged with their own kind. */
+START_TEST(shards_of_a_device)
+{
+    fixture f;
+    sbi_tape_work *work, *other;
+    void *bytes;
+    size_t size;
+    double value, expected, gradient[4];
+    make(&f, SBI_F32, SBI_MORPH_LOG, 3000);
+    ck_assert_int_eq(sbi_tape_work_create(&work, f.tape), SBI_OK);
+    ck_assert_int_eq(sbi_tape_work_create(&other, f.tape), SBI_OK);
+    ck_assert_int_eq(sbi_tape_work_set_accelerator(other, &refusing, 0, 0), SBI_OK);
+    sbi_shard_request request = SBI_SHARD_REQUEST_INIT;
+    request.want = SBI_SHARD_GRADIENT;
+    request.n_events = f.m.n;
+    ck_assert_msg(sbi_shard_compute(other, f.theta, &request, NULL, 0, &bytes, &size) == SBI_OK, "%s", sbi_last_error());
+    ck_assert_int_eq(r.runs, 1);
+    ck_assert_int_eq(sbi_shard_finish(work, f.theta, bytes, size, &value, NULL, 0, 0, NULL), SBI_ERR_VERSION);
+    ck_assert_int_eq(sbi_shard_finish(other, f.theta, bytes, size, &value, gradient, 0, 0, NULL), SBI_OK);
+    ck_assert_int_eq(sbi_tape_eval(work, f.theta, &expected, NULL), SBI_OK);
+    ck_assert_mem_eq(&value, &expected, sizeof value);
+    sbi_shard_free(f.ctx, bytes);
+    sbi_tape_work_destroy(work);
+    sbi_tape_work_destroy(other);
+    unmake(&f);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("tape_accelerator");
@@ -225,6 +254,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, unsupported_passes_are_the_processors, 0, 2);
     tcase_add_test(c, failures_come_through);
     tcase_add_test(c, wrong_tables_and_names);
+    tcase_add_test(c, shards_of_a_device);
     suite_add_tcase(s, c);
     return s;
 }
