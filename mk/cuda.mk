@@ -53,9 +53,18 @@ $(STANDIN)/$(CUDA_SONAME): $(STANDIN_PLUGIN_OBJECTS) $(STANDIN)/libcuda-standin.
 CUDA_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/cuda/test_*.c))
 $(CUDA_TESTS): $(STANDIN)/$(CUDA_SONAME)
 $(CUDA_TESTS): private LIBS += -L$(STANDIN) -lcuda-standin -Wl,-rpath,'$$ORIGIN/../../standin'
+# Plugins in which one thing is wrong.
+WRONG_PLUGINS := $(foreach w,contract device version name size,$(STANDIN)/wrong-$(w)/$(CUDA_SONAME))
+$(STANDIN)/wrong-%/$(CUDA_SONAME): tests/cuda/wrong_plugin.c $(CUDA_HEADERS) $(BUILD)/flags
+	@mkdir -p $(@D); echo "  cc    $(@:$(BUILD)/%=%)"; $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) -DWRONG_$* -shared -o $@ $<
+$(BUILD)/tests/cuda/test_plugin_cuda: | $(WRONG_PLUGINS)
+# The stand-in's own test has kernels.
+$(BUILD)/tests/cuda/test_standin: tests/cuda/test_standin.cpp $(STANDIN_HEADERS) $(STANDIN)/libcuda-standin.so $(BUILD)/flags
+	@mkdir -p $(@D); echo "  c++   tests/cuda/test_standin"; $(CXX) $(STANDIN_FLAGS) -o $@ $< -L$(STANDIN) -lcuda-standin \
+	    -Wl,-rpath,'$$ORIGIN/../../standin' $(CHECK_LIBS)
 .PHONY: cuda-tests
-cuda-tests: $(CUDA_TESTS) programs ## Run tests/cuda: the CUDA device on the host
-	@scripts/run-tests.sh $(BUILD) $(CUDA_TESTS)
+cuda-tests: $(CUDA_TESTS) $(BUILD)/tests/cuda/test_standin programs ## Run tests/cuda: the CUDA device on the host
+	@scripts/run-tests.sh $(BUILD) $(CUDA_TESTS) $(BUILD)/tests/cuda/test_standin
 
 .PHONY: deps-cuda cuda standin cuda-check
 deps-cuda: ## Fetch NVIDIA's compiler and libraries from PyPI into build/cuda-toolkit, where no CUDA toolkit is installed

@@ -22,11 +22,12 @@ typedef struct sbi_ratio_options {
     double correction;     /**< every member's ratio is divided by this; default 1; see sbi_ratio_normalisation() */
     const char *spread;    /**< sbi_ratio_write(): path of a .npy [n] for the spread of the members; NULL: none */
     const char *members;   /**< sbi_ratio_write(): path of a .npy [n, members] for every member; NULL: none */
+    const char *device;    /**< where networks are evaluated: "cpu" (also NULL, the default), "cuda", ...: docs/devices.md */
 } sbi_ratio_options;
 
 #define SBI_RATIO_OPTIONS_INIT                                                                                         \
     {                                                                                                                  \
-        (uint32_t)sizeof(sbi_ratio_options), SBI_RATIO_VALUE, SBI_F64, 0, 1.0, NULL, NULL                              \
+        (uint32_t)sizeof(sbi_ratio_options), SBI_RATIO_VALUE, SBI_F64, 0, 1.0, NULL, NULL, NULL                        \
     }
 
 /** Fills in the defaults; the same values as SBI_RATIO_OPTIONS_INIT. Since: 0.1 */

@@ -117,9 +117,15 @@ static sbi_status read_names(sbi_job *job, const json_t *data, const sbi_json_pl
     return SBI_OK;
 }
 
+/* Where networks are trained or evaluated; not part of a spec for the cpu. */
+static sbi_status read_device(sbi_job *job, const sbi_json_place *at)
+{
+    return json_object_get(job->json, "device") ? get_path(job->json, at, "device", &job->device) : SBI_OK;
+}
+
 static sbi_status read_train(sbi_job *job, const sbi_json_place *at)
 {
-    static const char *const known[] = {"data", "job", "member", "options", "version", NULL};
+    static const char *const known[] = {"data", "device", "job", "member", "options", "version", NULL};
     static const char *const of_data[] = {"names", "negative_weights", "parts", "sha256", NULL};
     json_t *data, *options;
     int64_t member;
@@ -129,6 +135,8 @@ static sbi_status read_train(sbi_job *job, const sbi_json_place *at)
     SBI_TRY(sbi_json_get_object(job->json, at, "options", &options));
     sbi_json_place in = sbi_json_member(at, "options");
     SBI_TRY(sbi_train_options_from_json(&job->options, options, &in));
+    SBI_TRY(read_device(job, at));
+    job->options.device = job->device;
     SBI_TRY(sbi_json_get_object(job->json, at, "data", &data));
     in = sbi_json_member(at, "data");
     SBI_TRY(sbi_json_only_keys(data, &in, of_data));
@@ -142,13 +150,14 @@ static sbi_status read_train(sbi_job *job, const sbi_json_place *at)
 
 static sbi_status read_evaluate(sbi_job *job, const sbi_json_place *at)
 {
-    static const char *const known[] = {"combination", "correction", "dtype",  "features", "job",
-                                        "members",     "output",     "version", NULL};
+    static const char *const known[] = {"combination", "correction", "device", "dtype",   "features",
+                                        "job",         "members",    "output", "version", NULL};
     static const char *const combinations[] = {"mean_ratio", "mean_log", "median", NULL}; /* SBI_COMBINE_... */
     static const char *const outputs[] = {"ratio", "log_ratio", NULL};                    /* SBI_RATIO_... */
     static const char *const dtypes[] = {"f16", "f32", "f64", NULL};
     json_t *members;
     SBI_TRY(sbi_json_only_keys(job->json, at, known));
+    SBI_TRY(read_device(job, at));
     SBI_TRY(get_choice(job->json, at, "combination", combinations, &job->combination));
     SBI_TRY(get_choice(job->json, at, "output", outputs, &job->output));
     SBI_TRY(get_choice(job->json, at, "dtype", dtypes, &job->dtype));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sbi_ensemble_train(): one task a member. */
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -73,6 +74,11 @@ static sbi_status add_member(training *t, int32_t member)
     if (!options) return sbi_fail(SBI_ERR_NO_MEMORY, "sbi_ensemble_train: out of memory");
     json_t *json = json_pack("{s:s, s:i, s:i, s:o, s:O}", "job", "train_member", "version", SBI_JOB_VERSION, "member",
                              (int)member, "options", options, "data", t->described);
+    const char *device = t->options.device;
+    if (json && device && strcmp(device, "cpu") != 0 && json_object_set_new(json, "device", json_string(device))) {
+        json_decref(json);
+        json = NULL;
+    }
     return sbi_jobs_add(t->campaign, t->ctx, json, &t->attachment, t->keys[member]);
 }
 

@@ -47,6 +47,7 @@ static sbi_status write_column(sbi_context *ctx, const sbi_ensemble *ens, const 
     o.output = job->output;
     o.dtype = job->dtype;
     o.correction = job->correction;
+    o.device = job->device;
     SBI_TRY(sbi_job_scratch(ctx, &folder, &path, "column.npy"));
     sbi_status status = sbi_ratio_write(ens, features, path, &o);
     if (status == SBI_OK) status = sbi_job_send_file(path, sink);

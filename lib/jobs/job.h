@@ -46,6 +46,7 @@ typedef struct sbi_job {
     sbi_job_file features;
     int32_t combination, output, dtype;
     double correction;
+    const char *device; /* of this and of train_member (in its options); NULL: the cpu */
 
     /* hessian_rows, scan_point */
     sbi_job_file workspace;     /* path NULL: the model comes as an attachment */

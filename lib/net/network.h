@@ -73,4 +73,10 @@ size_t sbi_network_scratch_size(const sbi_mlp *mlp);
 sbi_status sbi_network_logits(const sbi_network *net, const sbi_device *device, const double *x, int64_t rows,
                               float *scratch, float *logit);
 
+/* The same on a device that is not the host. `params` are the network's there, to be released by the caller, also after a failure. */
+sbi_status sbi_network_send(const sbi_network *net, const sbi_device *device, float **params);
+/* room: memory of the device, sbi_network_scratch_size() + SBI_EVALUATE_ROWS floats; x, scratch and logit are the host's. */
+sbi_status sbi_network_logits_there(const sbi_network *net, const sbi_device *device, const float *params, float *room, const double *x,
+                                    int64_t rows, float *scratch, float *logit);
+
 #endif

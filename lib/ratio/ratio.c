@@ -116,6 +116,8 @@ typedef struct run {
     double log_correction;
     int64_t n;
     atomic_llong next, done;
+    /* On a device that is not the host: parameters of every member, and room for a chunk. */
+    float **params, *room;
 } run;
 
 typedef struct scratch {
@@ -155,8 +157,13 @@ static sbi_status run_chunks(run *r, const scratch *s)
         SBI_TRY(sbi_rows_read_checked(&j->features, first, rows, s->x, j->name));
         for (size_t m = 0; m < j->ens->n; m++) {
             SBI_TRY(sbi_check_cancel(j->ens->ctx, "evaluating ratios"));
-            SBI_TRY(sbi_network_logits(j->ens->networks[m], &r->device, s->x, rows, s->network,
-                                       s->logit + m * SBI_EVALUATE_ROWS));
+            const sbi_network *net = j->ens->networks[m];
+            float *logit = s->logit + m * SBI_EVALUATE_ROWS;
+            if (r->params) {
+                SBI_TRY(sbi_network_logits_there(net, &r->device, r->params[m], r->room, s->x, rows, s->network, logit));
+            } else {
+                SBI_TRY(sbi_network_logits(net, &r->device, s->x, rows, s->network, logit));
+            }
         }
         for (int64_t i = 0; i < rows; i++) SBI_TRY(store_row(r, s, first + i, i));
         if (j->report) {
@@ -166,16 +173,22 @@ static sbi_status run_chunks(run *r, const scratch *s)
     }
 }
 
-static sbi_status run_worker(void *arg, size_t index)
+static size_t largest_scratch(const sbi_ensemble *ens)
 {
-    (void)index;
-    run *r = arg;
-    const sbi_ensemble *ens = r->job->ens;
     size_t most = 0;
     for (size_t m = 0; m < ens->n; m++) {
         const size_t size = sbi_network_scratch_size(&ens->networks[m]->mlp);
         most = size > most ? size : most;
     }
+    return most;
+}
+
+static sbi_status run_worker(void *arg, size_t index)
+{
+    (void)index;
+    run *r = arg;
+    const sbi_ensemble *ens = r->job->ens;
+    const size_t most = largest_scratch(ens);
     scratch s;
     s.x = sbi_alloc_array(ens->ctx, (size_t)(r->job->features.shape[1] * SBI_EVALUATE_ROWS), sizeof *s.x);
     s.member = sbi_alloc_array(ens->ctx, ens->n, sizeof *s.member);
@@ -189,6 +202,26 @@ static sbi_status run_worker(void *arg, size_t index)
     return status;
 }
 
+static sbi_status send_members(run *r)
+{
+    const sbi_ensemble *ens = r->job->ens;
+    void *memory = NULL;
+    r->params = sbi_alloc_zero(ens->ctx, ens->n, sizeof *r->params);
+    if (!r->params) return SBI_ERR_NO_MEMORY;
+    for (size_t m = 0; m < ens->n; m++) SBI_TRY(sbi_network_send(ens->networks[m], &r->device, &r->params[m]));
+    SBI_TRY(r->device.ops->allocate(r->device.self, &memory, sizeof(float) * (largest_scratch(ens) + SBI_EVALUATE_ROWS)));
+    r->room = memory;
+    return SBI_OK;
+}
+
+static void close_run(run *r)
+{
+    for (size_t m = 0; r->params && m < r->job->ens->n; m++) r->device.ops->release(r->device.self, r->params[m]);
+    r->device.ops->release(r->device.self, r->room);
+    sbi_free(r->job->ens->ctx, r->params);
+    sbi_device_close(&r->device);
+}
+
 sbi_status sbi_ratio_run(const sbi_ratio_job *job)
 {
     const sbi_ensemble *ens = job->ens;
@@ -197,12 +230,17 @@ sbi_status sbi_ratio_run(const sbi_ratio_job *job)
         return sbi_fail(SBI_ERR_SHAPE, "%s: %" PRId64 " columns, but the networks have %" PRId64 " inputs", job->name,
                         job->features.shape[1], d);
     run r = {.job = job, .log_correction = log(job->correction), .n = job->features.shape[0]};
-    SBI_TRY(sbi_device_open(&r.device, ens->ctx, "cpu"));
+    SBI_TRY(sbi_device_open(&r.device, ens->ctx, job->device));
     const size_t chunks = (size_t)((r.n + SBI_EVALUATE_ROWS - 1) / SBI_EVALUATE_ROWS);
     size_t workers = sbi_parallel_workers(ens->ctx);
     if (workers > chunks) workers = chunks;
-    sbi_status status = sbi_parallel_for(ens->ctx, workers, run_worker, &r);
-    sbi_device_close(&r.device);
+    sbi_status status = SBI_OK;
+    if (!(r.device.ops->flags & SBI_DEVICE_HOST)) {
+        status = send_members(&r);
+        workers = 1; /* a device takes one call after the other */
+    }
+    if (status == SBI_OK) status = sbi_parallel_for(ens->ctx, workers, run_worker, &r);
+    close_run(&r);
     return status;
 }
 
@@ -218,6 +256,7 @@ sbi_status sbi_ratio_evaluate(const sbi_ensemble *ens, const sbi_array *features
         .log = known.output == SBI_RATIO_LOG,
         .dtype = SBI_F64,
         .correction = known.correction,
+        .device = known.device,
         .ratio = ratio,
         .spread = spread,
     };

@@ -17,6 +17,7 @@ typedef struct sbi_ratio_job {
     void *ratio;   /* [n] */
     void *spread;  /* [n] */
     void *members; /* [n, members] */
+    const char *device; /* NULL: "cpu" */
     int32_t report; /* 1: progress under the stage "ratio" */
     int32_t reserved;
 } sbi_ratio_job;

@@ -57,6 +57,7 @@ sbi_status sbi_ratio_write(const sbi_ensemble *ens, const char *features, const 
         .log = known.output == SBI_RATIO_LOG,
         .dtype = known.dtype,
         .correction = known.correction,
+        .device = known.device,
         .report = 1,
     };
     outputs o = {0};

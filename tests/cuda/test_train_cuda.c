@@ -6,6 +6,7 @@
 
 #include "cuda/standin_device.h"
 #include "net/train.h"
+#include "sbi/ratio.h"
 #include "support/folder.h"
 #include "support/gaussians.h"
 #include "support/run_suite.h"
@@ -193,6 +194,43 @@ START_TEST(a_batch_that_does_not_fit)
 }
 END_TEST
 
+/* Evaluation there: of several members, more rows than a chunk. */
+START_TEST(ratios_on_the_device)
+{
+    sbi_train_options o = hundred_steps(SBI_OPTIMISER_ADAM, "cuda");
+    o.epochs = 2;
+    o.members = 2;
+    sbi_dataset *data;
+    sbi_ensemble *ens;
+    ok(gaussians_dataset(&events, ctx, &data));
+    ok(sbi_ensemble_train(&ens, data, &o, NULL));
+    gaussians many = gaussians_make(1500, 4, 1.0, 8);
+    const sbi_array x = sbi_array_2d(many.x[1], SBI_F32, many.n, many.d);
+    static double here[1500], there[1500], spread[2][1500];
+    sbi_ratio_options r = SBI_RATIO_OPTIONS_INIT;
+    ok(sbi_ratio_evaluate(ens, &x, here, spread[0], &r));
+    r.device = "cuda";
+    ok(sbi_ratio_evaluate(ens, &x, there, spread[1], &r));
+    for (int i = 0; i < 1500; i++) {
+        ck_assert_double_le(fabs(there[i] - here[i]), 1e-5 * here[i]);
+        ck_assert_double_le(fabs(spread[1][i] - spread[0][i]), 1e-5 * here[i]);
+    }
+    int failed = 0;
+    for (int64_t k = 1;; k++, failed++) {
+        cuda_standin_fail(_i, k);
+        sbi_status status = sbi_ratio_evaluate(ens, &x, there, NULL, &r);
+        if (status == SBI_OK) break;
+        ck_assert_int_eq(status, _i == CUDA_STANDIN_ALLOCATION ? SBI_ERR_NO_MEMORY : SBI_ERR_TRANSIENT);
+        standin_check_clean();
+        cuda_standin_reset(STANDIN_MEMORY, 1);
+    }
+    ck_assert_int_gt(failed, 8);
+    gaussians_free(&many);
+    sbi_ensemble_destroy(ens);
+    sbi_dataset_destroy(data);
+}
+END_TEST
+
 /* ---- a device that is lost ---- */
 
 static int says_lost(sbi_status status)
@@ -287,6 +325,7 @@ int main(void)
     tcase_add_test(c, batches_are_not_waited_for);
     tcase_add_test(c, events_that_do_not_fit);
     tcase_add_test(c, a_batch_that_does_not_fit);
+    tcase_add_loop_test(c, ratios_on_the_device, CUDA_STANDIN_ALLOCATION, CUDA_STANDIN_LOSS + 1);
     tcase_add_test(c, a_lost_device);
     tcase_add_test(c, a_lost_device_and_then_the_cpu);
     tcase_add_loop_test(c, failures_one_by_one, 0, 2);

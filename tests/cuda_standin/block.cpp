@@ -5,7 +5,8 @@
 
 #include <cstdlib>
 #include <sys/mman.h>
-#include <ucontext.h>
+
+#include "switch.h"
 
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
@@ -17,7 +18,7 @@ static const size_t STACK = 256 * 1024;
 enum wait_kind { GO_ON, AT_BARRIER, AT_SHUFFLE, RETURNED };
 
 struct fiber {
-    ucontext_t context;
+    machine_context context;
     char *stack = nullptr;
     void *fake = nullptr;
     bool busy = false; /* holds a thread that waits */
@@ -38,7 +39,7 @@ struct warp {
     unsigned arrived = 0, turn = 0;
 };
 
-static struct block {
+struct block {
     const operation *body = nullptr;
     std::vector<thread> threads;
     std::vector<warp> warps;
@@ -48,9 +49,10 @@ static struct block {
     fiber *current = nullptr;
     std::vector<fiber *> idle;
     std::vector<char> shared;
-} b;
+};
+static block &b = *new block; /* never destroyed: fibers rest in it */
 
-static ucontext_t scheduler;
+static machine_context scheduler;
 [[maybe_unused]] static void *scheduler_fake;
 [[maybe_unused]] static const void *scheduler_stack;
 [[maybe_unused]] static size_t scheduler_size;
@@ -63,7 +65,7 @@ static void enter(fiber *f)
 #ifdef STANDIN_ASAN
     __sanitizer_start_switch_fiber(&scheduler_fake, f->stack, STACK);
 #endif
-    swapcontext(&scheduler, &f->context);
+    standin_switch(&scheduler, &f->context);
 #ifdef STANDIN_ASAN
     __sanitizer_finish_switch_fiber(scheduler_fake, nullptr, nullptr);
 #endif
@@ -74,7 +76,7 @@ static void leave(fiber *f)
 #ifdef STANDIN_ASAN
     __sanitizer_start_switch_fiber(&f->fake, scheduler_stack, scheduler_size);
 #endif
-    swapcontext(&f->context, &scheduler);
+    standin_switch(&f->context, &scheduler);
 #ifdef STANDIN_ASAN
     __sanitizer_finish_switch_fiber(f->fake, &scheduler_stack, &scheduler_size);
 #endif
@@ -106,11 +108,7 @@ static void prepare(fiber *f)
     __asan_unpoison_memory_region(f->stack, STACK);
 #endif
     f->fake = nullptr;
-    getcontext(&f->context);
-    f->context.uc_stack.ss_sp = f->stack;
-    f->context.uc_stack.ss_size = STACK;
-    f->context.uc_link = nullptr;
-    makecontext(&f->context, live, 0);
+    standin_prepare(&f->context, f->stack, STACK, live);
 }
 
 static fiber *take_fiber()

@@ -337,10 +337,15 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
     std::lock_guard<std::recursive_mutex> guard(get().lock);
     cudaStream_t s = find(stream);
     if (!s || !s->capture) return set_last(cudaErrorInvalidValue);
-    *graph = s->capture;
-    s->capture = nullptr;
     get().capturing--;
-    return set_last(trouble());
+    const cudaError_t error = set_last(trouble());
+    if (error == cudaSuccess) {
+        *graph = s->capture;
+    } else {
+        delete s->capture; /* a capture that went wrong gives no graph */
+    }
+    s->capture = nullptr;
+    return error;
 }
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *out, cudaGraph_t graph, unsigned long long)

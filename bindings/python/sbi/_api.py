@@ -452,6 +452,7 @@ class RatioOptions(Structure):
         ("correction", c_double),
         ("spread", c_char_p),
         ("members", c_char_p),
+        ("device", c_char_p),
     ]
 
 

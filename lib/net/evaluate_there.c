@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Evaluating networks on a device that is not the host: parameters go there once, rows chunk by chunk. */
+#include "base/error.h"
+#include "base/memory.h"
+#include "net/network.h"
+
+sbi_status sbi_network_send(const sbi_network *net, const sbi_device *device, float **params)
+{
+    void *memory = NULL;
+    *params = NULL;
+    SBI_TRY(device->ops->allocate(device->self, &memory, sizeof(float) * (size_t)net->mlp.n));
+    *params = memory;
+    return device->ops->upload(device->self, memory, net->params, sizeof(float) * (size_t)net->mlp.n);
+}
+
+sbi_status sbi_network_logits_there(const sbi_network *net, const sbi_device *device, const float *params, float *room, const double *x,
+                                    int64_t rows, float *scratch, float *logit)
+{
+    const sbi_mlp *mlp = &net->mlp;
+    const int64_t d = mlp->size[0], half = mlp->widest * SBI_EVALUATE_ROWS;
+    float *in = room, *out = room + half, *last_out = room + 2 * half;
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < d; j++) scratch[i * d + j] = (float)((x[i * d + j] - net->shift[j]) * net->scale[j]);
+    SBI_TRY(device->ops->upload(device->self, in, scratch, sizeof *scratch * (size_t)(rows * d)));
+    for (int32_t l = 0; l < mlp->layers; l++) {
+        const int last = l == mlp->layers - 1;
+        const sbi_device_forward op = {
+            .rows = rows,
+            .in = mlp->size[l],
+            .out = mlp->size[l + 1],
+            .x = in,
+            .w = params + mlp->w[l],
+            .b = params + mlp->b[l],
+            .y = last ? last_out : out,
+            .activation = last ? SBI_DEVICE_IDENTITY : mlp->activation,
+        };
+        SBI_TRY(device->ops->forward(device->self, &op));
+        float *other = in;
+        in = out;
+        out = other;
+    }
+    return device->ops->download(device->self, logit, last_out, sizeof *logit * (size_t)rows);
+}
