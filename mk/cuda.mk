@@ -71,6 +71,14 @@ deps-cuda: ## Fetch NVIDIA's compiler and libraries from PyPI into build/cuda-to
 	@scripts/install-cuda.sh $(BUILD)
 cuda: $(if $(CUDA_ROOT),$(BUILD)/$(CUDA_SONAME)) ## Build libsbi-cuda.so
 	$(if $(CUDA_ROOT),,@echo "no CUDA toolkit: set CUDA_HOME, put nvcc in PATH, or run make deps-cuda"; exit 1)
+# What a plugin is to be, seen in the file: and in libsbi.so, that it knows nothing of CUDA.
+ifneq ($(CUDA_ROOT),)
+cuda-check: $(BUILD)/$(CUDA_SONAME) lib
+	@tests/cuda/check_plugin.py $(BUILD)/libsbi.so.$(VERSION) $(BUILD)/$(CUDA_SONAME) $(CUDA_ROOT)/bin/cuobjdump
+else
+cuda-check: ## Compile libsbi-cuda.so and look into it
+	@echo "SKIP: no CUDA toolkit (nvcc in PATH, CUDA_HOME, or make deps-cuda): libsbi-cuda.so was not compiled"
+endif
 standin: $(STANDIN)/$(CUDA_SONAME) ## Build the CUDA device for the host, against tests/cuda_standin
 
 # Needs a device; without one it says so. BENCH_GPU: its options.

@@ -38,7 +38,7 @@ TSAN_NAMES := test_base_pool test_base_blas test_base_context test_exec_campaign
 TSAN_TESTS := $(foreach n,$(TSAN_NAMES),$(or $(filter %/$(n),$(TEST_PROGRAMS)),$(error mk/tests.mk: TSAN_NAMES: there is no $(n).c)))
 .PHONY: asan tsan
 asan: ## Run all C tests and the fuzzers' corpora under AddressSanitizer and UBSan
-	+@$(call SANITIZED,asan,$(ASAN)) unit contract torture physics fuzz-replay
+	+@$(call SANITIZED,asan,$(ASAN)) unit contract torture physics cuda-tests fuzz-replay
 tsan: ## Run the threaded tests under ThreadSanitizer
 	+@$(call SANITIZED,tsan,$(TSAN)) tsan-tests
 .PHONY: tsan-tests
@@ -150,8 +150,8 @@ FORMATTED := $(shell find include lib examples tests -name '*.[ch]')
 .PHONY: clean distclean format help
 format: ## Lay out the sources by .clang-format (needs clang-format)
 	@clang-format -i $(FORMATTED)
-clean: ## Remove what was compiled; Python environments and results of the demo stay
-	rm -rf $(addprefix $(BUILD)/,obj bin tests bench replay fuzz asan tsan clang test-logs flags objects libsbi.*)
+clean: ## Remove what was compiled; Python environments, fetched packages and results of the demo stay
+	rm -rf $(addprefix $(BUILD)/,obj bin tests bench replay fuzz asan tsan clang cuda standin gpu-bundle gpu-bundle-standin test-logs flags objects libsbi.* libsbi-cuda.*)
 distclean: ## Remove the build folder
 	rm -rf $(BUILD)
 help: ## This list

@@ -51,6 +51,8 @@ step headers "$make" headers
 step abi "$make" abi
 step unit "$make" -j"$jobs" unit
 step contract "$make" -j"$jobs" contract
+step cuda-tests "$make" -j"$jobs" cuda-tests
+step cuda-check "$make" -j"$jobs" cuda-check
 step torture "$make" -j"$jobs" torture
 step physics "$make" -j"$jobs" physics
 step python "$make" python-check

@@ -108,7 +108,7 @@ def _train_options(options: dict):
     for name, value in options.items():
         if name not in known or name == "struct_size":
             raise TypeError(f"unknown training option {name}")
-        setattr(o, name, text(value) if name == "campaign" else value)
+        setattr(o, name, text(value) if name in ("campaign", "device") else value)
     return o
 
 
@@ -142,24 +142,26 @@ class Ensemble(Handle):
             raise IndexError(index)
         return Network._borrow(address, self)
 
-    def ratio(self, features: np.ndarray, log: bool = False, correction: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-        """(ratio, spread over members) for features [n, d]."""
+    def ratio(self, features: np.ndarray, log: bool = False, correction: float = 1.0, device: Optional[str] = None) -> tuple[np.ndarray, np.ndarray]:
+        """(ratio, spread over members) for features [n, d]. device: "cpu" (also None), "cuda", ..."""
         features = np.asanyarray(features)
         o = _api.RatioOptions()
         lib.sbi_ratio_options_init(ctypes.byref(o))
         o.output = _api.RATIO_LOG if log else _api.RATIO_VALUE
         o.correction = correction
+        o.device = text(device)
         ratio, spread = np.empty(len(features)), np.empty(len(features))
         check(lib.sbi_ratio_evaluate(self.pointer, ctypes.byref(view(features)), pointer(ratio), pointer(spread),
                                      ctypes.byref(o)))
         return ratio, spread
 
-    def write_ratio(self, features, ratio, spread=None, log: bool = False, correction: float = 1.0) -> None:
+    def write_ratio(self, features, ratio, spread=None, log: bool = False, correction: float = 1.0, device: Optional[str] = None) -> None:
         """From a .npy of features to a .npy column."""
         o = _api.RatioOptions()
         lib.sbi_ratio_options_init(ctypes.byref(o))
         o.output = _api.RATIO_LOG if log else _api.RATIO_VALUE
         o.correction = correction
+        o.device = text(device)
         o.spread = text(spread)
         check(lib.sbi_ratio_write(self.pointer, text(features), text(ratio), ctypes.byref(o)))
 
