@@ -24,7 +24,7 @@ struct hessian_job {
 };
 
 /* Grid (leaves * PIECES, blocks of tiles). */
-static __global__ void __launch_bounds__(TILES_PER_BLOCK) hessian_tiles(batch b, hessian_job job)
+static __global__ void __launch_bounds__(TILES_PER_BLOCK, 1) hessian_tiles(batch b, hessian_job job)
 {
     DYNAMIC_SHARED(shared);
     const int row = job.padded + 2, chunk = job.chunk, threads = blockDim.x;

@@ -82,7 +82,7 @@ template <int TERMS> SBI_INLINE void single_value(const factor &f, const char *l
 #define PRODUCT_EVENTS 512
 
 /* y of each morph of the pass; grid (events of the batch / PRODUCT_EVENTS, morphs), PRODUCT_EVENTS / 4 threads. */
-static __global__ void __launch_bounds__(PRODUCT_EVENTS / 4)
+static __global__ void __launch_bounds__(PRODUCT_EVENTS / 4, 4)
 products(batch b, const factor *factors, const int *first_factor, double *y)
 {
     const size_t event = (size_t)blockIdx.x * PRODUCT_EVENTS + 4 * threadIdx.x;

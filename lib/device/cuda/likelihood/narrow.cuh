@@ -138,7 +138,7 @@ static __device__ void directional(const batch &b, const narrow_job &job, event_
 }
 
 /* Grid: events of the batch / threads. */
-static __global__ void __launch_bounds__(128) narrow(batch b, narrow_job job)
+static __global__ void narrow(batch b, narrow_job job)
 {
     DYNAMIC_SHARED(shared);
     const size_t event = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
