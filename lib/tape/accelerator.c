@@ -277,6 +277,8 @@ sbi_status sbi_accelerator_open(sbi_accelerator **out, const sbi_tape *tape, con
     return sbi_accelerator_create(out, tape, ops, index, memory);
 }
 
+const char *sbi_accelerator_name(const sbi_accelerator *a) { return a->ops->name; }
+
 static sbi_status prepare(sbi_accelerator *a, size_t index, const pass_host *host)
 {
     prepared_pass *p = &a->passes[index];

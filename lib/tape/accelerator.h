@@ -69,6 +69,7 @@ sbi_status sbi_accelerator_create(sbi_accelerator **out, const sbi_tape *tape, c
 /* The device that a user names: "cuda:1" is the second of the plugin "cuda". *out is NULL for NULL and "cpu". */
 sbi_status sbi_accelerator_open(sbi_accelerator **out, const sbi_tape *tape, const char *device, int64_t memory);
 void sbi_accelerator_destroy(sbi_accelerator *accelerator);
+const char *sbi_accelerator_name(const sbi_accelerator *accelerator);
 /* Pass `index` of the program. *done is 0 where the processor is to do all of it. */
 sbi_status sbi_accelerator_run(sbi_accelerator *accelerator, struct sbi_tape_work *work, size_t index, const sbi_pass_task *task,
                                size_t first, size_t count, sbi_partials *partials, int *done);

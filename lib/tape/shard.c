@@ -142,7 +142,10 @@ static void kernels_name(const sbi_tape_work *work, char name[SBI_SHARD_KERNELS_
     for (int i = SBI_ISA_BASE; i < SBI_ISA_COUNT; i++)
         if (sbi_tape_kernels_for((sbi_isa)i) == work->kernels) isa = (sbi_isa)i;
     memset(name, 0, SBI_SHARD_KERNELS_SIZE);
-    snprintf(name, SBI_SHARD_KERNELS_SIZE, "%s %s", processor, sbi_isa_name(isa));
+    if (work->accelerator)
+        snprintf(name, SBI_SHARD_KERNELS_SIZE, "device %s", sbi_accelerator_name(work->accelerator));
+    else
+        snprintf(name, SBI_SHARD_KERNELS_SIZE, "%s %s", processor, sbi_isa_name(isa));
 }
 
 /* Whether the bytes are of what this workspace would compute at theta. */

@@ -3,6 +3,8 @@
 #include <check.h>
 #include <string.h>
 
+#include "sbi/shard.h"
+#include "support/failing_allocator.h"
 #include "support/run_suite.h"
 #include "tape/work.h"
 #include "unit/tape_mixture.h"
@@ -217,6 +219,84 @@ START_TEST(wrong_tables_and_names)
 }
 END_TEST
 
+/* Shards from a device are merged with their own kind. */
+START_TEST(shards_of_a_device)
+{
+    fixture f;
+    sbi_tape_work *work, *other;
+    void *bytes;
+    size_t size;
+    double value, expected, gradient[4];
+    make(&f, SBI_F32, SBI_MORPH_LOG, 3000);
+    ck_assert_int_eq(sbi_tape_work_create(&work, f.tape), SBI_OK);
+    ck_assert_int_eq(sbi_tape_work_create(&other, f.tape), SBI_OK);
+    ck_assert_int_eq(sbi_tape_work_set_accelerator(other, &refusing, 0, 0), SBI_OK);
+    sbi_shard_request request = SBI_SHARD_REQUEST_INIT;
+    request.want = SBI_SHARD_GRADIENT;
+    request.n_events = f.m.n;
+    ck_assert_msg(sbi_shard_compute(other, f.theta, &request, NULL, 0, &bytes, &size) == SBI_OK, "%s", sbi_last_error());
+    ck_assert_int_eq(r.runs, 1);
+    ck_assert_int_eq(sbi_shard_finish(work, f.theta, bytes, size, &value, NULL, 0, 0, NULL), SBI_ERR_VERSION);
+    ck_assert_int_eq(sbi_shard_finish(other, f.theta, bytes, size, &value, gradient, 0, 0, NULL), SBI_OK);
+    ck_assert_int_eq(sbi_tape_eval(work, f.theta, &expected, NULL), SBI_OK);
+    ck_assert_mem_eq(&value, &expected, sizeof value);
+    sbi_shard_free(f.ctx, bytes);
+    sbi_tape_work_destroy(work);
+    sbi_tape_work_destroy(other);
+    unmake(&f);
+}
+END_TEST
+
+/* A source, so that reading leaves asks for memory too. */
+static sbi_status read_ones(void *self, int64_t first, int64_t count, void *out)
+{
+    (void)self, (void)first;
+    for (int64_t i = 0; i < count; i++)
+        ((double *)out)[i] = 1.0;
+    return SBI_OK;
+}
+
+static sbi_status evaluate_all(sbi_context *ctx, void *arg)
+{
+    const mixture *m = arg;
+    sbi_tape *tape = NULL;
+    sbi_tape_work *work = NULL;
+    double value, gradient[2], hessian[4];
+    const double theta[2] = {1.0, 0.4};
+    sbi_status status = sbi_tape_create(&tape, ctx);
+    if (status == SBI_OK) {
+        const sbi_events events = sbi_tape_events(tape, "data", m->n);
+        const sbi_var x[2] = {sbi_tape_param(tape, "a"), sbi_tape_param(tape, "b")};
+        const sbi_array up = sbi_array_1d(m->up, SBI_F64, m->n), down = sbi_array_1d(m->down, SBI_F64, m->n);
+        sbi_column_source source = SBI_COLUMN_SOURCE_INIT;
+        source.dtype = SBI_F64;
+        source.n_columns = 1;
+        source.read = read_ones;
+        const sbi_var g = sbi_tape_morph(tape, events, x, 1, &up, &down, SBI_INTERP_CODE4, SBI_MORPH_LOG);
+        const sbi_var c = sbi_tape_column_source(tape, events, &source, "ones");
+        status = sbi_tape_seal(tape, sbi_tape_sum(tape, sbi_tape_log(tape, sbi_tape_add(tape, sbi_tape_mul(tape, c, g), x[1]))));
+    }
+    if (status == SBI_OK) status = sbi_tape_work_create(&work, tape);
+    if (status == SBI_OK) status = sbi_tape_work_set_accelerator(work, &refusing, 0, 0);
+    if (status == SBI_OK) status = sbi_tape_hessian(work, theta, &value, gradient, hessian);
+    sbi_tape_work_destroy(work);
+    sbi_tape_destroy(tape);
+    ck_assert_int_eq(r.opened, 0);
+    return status;
+}
+
+START_TEST(memory_runs_out)
+{
+    memset(&r, 0, sizeof r);
+    mixture m = {.n = 2100, .nuisances = 1, .dtype = SBI_F64, .storage = SBI_MORPH_LOG};
+    mix_fill(&m, 0.1);
+    r.m = &m;
+    const torture_report report = torture_allocations(evaluate_all, &m, 2, _i);
+    ck_assert_int_gt(report.requests, 20);
+    mix_free(&m);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("tape_accelerator");
@@ -225,6 +305,8 @@ static Suite *suite(void)
     tcase_add_loop_test(c, unsupported_passes_are_the_processors, 0, 2);
     tcase_add_test(c, failures_come_through);
     tcase_add_test(c, wrong_tables_and_names);
+    tcase_add_test(c, shards_of_a_device);
+    tcase_add_loop_test(c, memory_runs_out, 0, 2);
     suite_add_tcase(s, c);
     return s;
 }

@@ -73,10 +73,11 @@ class Curve:
     kind: np.ndarray
 
 
-def _options(tolerance, method, flags, n_starts, seed, start, fixed, free, bounds):
+def _options(tolerance, method, flags, n_starts, seed, start, fixed, free, bounds, device=None):
     o = _api.FitOptions()
     lib.sbi_fit_options_init(ctypes.byref(o))
     o.tolerance, o.method, o.flags, o.n_starts, o.seed = tolerance, method, flags, n_starts, seed
+    o.device = device.encode() if device else None
     kept = []
 
     def array(values):
@@ -113,15 +114,16 @@ def _level(options, cl, delta_t):
 
 
 class Fit(Handle):
-    """Fit(model): minimises at once. start, fixed ({name: value or None}) and bounds ({name: (low, high)}) replace the model's.
-    A fit that did not converge is a result: look at .converged and .message."""
+    """Fit(model): minimises at once. start, fixed ({name: value or None}) and bounds ({name: (low, high)}) replace the model's;
+    device: "cuda" evaluates on a GPU. A fit that did not converge is a result: look at .converged and .message."""
 
     _destroy = "sbi_fit_destroy"
 
     def __init__(self, model: Model, start: Optional[dict] = None, fixed: Optional[dict] = None,
                  free: Sequence[str] = (), bounds: Optional[dict] = None, tolerance: float = 0.1,
-                 method: int = _api.FIT_NEWTON, flags: int = 0, n_starts: int = 1, seed: int = 0):
-        options, kept = _options(tolerance, method, flags, n_starts, seed, start, fixed, free, bounds)
+                 method: int = _api.FIT_NEWTON, flags: int = 0, n_starts: int = 1, seed: int = 0,
+                 device: Optional[str] = None):
+        options, kept = _options(tolerance, method, flags, n_starts, seed, start, fixed, free, bounds, device)
         super().__init__(make(lib.sbi_fit_run, model.pointer, ctypes.byref(options)), model, kept)
 
     @classmethod

@@ -201,8 +201,9 @@ class Model(Handle):
         out._arrays = self._arrays
         return out
 
-    def evaluator(self, precision: str = "double") -> ModelEvaluator:
+    def evaluator(self, precision: str = "double", device: Optional[str] = None, device_memory: int = 0) -> ModelEvaluator:
         """A workspace: nll = model.evaluator(); nll(theta), nll.gradient(theta), nll.hessian(theta).
 
-        precision: "double", or "mixed" for single precision within an event; see docs/precision.md."""
-        return ModelEvaluator(self, precision)
+        precision: "double", or "mixed" for single precision within an event; see docs/precision.md.
+        device: "cuda" or "cuda:1" for a GPU, which keeps columns in at most device_memory bytes (0: what is free); docs/devices.md."""
+        return ModelEvaluator(self, precision, device, device_memory)

@@ -233,10 +233,11 @@ class Tape(Handle):
         self._arrays.append(f)
         return Var(self, lib.sbi_tape_map(self.pointer, ctypes.byref(f), x.id))
 
-    def seal(self, output: Var, precision: str = "double") -> "Evaluator":
-        """Seals the tape for a scalar and returns what evaluates it, in "double" or "mixed" precision."""
+    def seal(self, output: Var, precision: str = "double", device: Optional[str] = None, device_memory: int = 0) -> "Evaluator":
+        """Seals the tape for a scalar and returns what evaluates it, in "double" or "mixed" precision, on the processor or a
+        device ("cuda", "cuda:1") that keeps columns in at most device_memory bytes (0: what is free)."""
         check(lib.sbi_tape_seal(self.pointer, output.id))
-        return Evaluator(self, precision)
+        return Evaluator(self, precision, device, device_memory)
 
     @property
     def parameters(self) -> list[str]:
@@ -269,12 +270,14 @@ class Evaluator(Handle):
     _create = "sbi_tape_work_create_with"
     _destroy = "sbi_tape_work_destroy"
 
-    def __init__(self, owner: Handle, precision: str = "double"):
+    def __init__(self, owner: Handle, precision: str = "double", device: Optional[str] = None, device_memory: int = 0):
         if precision not in _PRECISIONS:
             raise ValueError(f"precision is {precision!r}, must be 'double' or 'mixed'")
         options = _api.TapeWorkOptions()
         lib.sbi_tape_work_options_init(ctypes.byref(options))
         options.precision = _PRECISIONS[precision]
+        options.device = device.encode() if device else None
+        options.device_memory = device_memory
         super().__init__(make(getattr(lib, self._create), owner.pointer, ctypes.byref(options)), owner)
         self._eval, self._hvp, self._hessian, self._rows = (getattr(lib, name) for name in self._functions)
         self.n = len(owner.parameters)

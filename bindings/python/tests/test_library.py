@@ -166,6 +166,16 @@ class Models(unittest.TestCase):
         self.assertAlmostEqual(nll(theta), expected, delta=1e-8)
         self.assertAlmostEqual(m.yields(theta)["S"], direct, delta=1e-9)
 
+    def test_devices(self):
+        m, _, _ = self.toy()
+        self.assertEqual(m.evaluator(device="cpu", device_memory=1)([1.0, 0.1]), m.evaluator()([1.0, 0.1]))
+        with self.assertRaisesRegex(sbi.NotFound, "abacus"):
+            m.evaluator(device="abacus")
+        with self.assertRaisesRegex(sbi.NotFound, "abacus"):
+            sbi.Fit(m, device="abacus")
+        with self.assertRaisesRegex(ValueError, "device_memory"):
+            m.evaluator(device_memory=-1)
+
     def test_asimov_data_give_back_the_truth(self):
         rng = np.random.default_rng(4)
         v, signal = rng.uniform(0.5, 1.5, 500), rng.uniform(0.2, 2, 500)

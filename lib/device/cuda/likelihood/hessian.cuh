@@ -24,7 +24,7 @@ struct hessian_job {
 };
 
 /* Grid (leaves * PIECES, blocks of tiles). */
-static __global__ void __launch_bounds__(TILES_PER_BLOCK) hessian_tiles(batch b, hessian_job job)
+static __global__ void __launch_bounds__(TILES_PER_BLOCK, 1) hessian_tiles(batch b, hessian_job job)
 {
     DYNAMIC_SHARED(shared);
     const int row = job.padded + 2, chunk = job.chunk, threads = blockDim.x;
@@ -37,9 +37,9 @@ static __global__ void __launch_bounds__(TILES_PER_BLOCK) hessian_tiles(batch b,
     if (working) tile = job.tiles[number];
     const size_t first = (size_t)blockIdx.x * PIECE;
     double sum[TILE][TILE];
-UNROLL
+    UNROLL
     for (int i = 0; i < TILE; i++)
-UNROLL
+    UNROLL
         for (int j = 0; j < TILE; j++)
             sum[i][j] = 0.0;
     for (int at = 0; at < PIECE; at += chunk) {
@@ -72,9 +72,9 @@ UNROLL
                 const double2 *right = reinterpret_cast<const double2 *>(t + e * row + TILE * tile.y);
                 const double2 l0 = left[0], l1 = left[1], r0 = right[0], r1 = right[1];
                 const double l[TILE] = {l0.x, l0.y, l1.x, l1.y}, r[TILE] = {r0.x, r0.y, r1.x, r1.y};
-UNROLL
+    UNROLL
                 for (int i = 0; i < TILE; i++)
-UNROLL
+    UNROLL
                     for (int j = 0; j < TILE; j++)
                         sum[i][j] = fma(l[i], r[j], sum[i][j]);
             }
@@ -83,9 +83,9 @@ UNROLL
     if (!working) return;
     double *out = job.sums + blockIdx.x / PIECES * job.n_sums + job.at +
                   ((size_t)(blockIdx.x % PIECES) * job.n_tiles + number) * TILE * TILE;
-UNROLL
+    UNROLL
     for (int i = 0; i < TILE; i++)
-UNROLL
+    UNROLL
         for (int j = 0; j < TILE; j++)
             out[i * TILE + j] = sum[i][j];
 }

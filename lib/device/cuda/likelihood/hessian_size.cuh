@@ -5,7 +5,7 @@
 #include <cstddef>
 
 #define TILE 4
-#define TILES_PER_BLOCK 384
+#define TILES_PER_BLOCK 352 /* 25 x 26 / 2 tiles are 100 parameters */
 
 /* Numbers in shared memory of a block of hessian_tiles(). */
 static inline size_t hessian_shared(int terms, int padded, int chunk)

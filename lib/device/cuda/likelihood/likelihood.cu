@@ -17,13 +17,13 @@ static sbi_status open_device(void **out, int32_t index, const sbi_accelerator_h
     CUDA_TRY(host, cudaGetDeviceCount(&devices), "looking for devices");
     if (index < 0 || index >= devices) {
         char text[100];
-        snprintf(text, sizeof text, "cuda: device %d of %d", (int)index, devices);
+        snprintf(text, sizeof text, "device cuda:%d: there are %d, counted from 0", (int)index, devices);
         host->message(text);
         return SBI_ERR_NOT_FOUND;
     }
     opened_device *d = new (std::nothrow) opened_device{index};
     if (!d) {
-        host->message("cuda: out of memory");
+        host->message("device cuda: the host is out of memory");
         return SBI_ERR_NO_MEMORY;
     }
     *out = d;
@@ -48,7 +48,7 @@ template <typename Body> static sbi_status guarded(const sbi_accelerator_host *h
     try {
         return body();
     } catch (...) {
-        host->message("cuda: out of memory");
+        host->message("device cuda: the host is out of memory");
         return SBI_ERR_NO_MEMORY;
     }
 }
@@ -58,7 +58,7 @@ static sbi_status prepare(void *self, void **out, const sbi_accelerator_layout *
     const int device = static_cast<opened_device *>(self)->index;
     engine *e = new (std::nothrow) engine{};
     if (!e) {
-        host->message("cuda: out of memory");
+        host->message("device cuda: the host is out of memory");
         return SBI_ERR_NO_MEMORY;
     }
     e->device = device;

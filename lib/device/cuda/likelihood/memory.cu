@@ -4,20 +4,23 @@
 #include <cstdio>
 #include <cstring>
 
+/* As error.cu has it: after these nothing works on the device again in this process. */
+static bool is_loss(cudaError_t error)
+{
+    const int e = (int)error;
+    return e == 46 || e == 214 || e == 220 || e == 226 || e == 700 || e == 702 || (e >= 715 && e <= 719) || e == 999;
+}
+
 sbi_status cuda_failure(const sbi_accelerator_host *host, cudaError_t error, const char *what)
 {
     char text[300];
-    snprintf(text, sizeof text, "cuda: %s: %s (%s)", what, cudaGetErrorString(error), cudaGetErrorName(error));
+    const bool missing = error == cudaErrorNoDevice || error == cudaErrorInvalidDevice || error == cudaErrorInsufficientDriver;
+    const char *loss = is_loss(error) ? " was lost" : error == cudaErrorMemoryAllocation ? ": out of memory" : "";
+    cudaGetLastError(); /* not to be found again by an innocent call of the host program */
+    snprintf(text, sizeof text, "device cuda%s: %s: %s (%d)", loss, what, cudaGetErrorString(error), (int)error);
     host->message(text);
-    cudaGetLastError(); /* what can be forgotten is */
-    switch (error) {
-    case cudaErrorMemoryAllocation: return SBI_ERR_NO_MEMORY;
-    case cudaErrorNoDevice:
-    case cudaErrorInvalidDevice:
-    case cudaErrorInsufficientDriver:
-    case cudaErrorInitializationError: return SBI_ERR_NOT_FOUND;
-    default: return SBI_ERR_IO;
-    }
+    if (error == cudaErrorMemoryAllocation) return SBI_ERR_NO_MEMORY;
+    return missing ? SBI_ERR_NOT_FOUND : is_loss(error) ? SBI_ERR_TRANSIENT : SBI_ERR_INTERNAL;
 }
 
 cudaError_t buffer::need(size_t bytes)

@@ -27,7 +27,7 @@ SBI_INLINE void side(double raw, int kind, int range, double *x, double *m)
 template <int TERMS> SBI_INLINE float series(const float *t, float x)
 {
     float v = t[TERMS - 1];
-UNROLL
+    UNROLL
     for (int n = TERMS - 2; n >= 0; n--)
         v = fmaf(v, x, t[n]);
     return v;
@@ -45,13 +45,13 @@ SBI_INLINE void polynomial(const factor &f, const char *leaf, int range, int fir
     double up[4], down[4];
     load4(leaf + f.up, f.up_dtype, first, up);
     load4(leaf + f.down, f.down_dtype, first, down);
-UNROLL
+    UNROLL
     for (int i = 0; i < 4; i++) {
         double x, z, mu, md;
         side(up[i], f.kind, range, &x, &mu);
         side(down[i], f.kind, range, &z, &md);
         const double ux = fma(mu, x, x), dz = fma(md, z, z); /* u ln u = (u - 1) ln u + ln u */
-UNROLL
+    UNROLL
         for (int o = 0; o <= ORDER; o++) {
             const double *c = f.at.c[o];
             const double v = fma(ux, fma(c[2], x, c[1]), dz * fma(c[5], z, c[4]));
@@ -73,7 +73,7 @@ template <int TERMS> SBI_INLINE void single_value(const factor &f, const char *l
     float x[4], z[4];
     load4_single(leaf + f.up, f.up_dtype, first, x);
     load4_single(leaf + f.down, f.down_dtype, first, z);
-UNROLL
+    UNROLL
     for (int i = 0; i < 4; i++)
         y[i] = fma(y[i], (double)two_series<TERMS>(f.at.series[0], x[i], z[i]), y[i]);
 }
@@ -82,7 +82,7 @@ UNROLL
 #define PRODUCT_EVENTS 512
 
 /* y of each morph of the pass; grid (events of the batch / PRODUCT_EVENTS, morphs), PRODUCT_EVENTS / 4 threads. */
-static __global__ void __launch_bounds__(PRODUCT_EVENTS / 4)
+static __global__ void __launch_bounds__(PRODUCT_EVENTS / 4, 4)
 products(batch b, const factor *factors, const int *first_factor, double *y)
 {
     const size_t event = (size_t)blockIdx.x * PRODUCT_EVENTS + 4 * threadIdx.x;
@@ -96,7 +96,7 @@ products(batch b, const factor *factors, const int *first_factor, double *y)
         if (f.kind == FACTOR_LINEAR) {
             double c[4];
             load4(leaf + f.up, f.up_dtype, at, c);
-UNROLL
+    UNROLL
             for (int i = 0; i < 4; i++)
                 sum[i] = fma(f.at.alpha, c[i], sum[i]);
             linear = 1;
@@ -105,7 +105,7 @@ UNROLL
             const double power = is_up ? f.at.alpha : -f.at.alpha;
             double x[4];
             load4(leaf + (is_up ? f.up : f.down), is_up ? f.up_dtype : f.down_dtype, at, x);
-UNROLL
+    UNROLL
             for (int i = 0; i < 4; i++)
                 exponent[i] = fma(power, f.kind == FACTOR_RATIO ? log(x[i]) : x[i], exponent[i]);
             exponentials = 1;
@@ -118,13 +118,13 @@ UNROLL
             } else {
                 double g[3][4];
                 polynomial<0>(f, leaf, range, at, g);
-UNROLL
+    UNROLL
                 for (int i = 0; i < 4; i++)
                     product[i] *= 1.0 + g[0][i];
             }
         }
     }
-UNROLL
+    UNROLL
     for (int i = 0; i < 4; i++) {
         if (exponentials) product[i] *= exp(exponent[i]);
         y[(size_t)p * b.stride + event + i] = linear ? sum[i] : product[i];
@@ -138,7 +138,7 @@ SBI_INLINE void derivatives(const factor &f, const char *leaf, const unsigned ch
     if (f.kind == FACTOR_LINEAR || f.at.mode != SBI_FACTOR_POLYNOMIAL) {
         const bool is_down = f.kind != FACTOR_LINEAR && f.at.mode == SBI_FACTOR_DOWN;
         load4(leaf + (is_down ? f.down : f.up), is_down ? f.down_dtype : f.up_dtype, at, phi);
-UNROLL
+    UNROLL
         for (int i = 0; i < 4; i++) {
             if (f.kind == FACTOR_RATIO) phi[i] = log(phi[i]);
             if (is_down) phi[i] = -phi[i];
@@ -151,7 +151,7 @@ UNROLL
         float x[4], z[4];
         load4_single(leaf + f.up, f.up_dtype, at, x);
         load4_single(leaf + f.down, f.down_dtype, at, z);
-UNROLL
+    UNROLL
         for (int i = 0; i < 4; i++) {
             /* Coefficients that a shorter series leaves out are below what single precision resolves. */
             const bool small = range <= SBI_RANGE_SMALL;
@@ -169,13 +169,24 @@ UNROLL
         }
         return;
     }
-    double g[3][4];
+    double g[3][4], inverse[4];
     polynomial<ORDER>(f, leaf, range, at, g);
-UNROLL
+    if (f.additive) { /* one of them may be zero */
+    UNROLL
+        for (int i = 0; i < 4; i++)
+            inverse[i] = 1.0 / (1.0 + g[0][i]);
+    } else { /* one division for four events */
+        const double a = 1.0 + g[0][0], b = 1.0 + g[0][1], c = 1.0 + g[0][2], d = 1.0 + g[0][3];
+        const double ab = a * b, cd = c * d, all = 1.0 / (ab * cd), inverse_ab = all * cd, inverse_cd = all * ab;
+        inverse[0] = inverse_ab * b;
+        inverse[1] = inverse_ab * a;
+        inverse[2] = inverse_cd * d;
+        inverse[3] = inverse_cd * c;
+    }
+    UNROLL
     for (int i = 0; i < 4; i++) {
-        const double inverse = 1.0 / (1.0 + g[0][i]);
-        phi[i] = g[1][i] * inverse;
-        if (ORDER > 1) chi[i] = fma(g[2][i], inverse, -(phi[i] * phi[i]));
+        phi[i] = g[1][i] * inverse[i];
+        if (ORDER > 1) chi[i] = fma(g[2][i], inverse[i], -(phi[i] * phi[i]));
     }
 }
 
@@ -207,7 +218,7 @@ template <int ORDER> static __global__ void __launch_bounds__(256) factor_sums(b
         double phi[4], chi[4], factor_a[4];
         derivatives<ORDER>(f, leaf, ranges, k, at, phi, chi);
         if (f.additive) {
-UNROLL
+    UNROLL
             for (int i = 0; i < 4; i++) {
                 if (fabs(phi[i]) <= job.limit) continue;
                 if (job.weight[first + at + i] != 0.0) b.fault[blockIdx.x] = 1;
@@ -215,7 +226,7 @@ UNROLL
             }
         }
         load4((const char *)a, SBI_F64, at, factor_a);
-UNROLL
+    UNROLL
         for (int i = 0; i < 4; i++) {
             first_order = fma(factor_a[i], phi[i], first_order);
             if (ORDER > 1) second_order = fma(factor_a[i], chi[i], second_order);

@@ -62,7 +62,7 @@ SBI_INLINE void load4(const char *column, int dtype, int first, double x[4])
     if (dtype == SBI_F16) {
         const ushort4 h = *reinterpret_cast<const ushort4 *>(column + 2 * first);
         const unsigned short bits[4] = {h.x, h.y, h.z, h.w};
-UNROLL
+    UNROLL
         for (int i = 0; i < 4; i++) {
             /* The exponent put where a double has its own and rebiased by an exact multiplication: subnormals come out right, and the
              * slow conversion unit is not needed. */
@@ -90,7 +90,7 @@ SBI_INLINE void load4_single(const char *column, int dtype, int first, float x[4
     if (dtype == SBI_F16) {
         const ushort4 h = *reinterpret_cast<const ushort4 *>(column + 2 * first);
         const unsigned short bits[4] = {h.x, h.y, h.z, h.w};
-UNROLL
+    UNROLL
         for (int i = 0; i < 4; i++) {
             __half one;
             memcpy(&one, &bits[i], sizeof one);
@@ -105,7 +105,7 @@ UNROLL
     } else {
         double d[4];
         load4(column, dtype, first, d);
-UNROLL
+    UNROLL
         for (int i = 0; i < 4; i++)
             x[i] = (float)d[i];
     }

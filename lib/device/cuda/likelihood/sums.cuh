@@ -66,17 +66,17 @@ static __global__ void __launch_bounds__(256) factor_dots(batch b, dot_job job)
     const double *rows = job.rows + job.of_morph[blockIdx.y] * b.stride + first;
     const size_t step = job.n_morphs * b.stride;
     double sum[DOTS];
-UNROLL
+    UNROLL
     for (int i = 0; i < DOTS; i++)
         sum[i] = 0.0;
     for (int e = threadIdx.x; e < SBI_TAPE_LEAF; e += blockDim.x) {
         const double x = phi[e];
-UNROLL
+    UNROLL
         for (int i = 0; i < DOTS; i++)
             if (i < job.count) sum[i] = fma(rows[i * step + e], x, sum[i]);
     }
     double *out = job.sums + blockIdx.x * job.n_sums + job.at + blockIdx.y;
-UNROLL
+    UNROLL
     for (int i = 0; i < DOTS; i++) {
         if (i >= job.count) break;
         const double total = block_sum(sum[i], shared);
@@ -98,16 +98,16 @@ static __global__ void __launch_bounds__(128) combine(batch b, combine_job job)
     const size_t event = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
     const int p = blockIdx.y;
     double sum[DOTS];
-UNROLL
+    UNROLL
     for (int i = 0; i < DOTS; i++)
         sum[i] = 0.0;
     for (int k = job.first[p]; k < job.first[p + 1]; k++) {
         const double x = job.phi[job.index[k] * b.stride + event];
-UNROLL
+    UNROLL
         for (int i = 0; i < DOTS; i++)
             if (i < job.count) sum[i] = fma(job.dx[(size_t)i * job.n_inputs + job.inputs[k]], x, sum[i]);
     }
-UNROLL
+    UNROLL
     for (int i = 0; i < DOTS; i++)
         if (i < job.count) job.rows[(size_t)(i * job.n_morphs + p) * b.stride + event] = sum[i];
 }
