@@ -165,7 +165,9 @@ static sbi_status run(merging *m, sbi_executor *exec)
     for (int32_t stage = 1; stage <= stages; stage++) {
         for (size_t b = 0; b < h->n_blocks; b++) SBI_TRY(add_block(m, b, stage));
         SBI_TRY(merge_done(m));
-        SBI_TRY(sbi_jobs_run(h->campaign, exec));
+        size_t undone = 0;
+        for (size_t i = 0; i < m->n_tasks; i++) undone += !m->tasks[i].merged;
+        SBI_TRY(sbi_hessian_run(h, exec, undone));
         SBI_TRY(merge_done(m)); /* results that the run took in from the folder */
     }
     return finish(m);
