@@ -128,7 +128,7 @@ sbi_status sbi_hessian_run(const sbi_hessian_campaign *h, sbi_executor *exec, si
 
 static sbi_status run_rows(sbi_hessian_campaign *r, sbi_executor *exec, char (*keys)[SBI_TASK_KEY_MAX + 1])
 {
-    SBI_TRY(sbi_campaign_open(&r->campaign, r->ctx, r->options.campaign, NULL));
+    SBI_TRY(sbi_campaign_open(&r->campaign, r->ctx, r->options.campaign, &r->settings));
     for (size_t i = 0; i < r->n_blocks; i++)
         SBI_TRY(sbi_jobs_add(r->campaign, r->ctx, sbi_hessian_task(r, "hessian_rows", i), &r->attachment, keys[i]));
     size_t undone = 0, index;
@@ -186,6 +186,7 @@ static sbi_hessian_campaign begin(const sbi_fit *fit)
 {
     sbi_hessian_campaign r = {.ctx = fit->ctx, .model = sbi_fit_model(fit), .n = sbi_fit_n_params(fit)};
     sbi_hessian_options_init(&r.options);
+    sbi_campaign_options_init(&r.settings);
     r.attachment.model = r.model;
     return r;
 }
@@ -216,6 +217,7 @@ sbi_status sbi_fit_hessian_campaign(sbi_fit *fit, sbi_executor *executor, const 
     o->events_a_task = (o->events_a_task + SBI_TAPE_BLOCK - 1) / SBI_TAPE_BLOCK * SBI_TAPE_BLOCK;
     sbi_executor *used, *owned;
     SBI_TRY(sbi_jobs_executor(&used, &owned, r.ctx, executor));
+    if (!executor) r.settings.max_attempts = 1; /* what failed here a moment ago would fail again, memory included */
     sbi_status status = take(&r, fit, compute(&r, fit, used), hessian);
     sbi_executor_close(owned);
     return status;

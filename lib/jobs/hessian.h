@@ -12,6 +12,7 @@ typedef struct sbi_hessian_campaign {
     const sbi_model *model;
     sbi_hessian_options options;
     sbi_campaign *campaign;
+    sbi_campaign_options settings; /* of the campaign */
     sbi_job_attachment attachment;
     size_t n, rows_a_task, n_blocks;
     double *theta;   /* [n] */

@@ -155,12 +155,11 @@ static sbi_status finish(const merging *m)
 static sbi_status run(merging *m, sbi_executor *exec)
 {
     sbi_hessian_campaign *h = m->h;
-    sbi_campaign_options options = SBI_CAMPAIGN_OPTIONS_INIT;
-    options.done = on_done;
-    options.done_user = m;
+    h->settings.done = on_done;
+    h->settings.done_user = m;
     m->blocks = sbi_alloc_zero(h->ctx, h->n_blocks, sizeof *m->blocks);
     if (!m->blocks) return SBI_ERR_NO_MEMORY;
-    SBI_TRY(sbi_campaign_open(&h->campaign, h->ctx, h->options.campaign, &options));
+    SBI_TRY(sbi_campaign_open(&h->campaign, h->ctx, h->options.campaign, &h->settings));
     const int32_t stages = last_stage(m);
     for (int32_t stage = 1; stage <= stages; stage++) {
         for (size_t b = 0; b < h->n_blocks; b++) SBI_TRY(add_block(m, b, stage));

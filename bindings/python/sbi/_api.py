@@ -88,6 +88,20 @@ TABLE_CLOSURE_SUMMARY = 4
 SHARD_VALUE = 0
 SHARD_GRADIENT = 1
 SHARD_HESSIAN = 2
+IMPACT_POSTFIT_HESSIAN = 1
+IMPACT_PREFIT_HESSIAN = 2
+IMPACT_POSTFIT = 3
+IMPACT_PREFIT = 4
+IMPACT_AUXILIARY_HESSIAN = 5
+IMPACT_AUXILIARY = 6
+IMPACT_OUTSIDE_BOUNDS = 100
+IMPACT_NO_WIDTH = 101
+IMPACT_NO_DATUM = 102
+IMPACT_INFINITE = 103
+MEMBERS_INDEPENDENT = 0
+MEMBERS_BOOTSTRAP = 1
+MEMBERS_MEAN_RATIO = 0
+MEMBERS_MEAN_LOG = 1
 VAR_INVALID = -1
 INTERP_CODE0 = 0
 INTERP_CODE1 = 1
@@ -183,6 +197,8 @@ class CampaignOptions(Structure):
         ("batch", c_uint64),
         ("live", c_uint64),
         ("memory_cap", c_uint64),
+        ("done", CFUNCTYPE(c_int32, c_void_p, c_char_p)),
+        ("done_user", c_void_p),
     ]
 
 
@@ -326,6 +342,7 @@ class Objective(Structure):
         ("hessian", CFUNCTYPE(c_int32, c_void_p, POINTER(c_double), POINTER(c_double), POINTER(c_double), POINTER(c_double))),
         ("hvp", CFUNCTYPE(c_int32, c_void_p, POINTER(c_double), POINTER(c_double), c_size_t, POINTER(c_double))),
         ("user", c_void_p),
+        ("constraint_kind", POINTER(c_int32)),
     ]
 
 
@@ -377,6 +394,15 @@ class FitInfo(Structure):
     ]
 
 
+class HessianOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("rows_a_task", c_int32),
+        ("events_a_task", c_int64),
+        ("campaign", c_char_p),
+    ]
+
+
 class FitInterval(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -421,6 +447,17 @@ class PackOptions(Structure):
         ("dtype", c_int32),
         ("storage", c_int32),
         ("reserved_", c_int32),
+    ]
+
+
+class RatioReplacement(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved_", c_int32),
+        ("channel", c_size_t),
+        ("sample", c_size_t),
+        ("ratio", POINTER(Array)),
+        ("integration_ratio", POINTER(Array)),
     ]
 
 
@@ -520,6 +557,74 @@ class ShardRequest(Structure):
         ("n_events", c_int64),
         ("first_row", c_int64),
         ("n_rows", c_int64),
+    ]
+
+
+class ImpactsOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("method", c_int32),
+        ("n_patterns", c_size_t),
+        ("patterns", POINTER(c_char_p)),
+    ]
+
+
+class Impact(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("constraint", c_int32),
+        ("reason", c_int32 * 2),
+        ("parameter", c_size_t),
+        ("name", c_char_p),
+        ("moved", c_double * 2),
+        ("impact", c_double * 2),
+        ("size", c_double),
+        ("pull", c_double),
+        ("constrained", c_double),
+        ("message", c_char_p * 2),
+    ]
+
+
+class ParameterGroup(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved_", c_int32),
+        ("name", c_char_p),
+        ("n_patterns", c_size_t),
+        ("patterns", POINTER(c_char_p)),
+    ]
+
+
+class BreakdownEntry(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("n_parameters", c_int32),
+        ("name", c_char_p),
+        ("variance", c_double),
+        ("uncertainty", c_double),
+        ("without", c_double),
+        ("conventional", c_double),
+    ]
+
+
+class MemberColumns(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("logarithms", c_int32),
+        ("channel", c_size_t),
+        ("sample", c_size_t),
+        ("members", POINTER(Array)),
+        ("integration", POINTER(Array)),
+    ]
+
+
+class EnsembleOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("dependence", c_int32),
+        ("combination", c_int32),
+        ("max_modes", c_int32),
+        ("fraction", c_double),
     ]
 
 
@@ -692,6 +797,8 @@ _declare("sbi_fit_get_hessian", c_int32, c_void_p, POINTER(c_double))
 _declare("sbi_fit_set_hessian", c_int32, c_void_p, POINTER(c_double))
 _declare("sbi_fit_least_curvature", c_int32, c_void_p, POINTER(c_double), POINTER(c_double))
 _declare("sbi_fit_hessian", c_int32, c_void_p, c_void_p, POINTER(c_double))
+_declare("sbi_hessian_options_init", None, POINTER(HessianOptions))
+_declare("sbi_fit_hessian_campaign", c_int32, c_void_p, c_void_p, POINTER(HessianOptions), POINTER(c_double))
 _declare("sbi_fit_model", c_void_p, c_void_p)
 _declare("sbi_fit_minos", c_int32, c_void_p, c_char_p, POINTER(c_double))
 _declare("sbi_fit_interval_at", c_int32, c_void_p, c_char_p, c_double, POINTER(FitInterval))
@@ -758,6 +865,7 @@ _declare("sbi_model_yields", c_int32, c_void_p, c_size_t, POINTER(c_double), POI
 _declare("sbi_model_expected", c_int32, c_void_p, c_size_t, POINTER(c_double), POINTER(c_double), POINTER(c_double))
 _declare("sbi_model_asimov_weights", c_int32, c_void_p, c_size_t, POINTER(c_double), POINTER(c_double))
 _declare("sbi_model_asimov", c_int32, POINTER(c_void_p), c_void_p, POINTER(c_double))
+_declare("sbi_model_replace_ratios", c_int32, POINTER(c_void_p), c_void_p, POINTER(RatioReplacement), c_size_t)
 _declare("sbi_network_create", c_int32, POINTER(c_void_p), c_void_p, c_size_t, POINTER(Array), POINTER(Array), c_int32, POINTER(Array), POINTER(Array))
 _declare("sbi_network_destroy", None, c_void_p)
 _declare("sbi_network_save", c_int32, c_void_p, c_char_p)
@@ -801,6 +909,25 @@ _declare("sbi_shard_free", None, c_void_p, c_void_p)
 _declare("sbi_status_name", c_char_p, c_int32)
 _declare("sbi_status_text", c_char_p, c_int32)
 _declare("sbi_last_error", c_char_p)
+_declare("sbi_impacts_options_init", None, POINTER(ImpactsOptions))
+_declare("sbi_impacts_run", c_int32, POINTER(c_void_p), c_void_p, c_char_p, POINTER(ImpactsOptions))
+_declare("sbi_impacts_destroy", None, c_void_p)
+_declare("sbi_impacts_count", c_size_t, c_void_p)
+_declare("sbi_impacts_failures", c_size_t, c_void_p)
+_declare("sbi_impacts_get", c_int32, c_void_p, c_size_t, POINTER(Impact))
+_declare("sbi_impacts_shift", c_int32, c_void_p, c_size_t, c_int32, POINTER(c_double))
+_declare("sbi_breakdown_run", c_int32, POINTER(c_void_p), c_void_p, c_char_p, POINTER(ParameterGroup), c_size_t)
+_declare("sbi_breakdown_destroy", None, c_void_p)
+_declare("sbi_breakdown_count", c_size_t, c_void_p)
+_declare("sbi_breakdown_get", c_int32, c_void_p, c_size_t, POINTER(BreakdownEntry))
+_declare("sbi_ensemble_options_init", None, POINTER(EnsembleOptions))
+_declare("sbi_ensemble_covariance", c_int32, c_void_p, POINTER(MemberColumns), c_size_t, POINTER(EnsembleOptions), POINTER(c_double), POINTER(c_double))
+_declare("sbi_member_modes_create", c_int32, POINTER(c_void_p), c_void_p, POINTER(Array), c_int32, POINTER(Array), POINTER(EnsembleOptions))
+_declare("sbi_member_modes_destroy", None, c_void_p)
+_declare("sbi_member_modes_count", c_size_t, c_void_p)
+_declare("sbi_member_modes_fraction", c_double, c_void_p, c_size_t)
+_declare("sbi_member_modes_column", c_int32, c_void_p, c_size_t, POINTER(Array), c_int32, POINTER(c_double))
+_declare("sbi_member_spread", c_int32, c_void_p, POINTER(Array), c_int32, POINTER(EnsembleOptions), POINTER(c_double))
 _declare("sbi_tape_create", c_int32, POINTER(c_void_p), c_void_p)
 _declare("sbi_tape_destroy", None, c_void_p)
 _declare("sbi_tape_param", c_int32, c_void_p, c_char_p)
