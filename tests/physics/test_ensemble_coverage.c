@@ -63,7 +63,8 @@ static void run_experiment(experiment *e, uint64_t number, double noise)
 {
     const uint64_t seed = sbi_random_derive(20260101, "coverage", number);
     for (size_t m = 0; m < M; m++)
-        for (size_t j = 0; j < HARMONICS; j++) e->noise[m][j] = noise / (double)(j + 1) * sqrt(3) * (2 * sbi_random_uniform(seed, 1, m * HARMONICS + j) - 1);
+        for (size_t j = 0; j < HARMONICS; j++)
+            e->noise[m][j] = noise / (double)(j + 1) * sqrt(3) * (2 * sbi_random_uniform(seed, 1, m * HARMONICS + j) - 1);
     for (size_t i = 0; i < GRID; i++) e->grid[i] = ((double)i + 0.5) / GRID;
     e->n = (size_t)sbi_random_poisson(seed, 2, 0, SIGNAL + BACKGROUND);
     ck_assert(e->n < MOST);

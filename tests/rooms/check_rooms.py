@@ -28,6 +28,7 @@ MAY = {
 ALSO = {
     ("tape", "io/column.h"): "the columns of a tape are read through io's strided readers",
     ("device", "sbi/network.h"): "the numbers of the activations",
+    ("jobs", "sbi/shard.h"): "parts of a Hessian travel as shards",
 }
 # Who answers for which public header.
 OWNER = {

@@ -26,7 +26,8 @@ static int compare(const sbi_impacts *impacts, const struct reference_impact *r,
     if (isnan(r->numbers[first]) || !m.name) return 0;
     for (int side = 0; side < 2; side++)
         ck_assert_msg(fabs(m.impact[side] - r->numbers[first + side]) < 2e-3 * error + relative * fabs(r->numbers[first + side]),
-                      "%s: %s: %s: %g, reference %g, error %g", r->workspace, r->parameter, side ? "up" : "down", m.impact[side], r->numbers[first + side], error);
+                      "%s: %s: %s: %g, reference %g, error %g", r->workspace, r->parameter, side ? "up" : "down",
+                      m.impact[side], r->numbers[first + side], error);
     return 1;
 }
 
