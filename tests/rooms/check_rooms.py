@@ -30,6 +30,7 @@ ALSO = {
     ("tape", "device/plugin.h"): "finding who else evaluates events, by name",
     ("fit", "io/json.h"): "results are archived as JSON",
     ("device", "sbi/network.h"): "the numbers of the activations",
+    ("jobs", "sbi/shard.h"): "parts of a Hessian travel as shards",
 }
 # Who answers for which public header.
 OWNER = {
