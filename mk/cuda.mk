@@ -85,6 +85,3 @@ endif
 standin: $(STANDIN)/$(CUDA_SONAME) ## Build the CUDA device for the host, against tests/cuda_standin
 
 # Needs a device; without one it says so. BENCH_GPU: its options.
-.PHONY: bench-gpu-likelihood
-bench-gpu-likelihood: $(BUILD)/bench/bench_gpu_likelihood cuda ## The likelihood on a GPU beside the processor (BENCH_GPU="--bandwidth 3350")
-	@SBI_PLUGIN_PATH=$(BUILD) $(BUILD)/bench/bench_gpu_likelihood $(BENCH_GPU)

@@ -114,7 +114,7 @@ demo: all ## Run the main job, examples/offshell_higgs
 	@SBI_PYTHON=$(abspath $(BUILD))/venv/bin/python $(BUILD)/bin/offshell_higgs --output $(BUILD)/demo
 
 # Benchmarks print JSON lines. The two variables would hold OpenBLAS back.
-BENCHMARKS := $(filter-out %/bench_likelihood %/bench_scale %/bench_gpu_likelihood,$(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c)))
+BENCHMARKS := $(filter-out %/bench_likelihood %/bench_scale,$(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c)))
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libsbi.a
 	@mkdir -p $(@D); $(CC) $(LDFLAGS_ALL) -o $@ $< $(BUILD)/libsbi.a $(LIBS)
 # The read-only sweep beside it is to have the registers of this machine.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The likelihood on a device beside the processor, as JSON lines; medians of repetitions.
  *
- *     bench_gpu_likelihood [--device cuda] [--entries 1e6,1e7,1e8,4e8] [--nuisances 100] [--repeat 5] [--cpu-entries 1e7]
+ *     bench_likelihood_gpu [--device cuda] [--entries 1e6,1e7,1e8,4e8] [--nuisances 100] [--repeat 5] [--cpu-entries 1e7]
  *                          [--bandwidth 3350] [--precision double|mixed|both] [--memory BYTES]
  *
  * A mixture of four processes, each with every nuisance parameter, variations of 1 to 4 % as f16 logarithms; an entry is one event x process
@@ -57,7 +57,7 @@ static uint64_t draw(uint64_t *s)
 
 static void fail(const char *what)
 {
-    fprintf(stderr, "bench_gpu_likelihood: %s: %s\n", what, sbi_last_error());
+    fprintf(stderr, "bench_likelihood_gpu: %s: %s\n", what, sbi_last_error());
     exit(1);
 }
 #define OK(call)                                                                                                       \
@@ -69,7 +69,7 @@ static void *take(size_t count, size_t size)
 {
     void *p = calloc(count ? count : 1, size);
     if (p) return p;
-    fprintf(stderr, "bench_gpu_likelihood: out of memory\n");
+    fprintf(stderr, "bench_likelihood_gpu: out of memory\n");
     exit(1);
 }
 
@@ -251,7 +251,7 @@ int main(int argc, char **argv)
             o.precisions[SBI_PRECISION_DOUBLE] = strcmp(value, "mixed") != 0;
             o.precisions[SBI_PRECISION_MIXED] = strcmp(value, "double") != 0;
         } else {
-            fprintf(stderr, "bench_gpu_likelihood: unknown option %s\n", name);
+            fprintf(stderr, "bench_likelihood_gpu: unknown option %s\n", name);
             return 1;
         }
     }
@@ -260,7 +260,7 @@ int main(int argc, char **argv)
         char *end;
         const double entries = strtod(at, &end);
         if (end == at || !(entries >= 1)) {
-            fprintf(stderr, "bench_gpu_likelihood: --entries %s\n", o.entries);
+            fprintf(stderr, "bench_likelihood_gpu: --entries %s\n", o.entries);
             return 1;
         }
         run(entries, &o);
