@@ -34,7 +34,7 @@ TSAN := -fsanitize=thread
 SANITIZED = $(MAKE) BUILD=$(BUILD)/$(1) OPT="-O1 -g" SANITIZE="$(2)"
 # The tests that use several threads. A name without a file is an error, or a renamed test would be left out in silence.
 TSAN_NAMES := test_base_pool test_base_blas test_base_context test_exec_campaign test_executor_local test_executor_toy \
-              test_fit_model test_fit_objective test_io_npy test_jobs_run test_model_binned test_model_columns test_model_threads test_net_train test_ratio test_tape_errors test_tape_mixed test_tape_mixture test_tape_shards test_tape_shards_input test_tape_threads test_tape_source
+              test_fit_model test_fit_objective test_io_npy test_jobs_run test_jobs_toys test_model_binned test_model_columns test_model_threads test_net_train test_ratio test_tape_errors test_tape_mixed test_tape_mixture test_tape_shards test_tape_shards_input test_tape_threads test_tape_source
 TSAN_TESTS := $(foreach n,$(TSAN_NAMES),$(or $(filter %/$(n),$(TEST_PROGRAMS)),$(error mk/tests.mk: TSAN_NAMES: there is no $(n).c)))
 .PHONY: asan tsan
 asan: ## Run all C tests and the fuzzers' corpora under AddressSanitizer and UBSan
@@ -71,6 +71,11 @@ fuzz-replay: $(FUZZERS:%=$(BUILD)/replay/%) ## Run the fuzzers' corpora once, wi
 	@for f in $(FUZZERS); do $(BUILD)/replay/$$f tests/fuzz/corpus/$${f#fuzz_}; done
 $(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(BUILD)/libsbi.a
 	@mkdir -p $(@D); echo "  link  $(@:$(BUILD)/%=%)"; $(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
+# The same program throws fewer data sets in `make physics`.
+.PHONY: check-coverage
+check-coverage: $(BUILD)/tests/physics/test_offshell_coverage ## Coverage of intervals on the off-shell model over thousands of data sets (20 min)
+	@SBI_COVERAGE=full $<
 
 .PHONY: headers rooms abi abi-update abi-baseline install-check python-check
 headers: ## Compile each public header alone, as C11 and C++11

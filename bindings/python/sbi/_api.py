@@ -61,6 +61,8 @@ EXIT_INTERNAL = 70
 EXIT_PREEMPTED = 75
 EXIT_CONFIGURATION = 78
 EXIT_OUT_OF_MEMORY = 137
+LIMIT_CLS = 0
+LIMIT_CLSB = 1
 CONSTRAINT_NONE = 0
 CONSTRAINT_GAUSSIAN = 1
 CONSTRAINT_POISSON = 2
@@ -99,6 +101,18 @@ MORPH_LOG = 1
 TAPE_BLOCK = 2048
 PRECISION_DOUBLE = 0
 PRECISION_MIXED = 1
+TOY_AUXILIARY_THROWN = 0
+TOY_AUXILIARY_KEPT = 1
+TOY_AUXILIARY_REQUIRED = 2
+TOYS_PARAMETERS = 1
+TOYS_T = 2
+TOYS_TTILDE = 4
+TOYS_Q0 = 8
+TOYS_Q = 16
+TOYS_QTILDE = 32
+TOYS_INTERVAL = 64
+TOYS_LIMIT = 128
+TOYS_SATURATED = 256
 OPTIMISER_NADAM = 1
 OPTIMISER_ADAM = 2
 OPTIMISER_ADAMW = 3
@@ -391,6 +405,83 @@ class FitInterval(Structure):
     ]
 
 
+class Discovery(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved_", c_int32),
+        ("q0", c_double),
+        ("p0", c_double),
+        ("significance", c_double),
+    ]
+
+
+class LimitOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("statistic", c_int32),
+        ("criterion", c_int32),
+        ("observed_only", c_int32),
+        ("confidence", c_double),
+        ("tolerance", c_double),
+    ]
+
+
+class Limit(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved_", c_int32),
+        ("observed", c_double),
+        ("expected", c_double * 5),
+        ("observed_error", c_double),
+        ("expected_error", c_double * 5),
+    ]
+
+
+class ToysOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("compute", c_uint32),
+        ("seed", c_uint64),
+        ("first", c_int64),
+        ("count", c_int64),
+        ("auxiliary", c_int32),
+        ("toys_a_task", c_int32),
+        ("collect", c_int32),
+        ("reserved_", c_int32),
+        ("parameter", c_char_p),
+        ("n_tested", c_size_t),
+        ("tested", POINTER(c_double)),
+        ("n_starts", c_size_t),
+        ("starts", POINTER(c_double)),
+        ("n_fixed", c_size_t),
+        ("fixed_names", POINTER(c_char_p)),
+        ("interval_confidence", c_double),
+        ("limit_confidence", c_double),
+        ("campaign", c_char_p),
+    ]
+
+
+class ToyLimitOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("statistic", c_int32),
+        ("criterion", c_int32),
+        ("reserved_", c_int32),
+        ("confidence", c_double),
+        ("background_count", c_int64),
+        ("toys", POINTER(ToysOptions)),
+    ]
+
+
+class Goodness(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("dof", c_int32),
+        ("statistic", c_double),
+        ("p_value", c_double),
+    ]
+
+
 class Parameter(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -439,6 +530,16 @@ class NetworkInfo(Structure):
         ("loss", c_double),
         ("validation_loss", c_double),
         ("seconds", c_double),
+    ]
+
+
+class NeymanOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("statistic", c_int32),
+        ("n_levels", c_size_t),
+        ("levels", POINTER(c_double)),
+        ("toys", POINTER(ToysOptions)),
     ]
 
 
@@ -575,6 +676,14 @@ class TapeInfo(Structure):
     ]
 
 
+class ToyOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("auxiliary", c_int32),
+        ("seed", c_uint64),
+    ]
+
+
 class TrainOptions(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -706,6 +815,16 @@ _declare("sbi_fit_upper_limit", c_int32, c_void_p, c_void_p, c_char_p, c_double,
 _declare("sbi_job_run", c_int32, c_void_p, POINTER(Task), c_char_p, c_char_p, POINTER(Sink))
 _declare("sbi_job_key", c_int32, c_void_p, c_void_p, c_size_t, c_void_p)
 _declare("sbi_job_run_folder", c_int32, c_void_p, c_char_p, POINTER(c_int32))
+_declare("sbi_fit_profiled", c_int32, c_void_p, c_char_p, c_double, POINTER(c_double), POINTER(c_double))
+_declare("sbi_fit_run_asimov", c_int32, POINTER(c_void_p), POINTER(c_void_p), c_void_p, c_char_p, c_double)
+_declare("sbi_asymptotic_p_value", c_int32, c_int32, c_double, c_double, POINTER(c_double))
+_declare("sbi_significance", c_double, c_double)
+_declare("sbi_fit_discovery", c_int32, c_void_p, c_char_p, POINTER(Discovery))
+_declare("sbi_limit_options_init", None, POINTER(LimitOptions))
+_declare("sbi_fit_limits", c_int32, c_void_p, c_void_p, c_char_p, POINTER(LimitOptions), POINTER(Limit))
+_declare("sbi_toy_limit_options_init", None, POINTER(ToyLimitOptions))
+_declare("sbi_fit_limits_by_toys", c_int32, c_void_p, c_char_p, POINTER(c_double), c_size_t, POINTER(ToyLimitOptions), c_void_p, POINTER(Limit), POINTER(c_double), POINTER(c_double))
+_declare("sbi_fit_goodness", c_int32, c_void_p, POINTER(Goodness))
 _declare("sbi_parameter_init", None, POINTER(Parameter))
 _declare("sbi_model_load", c_int32, POINTER(c_void_p), c_void_p, c_char_p)
 _declare("sbi_model_load_text", c_int32, POINTER(c_void_p), c_void_p, c_char_p, c_size_t, c_char_p)
@@ -777,6 +896,17 @@ _declare("sbi_ensemble_members", c_size_t, c_void_p)
 _declare("sbi_ensemble_network", c_void_p, c_void_p, c_size_t)
 _declare("sbi_ensemble_set_combination", c_int32, c_void_p, c_int32)
 _declare("sbi_ensemble_combination", c_int32, c_void_p)
+_declare("sbi_neyman_options_init", None, POINTER(NeymanOptions))
+_declare("sbi_neyman_run", c_int32, POINTER(c_void_p), c_void_p, c_char_p, POINTER(c_double), c_size_t, POINTER(NeymanOptions), c_void_p)
+_declare("sbi_neyman_destroy", None, c_void_p)
+_declare("sbi_neyman_n_values", c_size_t, c_void_p)
+_declare("sbi_neyman_n_levels", c_size_t, c_void_p)
+_declare("sbi_neyman_values", c_int32, c_void_p, POINTER(c_double))
+_declare("sbi_neyman_observed", c_int32, c_void_p, POINTER(c_double))
+_declare("sbi_neyman_critical", c_int32, c_void_p, c_size_t, POINTER(c_double), POINTER(c_double))
+_declare("sbi_neyman_p_values", c_int32, c_void_p, POINTER(c_double), POINTER(c_double))
+_declare("sbi_neyman_toys", c_void_p, c_void_p, c_size_t)
+_declare("sbi_neyman_set", c_int32, c_void_p, c_size_t, POINTER(c_double), c_size_t, POINTER(c_size_t), POINTER(c_double))
 _declare("sbi_objective_from_model", c_int32, POINTER(c_void_p), c_void_p, POINTER(TapeWorkOptions))
 _declare("sbi_objective_from_tape", c_int32, POINTER(c_void_p), c_void_p, POINTER(c_double), POINTER(TapeWorkOptions))
 _declare("sbi_objective_destroy", None, POINTER(Objective))
@@ -857,6 +987,29 @@ _declare("sbi_tape_last_info", c_int32, c_void_p, POINTER(TapeInfo))
 _declare("sbi_tape_print", c_int32, c_void_p, POINTER(c_void_p))
 _declare("sbi_tape_print_graph", c_int32, c_void_p, POINTER(c_void_p))
 _declare("sbi_tape_print_free", None, c_void_p, c_void_p)
+_declare("sbi_toy_options_init", None, POINTER(ToyOptions))
+_declare("sbi_toy_generator_create", c_int32, POINTER(c_void_p), c_void_p, POINTER(c_double), POINTER(ToyOptions))
+_declare("sbi_toy_generator_destroy", None, c_void_p)
+_declare("sbi_toy_generate", c_int32, POINTER(c_void_p), c_void_p, c_int64)
+_declare("sbi_toys_options_init", None, POINTER(ToysOptions))
+_declare("sbi_toys_run", c_int32, POINTER(c_void_p), c_void_p, POINTER(c_double), POINTER(ToysOptions), c_void_p)
+_declare("sbi_toys_destroy", None, c_void_p)
+_declare("sbi_toys_count", c_size_t, c_void_p)
+_declare("sbi_toys_n_failed", c_size_t, c_void_p)
+_declare("sbi_toys_n_columns", c_size_t, c_void_p)
+_declare("sbi_toys_column_name", c_char_p, c_void_p, c_size_t)
+_declare("sbi_toys_values", POINTER(c_double), c_void_p)
+_declare("sbi_toys_column", c_int32, c_void_p, c_char_p, POINTER(c_double))
+_declare("sbi_toys_number", c_int64, c_void_p, c_size_t)
+_declare("sbi_toys_status", c_int32, c_void_p, c_size_t)
+_declare("sbi_toys_message", c_char_p, c_void_p, c_size_t)
+_declare("sbi_toys_concatenate", c_int32, POINTER(c_void_p), c_void_p, c_void_p)
+_declare("sbi_toys_write_npy", c_int32, c_void_p, c_char_p)
+_declare("sbi_toys_write_json", c_int32, c_void_p, c_char_p)
+_declare("sbi_toys_read_json", c_int32, POINTER(c_void_p), c_void_p, c_char_p)
+_declare("sbi_toys_p_value", c_int32, c_void_p, c_char_p, c_double, POINTER(c_double), POINTER(c_double))
+_declare("sbi_toys_quantile", c_int32, c_void_p, c_char_p, c_double, POINTER(c_double), POINTER(c_double))
+_declare("sbi_toys_cls", c_int32, c_void_p, c_char_p, c_void_p, c_char_p, c_double, POINTER(c_double), POINTER(c_double))
 _declare("sbi_train_options_init", None, POINTER(TrainOptions))
 _declare("sbi_network_train", c_int32, POINTER(c_void_p), c_void_p, POINTER(TrainOptions))
 _declare("sbi_ensemble_train", c_int32, POINTER(c_void_p), c_void_p, POINTER(TrainOptions), c_void_p)
