@@ -100,7 +100,7 @@ def invert(h):
     """Inverse over the directions with curvature, and how many have none."""
     scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(h)), 1e-30))
     eigenvalue, vector = np.linalg.eigh(h * scale[:, None] * scale)
-    good = eigenvalue > FLAT * eigenvalue.max()
+    good = eigenvalue > FLAT * eigenvalue.max(initial=0)
     return (vector[:, good] / eigenvalue[good]) @ vector[:, good].T * scale[:, None] * scale, int((~good).sum())
 
 
@@ -172,6 +172,8 @@ def limits(model, data, start, bounds):
     # Tested near what is expected to be excluded.
     mu = float(f"{0.8 * (found[3] or top):.2g}")
     values = levels(mu)
+    if not np.isfinite(values).all():
+        raise ValueError(f"CLs at {mu} is {values[0]}")
     return {"mu": mu, "cls": values[0], "cls_expected": values[1:], "limit": found[0], "limit_expected": found[1:]}
 
 

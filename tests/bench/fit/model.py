@@ -58,7 +58,7 @@ class Data:
 
 
 def code4(xp, u, d, a):
-    """Interpolation code 4 as toolkits write it: from ratios, with where(). The same text for numpy and for jax.numpy."""
+    """Interpolation code 4 as toolkits write it: from ratios, with where(), though with one exp() for both sides. The same text for numpy and jax.numpy."""
     lu, ld = xp.log(u), xp.log(d)
     s0, a0 = (u + d) / 2, (u - d) / 2
     s1, a1 = (u * lu - d * ld) / 2, (u * lu + d * ld) / 2
@@ -66,7 +66,7 @@ def code4(xp, u, d, a):
     c = [(15 * a0 - 7 * s1 + a2) / 8, (-24 + 24 * s0 - 9 * a1 + s2) / 8, (-5 * a0 + 5 * s1 - a2) / 4,
          (12 - 12 * s0 + 7 * a1 - s2) / 4, (3 * a0 - 3 * s1 + a2) / 8, (-8 + 8 * s0 - 5 * a1 + s2) / 8]
     inside = 1 + a * (c[0] + a * (c[1] + a * (c[2] + a * (c[3] + a * (c[4] + a * c[5])))))
-    return xp.where(a > 1, u**a, xp.where(a < -1, d ** (-a), inside))
+    return xp.where(xp.abs(a) > 1, xp.exp(xp.where(a > 0, a * lu, -a * ld)), inside)
 
 
 def mixture(xp, theta, yields, high, low, ratios, up, down):

@@ -87,7 +87,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", required=True)
     parser.add_argument("--nuisances", default=NUISANCES, type=lambda s: [int(k) for k in s.split(",")])
-    parser.add_argument("--longest", type=float, default=100.0, help="seconds of a fit beyond which it is extrapolated")
+    parser.add_argument("--longest", type=float, default=150.0, help="seconds of a fit beyond which it is extrapolated")
     parser.add_argument("--minutes", type=float, default=60.0, help="no fit begins that would end after this")
     parser.add_argument("--resume", action="store_true", help="keep what results.jsonl has")
     run = Run(parser.parse_args())
