@@ -150,8 +150,13 @@ PYHF_RUNS ?= 9
 bench-pyhf: lib ## pyhf with JAX and libsbi side by side on the same workspaces (SBI_LIKELIHOODS)
 	@scripts/check-peers.sh $(BUILD) --prepare
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE SBI_LIBRARY=$(abspath $(BUILD))/$(SONAME) $(PYHF_PYTHON) tests/bench/bench_pyhf.py \
-	    --runs $(PYHF_RUNS) $(if $(SBI_LIKELIHOODS),$(wildcard $(SBI_LIKELIHOODS)/*.json)) tests/data/pyhf/59_big_0.json
-check-peers: ## Make the stored reference values anew with JAX, pyhf, iminuit, PyTorch and compare
+	    --runs $(PYHF_RUNS) $(PYHF_FLAGS) $(if $(SBI_LIKELIHOODS),$(wildcard $(SBI_LIKELIHOODS)/*.json)) tests/data/pyhf/59_big_0.json
+ROOT_PYTHON = $(BUILD)/venv-root/bin/python
+.PHONY: bench-roofit
+bench-roofit: lib ## RooFit's HistFactory models and libsbi side by side on the same workspaces
+	@scripts/check-peers.sh $(BUILD) --prepare-root
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE SBI_LIBRARY=$(abspath $(BUILD))/$(SONAME) $(ROOT_PYTHON) tests/bench/bench_roofit.py
+check-peers: ## Make the stored reference values anew with JAX, pyhf, iminuit, PyTorch, ROOT and compare
 	@scripts/check-peers.sh $(BUILD)
 
 FORMATTED := $(shell find include lib examples tests -name '*.[ch]')

@@ -6,11 +6,14 @@
     roofit_fit.py --check   makes them anew and compares
 
 Needs ROOT (PyPI: root; scripts/check-peers.sh makes an environment of its own). Each workspace is put together with HistFactory's Python classes: OverallSys,
-HistoSys, ShapeSys (Poisson), StatError (Gaussian, no threshold), ShapeFactor, NormFactor, Lumi; HistFactory's interpolation is its default, code 4 for both. RooMinimizer runs
+HistoSys, ShapeSys (Poisson), StatError (Gaussian, no threshold), ShapeFactor, NormFactor. ROOT 6.40 multiplies all samples by Lumi, whatever NormalizeByTheory says; here
+Lumi is constant, and a luminosity is a NormFactor of the samples that have one with a Gaussian as an external constraint. HistFactory's interpolation is its default, code 4 for both. RooMinimizer runs
 Minuit2 at strategy 2 with a tolerance of 1e-3 (a thousandth of the default), Hesse and Minos, within the bounds that the workspace gives. Parameters that end at a
-bound are held there, and the fit repeated without limits, before errors and Minos.
+bound are held there, and the fit repeated without limits, for errors and Minos (Minuit2 with limits calls its minimum invalid in such a case).
 
-A record: name, workspace, poi, parameters (the workspace's names), values, errors (0: fixed or at a bound), minos ({parameter: [down, up]})."""
+A record: name, workspace, poi, parameters (the workspace's names), values, errors (0: fixed or at a bound; of
+the inverse of the Hessian, differences of RooFit's likelihood), hesse (Minuit2's own errors, which are good to a per cent or two: it is content with second derivatives
+to two per cent at strategy 2), held, minos ({parameter: [down, up]})."""
 
 import json
 import pathlib
@@ -49,6 +52,13 @@ class Model:
         self.config = self.workspace.obj("ModelConfig")
         self.data, self.pdf = self.workspace.data("obsData"), self.config.GetPdf()
         self.variables = self.find()
+        self.workspace.var("Lumi").setConstant(True)
+        self.external = ROOT.RooArgSet()
+        if "lumi" in self.variables:
+            auxiliary, sigma = (self.settings["lumi"][key][0] for key in ("auxdata", "sigmas"))
+            gaussian = ROOT.RooGaussian("lumi_constraint", "", self.variables["lumi"], ROOT.RooFit.RooConst(auxiliary), ROOT.RooFit.RooConst(sigma))
+            self.external.add(gaussian)
+            self.kept.append(gaussian)
 
     def histogram(self, name, values):
         h = self.ROOT.TH1D(name, name, len(values), 0, len(values))
@@ -63,7 +73,7 @@ class Model:
         measurement = hf.Measurement("m", "m")
         measurement.SetPOI(self.poi)
         measurement.SetLumi(1.0)
-        measurement.SetLumiRelErr(self.settings.get("lumi", {}).get("sigmas", [0.1])[0])
+        measurement.SetLumiRelErr(0.1)
         observed = {o["name"]: o["data"] for o in self.spec["observations"]}
         for c in self.spec["channels"]:
             channel = hf.Channel(c["name"])
@@ -80,7 +90,7 @@ class Model:
         at, nominal = f"{channel}_{s['name']}", np.array(s["data"], dtype=float)
         sample = hf.Sample(s["name"])
         sample.SetHisto(self.histogram(at, nominal))
-        sample.SetNormalizeByTheory(any(m["type"] == "lumi" for m in s["modifiers"]))
+        sample.SetNormalizeByTheory(False)
         relative = lambda data: np.divide(np.array(data, dtype=float), nominal, out=np.zeros_like(nominal), where=nominal != 0)
         for m in s["modifiers"]:
             name, kind, data = m["name"], m["type"], m["data"]
@@ -88,6 +98,8 @@ class Model:
                 p = self.settings.get(name, {})
                 low, high = p.get("bounds", [[0, 10]])[0]
                 sample.AddNormFactor(name, p.get("inits", [1.0])[0], low, high)
+            elif kind == "lumi":
+                sample.AddNormFactor("lumi", 1.0, *self.settings["lumi"]["bounds"][0])
             elif kind == "normsys":
                 sample.AddOverallSys(name, data["lo"], data["hi"])
             elif kind == "histosys":
@@ -139,13 +151,13 @@ class Model:
                     elif kind == "normfactor":
                         add(m["name"], m["name"], p.get("inits", [1.0])[0], *p.get("bounds", [[0.0, 10.0]])[0])
                     elif kind == "lumi":
-                        add("lumi", "Lumi", 1.0, *p["bounds"][0])
+                        add("lumi", "lumi", 1.0, *p["bounds"][0])
         return out
 
     def nll(self):
         f = self.ROOT.RooFit
         return self.pdf.createNLL(self.data, f.Constrain(self.config.GetNuisanceParameters()), f.GlobalObservables(self.config.GetGlobalObservables()),
-                                  f.Offset("none"))
+                                  f.ExternalConstraints(self.external), f.Offset("initial"))
 
     def minimiser(self, nll, strategy, eps):
         m = self.ROOT.RooMinimizer(nll)
@@ -153,6 +165,28 @@ class Model:
         m.setStrategy(strategy)
         m.setEps(eps)
         return m
+
+
+def differences(nll, variables, free, values, hesse):
+    """Errors of the inverse of the Hessian of RooFit's own likelihood, by central differences a fiftieth of an error wide."""
+    at, step = dict(zip(variables, values)), {n: 0.02 * e for n, e in zip(variables, hesse)}
+
+    def moved(shifts):
+        for n, k in shifts:
+            variables[n].setVal(at[n] + k * step[n])
+        value = nll.getVal()
+        for n, _ in shifts:
+            variables[n].setVal(at[n])
+        return value
+
+    bottom, h = moved([]), np.zeros((len(free), len(free)))
+    for i, a in enumerate(free):
+        h[i, i] = (moved([(a, 1)]) - 2 * bottom + moved([(a, -1)])) / step[a] ** 2
+        for j, b in enumerate(free[:i]):
+            cross = sum(s * t * moved([(a, s), (b, t)]) for s in (1, -1) for t in (1, -1))
+            h[i, j] = h[j, i] = cross / (4 * step[a] * step[b])
+    errors = dict(zip(free, np.sqrt(np.diag(np.linalg.inv(h)))))
+    return [float(errors.get(n, 0.0)) for n in variables]
 
 
 def fit(ROOT, name):
@@ -175,20 +209,18 @@ def fit(ROOT, name):
     m = model.minimiser(nll, 2, 1e-3)
     status = m.minimize("Minuit2", "migrad")
     m.hesse()
-    values, errors = [v.getVal() for v in variables.values()], [0.0 if v.isConstant() else v.getError() for v in variables.values()]
+    values, hesse = [v.getVal() for v in variables.values()], [0.0 if v.isConstant() else v.getError() for v in variables.values()]
     free = [n for n, v in variables.items() if not v.isConstant()]
     wanted = ([model.poi] if model.poi in free else []) + [n for n in free if n != model.poi][:MINOS_AT_MOST - 1]
-    minos = {}
+    errors, minos = differences(nll, variables, free, values, hesse), {}
     for n in wanted:
         m.minos(ROOT.RooArgSet(variables[n]))
-        v = variables[n]
-        # An interval on whose way a parameter leaves its bounds is another question: libsbi keeps to them. None of those here does.
-        minos[n] = [v.getErrorLo(), v.getErrorHi()]
-        for u, x in zip(variables.values(), values):
-            u.setVal(x)
+        minos[n] = [variables[n].getErrorLo(), variables[n].getErrorHi()]
+        for v, x in zip(variables.values(), values):
+            v.setVal(x)
     print(f"{name}: {len(variables)} parameters, held {held}, status {status}", file=sys.stderr, flush=True)
     return {"name": name, "workspace": f"{name}.json", "poi": model.poi, "root": str(ROOT.gROOT.GetVersion()), "parameters": list(variables),
-            "values": values, "errors": errors, "minos": minos}
+            "values": values, "errors": errors, "hesse": hesse, "held": held, "minos": minos}
 
 
 def main():

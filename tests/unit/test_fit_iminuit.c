@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fits of whole models against iminuit's: values, errors and MINOS to a thousandth of a standard deviation. The models, unbinned and
- * binned, and the numbers are in tests/reference/iminuit_models.json, which iminuit_models.py made. */
+ * binned, and the numbers are in tests/reference/iminuit_models.json, which iminuit_models.py made. Hesse's errors are differences that stop at
+ * a per cent or so; where they are off from the Hessian by JAX's exact gradients by more than half of what is allowed, that stands in for them. */
 #include "fit_problems.h"
 #include "reference_model.h"
 #include "support/data.h"
@@ -40,8 +41,10 @@ static void check_end(sbi_fit *fit, const json_t *record, const char *name, cons
 static void check_parameters(sbi_fit *fit, const json_t *record)
 {
     const json_t *names = json_object_get(record, "parameters");
+    const int hesse_is_good = reference_number(record, "hesse_off") < AGREE / 2;
     for (size_t k = 0; k < json_array_size(names); k++) {
         const char *name = json_string_value(json_array_get(names, k));
+        const double hesse = reference_element(json_object_get(record, "hesse"), k);
         const double value = reference_element(json_object_get(record, "values"), k), error = reference_element(json_object_get(record, "errors"), k);
         double x, e, minos[2];
         ck_ok(sbi_fit_value(fit, name, &x));
@@ -49,7 +52,9 @@ static void check_parameters(sbi_fit *fit, const json_t *record)
         const double sigma = error > 0 ? error : 1;
         ck_assert_msg(fabs(x - value) <= AGREE * sigma, "%s: %s = %.9g, iminuit %.9g +- %.3g", reference_text(record, "name"), name, x, value,
                       error);
-        ck_assert_msg(fabs(e - error) <= AGREE * error, "%s: error of %s %.9g, iminuit %.9g", reference_text(record, "name"), name, e, error);
+        ck_assert_msg(fabs(e - error) <= AGREE / 10 * error, "%s: error of %s %.9g, JAX %.9g", reference_text(record, "name"), name, e, error);
+        if (hesse_is_good)
+            ck_assert_msg(fabs(e - hesse) <= AGREE * error, "%s: error of %s %.9g, iminuit %.9g", reference_text(record, "name"), name, e, hesse);
         if (json_is_null(json_array_get(json_object_get(record, "lower"), k)) && json_is_null(json_array_get(json_object_get(record, "upper"), k)))
             continue;
         ck_ok(sbi_fit_minos(fit, name, minos));
