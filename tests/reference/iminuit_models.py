@@ -184,15 +184,15 @@ def fit(name, nll, names, start, lower, upper, fixed, shallow_start=None):
         record["shallow"] = shallow.fval
     m, held = f.best(start)
     # Hesse is content with second derivatives to two per cent even at strategy 2, and its mixed ones are forward differences. Its steps are such that F
-    # rises by eps^(1/4) (|F| + up): for an F in the thousands a standard deviation. So the value at the minimum is taken off, and eps is set to 1e-24, which
-    # makes steps a thousandth of a standard deviation wide; F's rounding errors allow that.
+    # rises by eps^(1/4) (|F| + up): for an F in the thousands a standard deviation. So it is tightened, the value at the minimum is taken off, and `up` is made
+    # a hundredth, which makes steps a thousandth of a standard deviation wide.
     f.offset = f.offset + m.fval
     plain = f.minuit(list(m.values), False, held, gradient=False)
     plain.strategy.hessian_g2_tolerance, plain.strategy.hessian_step_tolerance, plain.strategy.hessian_ncycles = 1e-5, 1e-3, 30
-    plain.precision = 1e-24
+    plain.errordef = 0.005
     plain.hesse()
     exact = f.exact_errors(np.array(m.values), [k for k, n in enumerate(names) if m.fixed[n]])
-    errors = [0.0 if m.fixed[n] else float(plain.errors[n]) for n in names]
+    errors = [0.0 if m.fixed[n] else 10 * float(plain.errors[n]) for n in names]
     m, offset = f.minuit(list(m.values), False, held), f.offset
     m.migrad(ncall=1000000)
     values, nll_at = list(map(float, m.values)), m.fval + offset

@@ -12,8 +12,8 @@ Minuit2 at strategy 2 with a tolerance of 1e-3 (a thousandth of the default), He
 bound are held there, and the fit repeated without limits, for errors and Minos (Minuit2 with limits calls its minimum invalid in such a case).
 
 A record: name, workspace, poi, parameters (the workspace's names), values, errors (0: fixed or at a bound; of
-the inverse of the Hessian, differences of RooFit's likelihood), hesse (Minuit2's own errors, which are good to a per cent or two: it is content with second derivatives
-to two per cent at strategy 2), held, minos ({parameter: [down, up]})."""
+the inverse of the Hessian, differences of RooFit's likelihood), hesse (Minuit2's own errors, off by up to nine per cent:
+MnHesse is content with second derivatives to two per cent at strategy 2, and its mixed ones are forward differences), held, minos ({parameter: [down, up]})."""
 
 import json
 import pathlib

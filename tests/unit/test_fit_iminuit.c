@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fits of whole models against iminuit's: values, errors and MINOS to a thousandth of a standard deviation. The models, unbinned and
  * binned, and the numbers are in tests/reference/iminuit_models.json, which iminuit_models.py made. Hesse's errors are differences that stop at
- * a per cent or so; where they are off from the Hessian by JAX's exact gradients by more than half of what is allowed, that stands in for them. */
+ * a per cent or so; where they are off from the Hessian that JAX's exact gradients give by nearly as much as is allowed, that alone is compared. */
 #include "fit_problems.h"
 #include "reference_model.h"
 #include "support/data.h"
@@ -41,7 +41,7 @@ static void check_end(sbi_fit *fit, const json_t *record, const char *name, cons
 static void check_parameters(sbi_fit *fit, const json_t *record)
 {
     const json_t *names = json_object_get(record, "parameters");
-    const int hesse_is_good = reference_number(record, "hesse_off") < AGREE / 2;
+    const int hesse_is_good = reference_number(record, "hesse_off") < 0.9 * AGREE;
     for (size_t k = 0; k < json_array_size(names); k++) {
         const char *name = json_string_value(json_array_get(names, k));
         const double hesse = reference_element(json_object_get(record, "hesse"), k);
@@ -115,7 +115,9 @@ END_TEST
 
 START_TEST(enough_models)
 {
-    ck_assert_uint_ge(json_array_size(stored), LEAST);
+    int good = 0;
+    for (size_t i = 0; i < json_array_size(stored); i++) good += reference_number(json_array_get(stored, i), "hesse_off") < 0.9 * AGREE;
+    ck_assert_int_ge(good, LEAST);
 }
 END_TEST
 
