@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -36,6 +37,9 @@ class RooFit:
     def __init__(self, ROOT, name):
         self.ROOT, self.spec = ROOT, json.loads((roofit_fit.FOLDER / f"{name}.json").read_text())
 
+    def time(self, task):
+        return clock(getattr(self, task))[0]
+
     def build(self):
         self.model = roofit_fit.Model(self.ROOT, self.spec)
         self.nll = self.model.nll()
@@ -56,22 +60,36 @@ class RooFit:
 
 
 class Sbi:
+    """In a process of its own: ROOT and libsbi want different BLAS libraries in one."""
+
     name = "libsbi"
 
     def __init__(self, name):
-        import sbi
+        self.process = subprocess.Popen([sys.executable, __file__, "--serve", str(roofit_fit.FOLDER / f"{name}.json")], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
 
-        self.sbi, self.path = sbi, roofit_fit.FOLDER / f"{name}.json"
+    def time(self, task):
+        self.process.stdin.write(task + "\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
+        self.parameters = answer["parameters"]
+        return answer["seconds"]
 
-    def build(self):
-        self.model = self.sbi.Model(self.path)
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
 
-    def fit(self):
-        self.result = self.sbi.Fit(self.model)
-        return self.result.nll
 
-    def minos(self):
-        self.result.minos(self.model.poi)
+def serve(path):
+    """One task a line, one JSON object a reply."""
+    import sbi
+
+    kept = {}
+    tasks = {"build": lambda: kept.update(model=sbi.Model(path)), "fit": lambda: kept.update(fit=sbi.Fit(kept["model"])),
+             "minos": lambda: kept["fit"].minos(kept["model"].poi)}
+    for line in sys.stdin:
+        seconds, _ = clock(tasks[line.strip()])
+        print(json.dumps({"seconds": seconds, "parameters": len(kept["model"].parameters)}), flush=True)
 
 
 def compare(ROOT, name, runs):
@@ -79,8 +97,9 @@ def compare(ROOT, name, runs):
     for _ in range(runs):
         for engine in engines:
             for task in ("build", "fit", "minos"):
-                times.setdefault((engine.name, task), []).append(clock(getattr(engine, task))[0])
-    parameters = len(engines[1].model.parameters)
+                times.setdefault((engine.name, task), []).append(engine.time(task))
+    parameters = engines[1].parameters
+    engines[1].close()
     for (engine, task), t in times.items():
         print(json.dumps({"workspace": name, "parameters": parameters, "engine": engine, "task": task, "seconds": float(f"{statistics.median(t):.4g}"),
                           "least": float(f"{min(t):.4g}"), "most": float(f"{max(t):.4g}"), "runs": len(t)}), flush=True)
@@ -92,7 +111,10 @@ def compare(ROOT, name, runs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.serve:
+        return serve(options.serve)
     ROOT = roofit_fit.load_root()
     machine = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown")
     print(json.dumps({"machine": machine, "cores": os.cpu_count(), "root": str(ROOT.gROOT.GetVersion())}), flush=True)
