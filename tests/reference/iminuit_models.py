@@ -9,10 +9,12 @@ Unbinned models are written in the JSON itself (`unbinned`): their columns are n
 as make_random_unbinned.py describes it, weights 0.5 + u, ratios low + width u, variations 1 + amplitude (2 u - 1). Binned ones
 (`workspace`) are those of tests/data/pyhf, their likelihood that of pyhf. JAX gives iminuit value and gradient.
 
-Migrad, Hesse and Minos run at strategy 2 with a tolerance of 1e-4, Hesse with tolerances and steps of its own (below): as it comes its errors are off by up to two per cent. A parameter that ends at its bound is held there for errors and intervals of
-the others, as libsbi does; its own upper end is found with scipy's brentq on Migrad's conditional fits. Without limits for what ends inside: their sine costs digits.
-`errors` are of the inverse of the Hessian, differences of JAX's exact gradients, `hesse` are Hesse's own from differences of values, `hesse_off` is the largest relative difference of the two.
-Where a model has two minima iminuit starts in the shallow one (`shallow`, its NLL) and in the deep one, whose values are stored."""
+Migrad, Hesse and Minos run at strategy 2 with a tolerance of 1e-4, Hesse with tolerances and steps of its own (below): as it comes its
+errors are off by up to two per cent. A parameter that ends at its bound is held there for errors and intervals of the others, as libsbi
+does; its own upper end is found with scipy's brentq on Migrad's conditional fits. Without limits for what ends inside: their sine costs
+digits. `errors` are of the inverse of the Hessian, differences of JAX's exact gradients, `hesse` are Hesse's own from differences of
+values, `hesse_off` is the largest relative difference of the two. Where a model has two minima iminuit starts in the shallow one
+(`shallow`, its NLL) and in the deep one, whose values are stored."""
 
 import json
 import pathlib
@@ -138,7 +140,8 @@ class Minimiser:
 
     def exact_errors(self, x, held):
         free = [k for k in range(len(x)) if k not in held]
-        # Central differences of the exact gradient are good to eight digits; XLA takes minutes and gigabytes to compile second derivatives of these.
+        # Central differences of the exact gradient are good to eight digits; XLA takes minutes and gigabytes to compile second
+        # derivatives of these.
         slope = lambda y: np.asarray(self.gradient(jnp.asarray(y)))
         hessian, errors = np.array([(slope(x + 1e-4 * v) - slope(x - 1e-4 * v)) / 2e-4 for v in np.eye(len(x))]), np.zeros(len(x))
         hessian = (hessian + hessian.T) / 2
@@ -183,9 +186,9 @@ def fit(name, nll, names, start, lower, upper, fixed, shallow_start=None):
         shallow, _ = f.best(shallow_start)
         record["shallow"] = shallow.fval
     m, held = f.best(start)
-    # Hesse is content with second derivatives to two per cent even at strategy 2, and its mixed ones are forward differences. Its steps are such that F
-    # rises by eps^(1/4) (|F| + up): for an F in the thousands a standard deviation. So it is tightened, the value at the minimum is taken off, and `up` is made
-    # a hundredth, which makes steps a thousandth of a standard deviation wide.
+    # Hesse is content with second derivatives to two per cent even at strategy 2, and its mixed ones are forward differences. Its steps
+    # are such that F rises by eps^(1/4) (|F| + up): for an F in the thousands a standard deviation. So it is tightened, the value at the
+    # minimum is taken off, and `up` is made a hundredth, which makes steps a thousandth of a standard deviation wide.
     f.offset = f.offset + m.fval
     plain = f.minuit(list(m.values), False, held, gradient=False)
     plain.strategy.hessian_g2_tolerance, plain.strategy.hessian_step_tolerance, plain.strategy.hessian_ncycles = 1e-5, 1e-3, 30

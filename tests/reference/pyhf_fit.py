@@ -5,16 +5,18 @@
 Usage: pyhf_fit.py [NAME...]  writes tests/reference/pyhf_fit.json; with names (29_every_modifier, say) only their records anew
        pyhf_fit.py --check    makes them anew and compares
 
-pyhf runs with its JAX backend in 64 bits and an optimiser plugged in where pyhf takes one (Bottom): scipy's SLSQP, pyhf's default, and from where it
-stops projected Newton steps on pyhf's own gradient until they move no parameter by more than 1e-9 standard deviations. MINUIT at a tolerance of 1e-6, the first
-choice, fails with "above EDM threshold" wherever the parameter of interest ends at its bound, which is in half of these workspaces. How good the
-best fit is is measured apart, by a Newton step with pyhf's exact Hessian (`off`, in standard deviations). CLs is pyhf.infer.hypotest with q~_mu and
-asymptotic formulae at the stated mu; limits are where that CLs is 0.05, by scipy's toms748 to 1e-7, observed and the five expected.
-The parameter of interest has 0 as its lower bound in all of them, as q~_mu wants it.
+pyhf runs with its JAX backend in 64 bits and an optimiser plugged in where pyhf takes one (Bottom): scipy's SLSQP, pyhf's default, and
+from where it stops projected Newton steps on pyhf's own gradient until they move no parameter by more than 1e-9 standard deviations.
+MINUIT at a tolerance of 1e-6, the first choice, fails with "above EDM threshold" wherever the parameter of interest ends at its bound,
+which is in half of these workspaces. How good the best fit is is measured apart, by a Newton step with pyhf's exact Hessian (`off`, in
+standard deviations). CLs is pyhf.infer.hypotest with q~_mu and asymptotic formulae at the stated mu; limits are where that CLs is 0.05,
+by scipy's toms748 to 1e-7, observed and the five expected. The parameter of interest has 0 as its lower bound in all of them, as q~_mu
+wants it.
 
-A record: name, workspace, measurement, poi, parameters, values, errors (from the exact Hessian; 0 where fixed or at a bound), nll (-ln L), flat (free directions without
-curvature, whose values mean nothing), off, mu, cls, cls_expected, limit, limit_expected; `skipped` with the reason
-instead of the fit, `no_cls` instead of what comes after it: where nothing is expected at mu = 0 but something was observed there are no Asimov data without signal."""
+A record: name, workspace, measurement, poi, parameters, values, errors (from the exact Hessian; 0 where fixed or at a bound), nll (-ln
+L), flat (free directions without curvature, whose values mean nothing), off, mu, cls, cls_expected, limit, limit_expected; `skipped` with
+the reason instead of the fit, `no_cls` instead of what comes after it: where nothing is expected at mu = 0 but something was observed
+there are no Asimov data without signal."""
 
 import json
 import logging

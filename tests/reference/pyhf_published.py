@@ -5,10 +5,11 @@
     SBI_LIKELIHOODS=FOLDER pyhf_published.py           writes tests/reference/pyhf_published.json
     SBI_LIKELIHOODS=FOLDER pyhf_published.py --check   makes them anew and compares
 
-pyhf 0.7.6 with JAX and MINUIT, as it comes and at a tolerance of 1e-4 (a thousandth of its own). `values` and `t` are where the second one stops, and `errors` are
-of the inverse of pyhf's exact Hessian there, after Newton steps to the bottom; `bottom` is -2 ln L there. `minuit_t`, `minuit_off` and `minuit_errors_off` tell about MINUIT as it
-comes: -2 ln L, how far the worst parameter is from the bottom in standard deviations, and the largest relative error of its errors. `tight_...` the same of the second.
-Parameters without an error are fixed, or at a bound. The files themselves are not kept: they are known by their SHA-256."""
+pyhf 0.7.6 with JAX and MINUIT, as it comes and at a tolerance of 1e-4 (a thousandth of its own). `values` and `t` are where the second
+one stops, and `errors` are of the inverse of pyhf's exact Hessian there, after Newton steps to the bottom; `bottom` is -2 ln L there.
+`minuit_t`, `minuit_off` and `minuit_errors_off` tell about MINUIT as it comes: -2 ln L, how far the worst parameter is from the bottom in
+standard deviations, and the largest relative error of its errors. `tight_...` the same of the second. Parameters without an error are
+fixed, or at a bound. The files themselves are not kept: they are known by their SHA-256."""
 
 import hashlib
 import json
@@ -18,7 +19,6 @@ import sys
 import time
 import warnings
 
-import jax
 import numpy as np
 import pyhf
 

@@ -5,15 +5,17 @@
     roofit_fit.py           writes tests/reference/roofit_fit.json
     roofit_fit.py --check   makes them anew and compares
 
-Needs ROOT (PyPI: root; scripts/check-peers.sh makes an environment of its own). Each workspace is put together with HistFactory's Python classes: OverallSys,
-HistoSys, ShapeSys (Poisson), StatError (Gaussian, no threshold), ShapeFactor, NormFactor. ROOT 6.40 multiplies all samples by Lumi, whatever NormalizeByTheory says; here
-Lumi is constant, and a luminosity is a NormFactor of the samples that have one with a Gaussian as an external constraint. HistFactory's interpolation is its default, code 4 for both. RooMinimizer runs
-Minuit2 at strategy 2 with a tolerance of 1e-3 (a thousandth of the default), Hesse and Minos, within the bounds that the workspace gives. Parameters that end at a
-bound are held there, and the fit repeated without limits, for errors and Minos (Minuit2 with limits calls its minimum invalid in such a case).
+Needs ROOT (PyPI: root; scripts/check-peers.sh makes an environment of its own). Each workspace is put together with HistFactory's Python
+classes: OverallSys, HistoSys, ShapeSys (Poisson), StatError (Gaussian, no threshold), ShapeFactor, NormFactor. ROOT 6.40 multiplies all
+samples by Lumi, whatever NormalizeByTheory says; here Lumi is constant, and a luminosity is a NormFactor of the samples that have one
+with a Gaussian as an external constraint. HistFactory's interpolation is its default, code 4 for both. RooMinimizer runs Minuit2 at
+strategy 2 with a tolerance of 1e-3 (a thousandth of the default), Hesse and Minos, within the bounds that the workspace gives. Parameters
+that end at a bound are held there, and the fit repeated without limits, for errors and Minos (Minuit2 with limits calls its minimum
+invalid in such a case).
 
-A record: name, workspace, poi, parameters (the workspace's names), values, errors (0: fixed or at a bound; of
-the inverse of the Hessian, differences of RooFit's likelihood), hesse (Minuit2's own errors, off by up to nine per cent:
-MnHesse is content with second derivatives to two per cent at strategy 2, and its mixed ones are forward differences), held, minos ({parameter: [down, up]})."""
+A record: name, workspace, poi, parameters (the workspace's names), values, errors (0: fixed or at a bound; of the inverse of the Hessian,
+differences of RooFit's likelihood), hesse (Minuit2's own errors, off by up to nine per cent: MnHesse is content with second derivatives
+to two per cent at strategy 2, and its mixed ones are forward differences), held, minos ({parameter: [down, up]})."""
 
 import json
 import pathlib

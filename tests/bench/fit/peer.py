@@ -4,12 +4,12 @@
 
     peer.py ENGINE NUISANCES LONGEST [CALLS]
 
-ENGINE numpy, jax-value, jax-gradient: iminuit's migrad() as it comes (strategy 1, tolerance 0.1, covariance included); libsbi: sbi.Fit(model) as it comes
-(Hessian and covariance included). Timed is the fit alone: data, compilation and the building of the model are over (their seconds stand
-beside). A fit that would take more than LONGEST seconds is extrapolated: calls times the time of a call. CALLS is how many there are if that is known from
-another engine, which calls the same function. Otherwise a fit is given up after LONGEST seconds, or not begun if its covariance alone, P^2 / 2 calls, takes
-longer, and calls are counted on the same likelihood with fewer events, each of which stands for several.
-"""
+ENGINE numpy, jax-value, jax-gradient: iminuit's migrad() as it comes (strategy 1, tolerance 0.1, covariance included); libsbi:
+sbi.Fit(model) as it comes (Hessian and covariance included). Timed is the fit alone: data, compilation and the building of the model are
+over (their seconds stand beside). A fit that would take more than LONGEST seconds is extrapolated: calls times the time of a call. CALLS
+is how many there are if that is known from another engine, which calls the same function. Otherwise a fit is given up after LONGEST
+seconds, or not begun if its covariance alone, P^2 / 2 calls, takes longer, and calls are counted on the same likelihood with fewer
+events, each of which stands for several."""
 import json
 import pathlib
 import statistics
