@@ -36,6 +36,7 @@ class RooFit:
 
     def __init__(self, ROOT, name):
         self.ROOT, self.spec = ROOT, json.loads((roofit_fit.FOLDER / f"{name}.json").read_text())
+        self.kept = []  # ROOT's objects of one run crash when they go one by one
 
     def time(self, task):
         return clock(getattr(self, task))[0]
@@ -43,6 +44,7 @@ class RooFit:
     def build(self):
         self.model = roofit_fit.Model(self.ROOT, self.spec)
         self.nll = self.model.nll()
+        self.kept.append((self.model, self.nll))
         self.start = {n: v.getVal() for n, v in self.model.variables.items()}
 
     def fit(self):
@@ -51,6 +53,7 @@ class RooFit:
             if not v.isConstant():
                 v.setError(0)
         self.minuit = self.model.minimiser(self.nll, 1, 1.0)
+        self.kept.append(self.minuit)
         self.minuit.minimize("Minuit2", "migrad")
         self.minuit.hesse()
         return self.nll.getVal()
