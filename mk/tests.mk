@@ -103,10 +103,12 @@ python-check: lib ## Run the tests of the Python package
 	@cd bindings/python && SBI_LIBRARY=$(abspath $(BUILD))/$(SONAME) $(abspath $(BUILD))/venv/bin/python -m unittest discover -s tests -q
 # Each fitter prints a line; one that is not installed says that it was skipped.
 .PHONY: fitters-check
-fitters-check: $(BUILD)/bin/fitters lib ## Run the examples of other people's fitters: BFGS, NLopt, iminuit
+fitters-check: $(BUILD)/bin/fitters lib ## Run the examples of other people's fitters: BFGS, NLopt, iminuit, scipy
 	@$(BUILD)/bin/fitters tests/data/model/normalised.json
-	@PYTHONPATH=bindings/python SBI_LIBRARY=$(abspath $(BUILD))/$(SONAME) $(abspath $(BUILD))/venv/bin/python examples/fitters/minuit.py \
-	    tests/data/model/normalised.json
+	@for example in minuit scipy_minimise; do \
+	    PYTHONPATH=bindings/python SBI_LIBRARY=$(abspath $(BUILD))/$(SONAME) $(abspath $(BUILD))/venv/bin/python examples/fitters/$$example.py \
+	        tests/data/model/normalised.json; \
+	done
 
 .PHONY: abi-check check demo deps
 deps: ## Install what is missing (apt-get; a Python environment in build/venv)
@@ -139,6 +141,13 @@ bench-likelihood: $(BUILD)/bench/bench_likelihood | $(BENCH_PYTHON) ## JAX and l
 	    --output $(BUILD)/likelihood --sizes $(BENCH_SIZES) $(BENCH_FLAGS)
 bench-likelihood-docs: | $(BENCH_PYTHON) ## Put table and plot of the last bench-likelihood into docs
 	@$(BENCH_PYTHON) tests/bench/likelihood/report.py $(BUILD)/likelihood --docs docs
+# Figure 8 of the reference analysis: whole fits. FIT_FLAGS="--resume --minutes 4" runs it in pieces (run.py --help).
+.PHONY: bench-fit bench-fit-docs
+bench-fit: lib | $(BENCH_PYTHON) ## Whole fits of iminuit and libsbi against the number of nuisance parameters (15 min; FIT_FLAGS)
+	@$(BENCH_PYTHON) -c 'import iminuit' 2>/dev/null || $(BUILD)/venv-bench/bin/pip install --quiet --disable-pip-version-check iminuit
+	@SBI_LIBRARY=$(abspath $(BUILD))/$(SONAME) $(BENCH_PYTHON) tests/bench/fit/run.py --output $(BUILD)/fit $(FIT_FLAGS)
+bench-fit-docs: | $(BENCH_PYTHON) ## Put table and plot of the last bench-fit into docs
+	@$(BENCH_PYTHON) tests/bench/fit/report.py $(BUILD)/fit --docs docs
 # A store larger than memory is written into SCALE_FOLDER, which has no default since it takes 16.5 GB at ten million events.
 SCALE_EVENTS ?= 10000000
 .PHONY: bench-scale
@@ -152,8 +161,13 @@ PYHF_RUNS ?= 9
 bench-pyhf: lib ## pyhf with JAX and libsbi side by side on the same workspaces (SBI_LIKELIHOODS)
 	@scripts/check-peers.sh $(BUILD) --prepare
 	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE SBI_LIBRARY=$(abspath $(BUILD))/$(SONAME) $(PYHF_PYTHON) tests/bench/bench_pyhf.py \
-	    --runs $(PYHF_RUNS) $(if $(SBI_LIKELIHOODS),$(wildcard $(SBI_LIKELIHOODS)/*.json)) tests/data/pyhf/59_big_0.json
-check-peers: ## Make the stored reference values anew with JAX, pyhf, iminuit, PyTorch and compare
+	    --runs $(PYHF_RUNS) $(PYHF_FLAGS) $(if $(SBI_LIKELIHOODS),$(wildcard $(SBI_LIKELIHOODS)/*.json)) tests/data/pyhf/59_big_0.json
+ROOT_PYTHON = $(BUILD)/venv-root/bin/python
+.PHONY: bench-roofit
+bench-roofit: lib ## RooFit's HistFactory models and libsbi side by side on the same workspaces
+	@scripts/check-peers.sh $(BUILD) --prepare-root
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE SBI_LIBRARY=$(abspath $(BUILD))/$(SONAME) $(ROOT_PYTHON) tests/bench/bench_roofit.py
+check-peers: ## Make the stored reference values anew with JAX, pyhf, iminuit, PyTorch, ROOT and compare
 	@scripts/check-peers.sh $(BUILD)
 
 FORMATTED := $(shell find include lib examples tests -name '*.[ch]')

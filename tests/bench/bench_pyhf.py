@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""pyhf with JAX and libsbi through bindings/python on the same workspaces, in one run. Usage: bench_pyhf.py [--runs N] WORKSPACE.json...
+"""pyhf with JAX and libsbi through bindings/python on the same workspaces, in one run. Usage: bench_pyhf.py [--runs N] [--fits] WORKSPACE.json...
 
 A line of JSON for each workspace, engine and task, and one with the ratios of the medians (pyhf / libsbi). Tasks, in seconds:
     first_load  file to evaluable model in a fresh process; imports are over, nothing is compiled before
@@ -8,7 +8,8 @@ A line of JSON for each workspace, engine and task, and one with the ratios of t
     compile     jax.jit of value and gradient, until the first result (pyhf only)
     gradient    value and gradient at points that change from call to call, after compiling
     hessian     all of it, after compiling
-    fit         MINUIT with JAX's gradient; libsbi's Newton
+    fit         MINUIT with JAX's gradient, as pyhf has it; libsbi's Newton, with the exact covariance
+--fits leaves out all but the first load of each and the fits. The first of pyhf's fits compiles and is not counted among them (fit_first).
 The engines take turns, run by run. Both get the workspace without its parameter of interest where it does not have that."""
 
 import argparse
@@ -123,7 +124,31 @@ def batch(function, points, repeat):
     return (time.perf_counter() - start) / repeat
 
 
-def compare(path, runs):
+def time_fits(engines, runs, add):
+    """-ln L that each ends at."""
+    minima = {}
+    for name, engine in engines.items():
+        add(name, "fit_first", clock(engine.fit)[0])
+    for _ in range(min(runs, 3)):
+        for name, engine in engines.items():
+            seconds, minima[name] = clock(engine.fit)
+            add(name, "fit", seconds)
+    return minima
+
+
+def report(path, parameters, times, minima, **more):
+    medians = {name: {task: statistics.median(t) for task, t in tasks.items()} for name, tasks in times.items()}
+    about = {"workspace": pathlib.Path(path).stem, "parameters": parameters}
+    for name, tasks in times.items():
+        for task, t in tasks.items():
+            print(json.dumps(about | {"engine": name, "task": task, "seconds": float(f"{medians[name][task]:.4g}"),
+                                      "least": float(f"{min(t):.4g}"), "most": float(f"{max(t):.4g}"), "runs": len(t)}), flush=True)
+    ratios = {task: float(f"{medians['pyhf'][task] / medians['libsbi'][task]:.4g}") for task in medians["libsbi"]}
+    print(json.dumps(about | {"ratios": ratios} | more | {"minus_2_ln_L": {name: 2 * m for name, m in minima.items()},
+                              "libsbi_is_deeper_by": float(f"{2 * (minima['pyhf'] - minima['libsbi']):.3g}")}), flush=True)
+
+
+def compare(path, runs, fits_only):
     import numpy
 
     times = {name: {} for name in ENGINES}
@@ -131,6 +156,11 @@ def compare(path, runs):
     def add(name, task, seconds):
         times[name].setdefault(task, []).append(seconds)
 
+    if fits_only:
+        engines = {name: engine(path) for name, engine in ENGINES.items()}
+        for name, engine in engines.items():
+            add(name, "load", clock(engine.load)[0])
+        return report(path, len(engines["libsbi"].start()), times, time_fits(engines, runs, add))
     for _ in range(min(runs, 3)):
         for name in ENGINES:
             add(name, "first_load", first_load(name, path))
@@ -158,27 +188,14 @@ def compare(path, runs):
         for name, engine in engines.items():
             add(name, "gradient", batch(engine.gradient, points[name], 200))
             add(name, "hessian", batch(engine.hessian, points[name], 5))
-    minima = {}
-    for _ in range(min(runs, 3)):
-        for name, engine in engines.items():
-            seconds, minima[name] = clock(engine.fit)
-            add(name, "fit", seconds)
-
-    medians = {name: {task: statistics.median(t) for task, t in tasks.items()} for name, tasks in times.items()}
-    about = {"workspace": pathlib.Path(path).stem, "parameters": len(start)}
-    for name, tasks in times.items():
-        for task, t in tasks.items():
-            print(json.dumps(about | {"engine": name, "task": task, "seconds": float(f"{medians[name][task]:.4g}"),
-                                      "least": float(f"{min(t):.4g}"), "most": float(f"{max(t):.4g}"), "runs": len(t)}), flush=True)
-    ratios = {task: float(f"{medians['pyhf'][task] / medians['libsbi'][task]:.4g}") for task in medians["libsbi"]}
-    print(json.dumps(about | {"ratios": ratios, "gradient_difference": float(f"{worst:.2g}"),
-                              "minus_2_ln_L": {name: 2 * m for name, m in minima.items()}}), flush=True)
+    report(path, len(start), times, time_fits(engines, runs, add), gradient_difference=float(f"{worst:.2g}"))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("workspaces", nargs="+")
     parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--fits", action="store_true", help="whole fits only")
     parser.add_argument("--first-load", choices=sorted(ENGINES), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.first_load:
@@ -190,7 +207,7 @@ def main():
 
     print(json.dumps({"machine": machine, "cores": os.cpu_count(), "pyhf": pyhf.__version__, "jax": jax.__version__}), flush=True)
     for path in options.workspaces:
-        compare(path, options.runs)
+        compare(path, options.runs, options.fits)
 
 
 if __name__ == "__main__":
