@@ -15,6 +15,7 @@ MAY = {
     "base": set(),
     "io": {"base"},
     "device": {"base"},
+    "device/cuda/likelihood": {"device", "tape", "base"},
     "net": {"device", "io", "base"},
     "ratio": {"net", "io", "base"},
     "tape": {"base"},
@@ -24,11 +25,14 @@ MAY = {
     "jobs": {"net", "ratio", "model", "fit", "exec", "io", "base"},
     "programs": set(),
 }
+# A folder that is a room of its own, whose first word is another one's.
+INNER = "device/cuda/likelihood"
 # Single headers beyond the table, each with its reason.
 ALSO = {
     ("tape", "io/column.h"): "the columns of a tape are read through io's strided readers",
     ("tape", "device/plugin.h"): "finding who else evaluates events, by name",
     ("fit", "io/json.h"): "results are archived as JSON",
+    ("device", "device/cuda/likelihood/likelihood.h"): "the plugin offers it beside its own functions",
     ("device", "sbi/network.h"): "the numbers of the activations",
     ("jobs", "sbi/shard.h"): "parts of a Hessian travel as shards",
 }
@@ -45,7 +49,7 @@ OUTSIDE = {
     "lapacke.h": {"fit"},
     "zlib.h": {"io"},
     "jansson.h": {"io"},
-    "cuda_runtime.h": {"device"},
+    "cuda_runtime.h": {"device", INNER},
     "cublas_v2.h": {"device"},
     "cublasLt.h": {"device"},
     "check.h": set(),
@@ -79,13 +83,18 @@ def include_problem(root, room, quote, header):
         return None if OWNER[rest] in MAY[room] | {room, "base"} else f"room {room} must not know of {header}"
     if first not in MAY or not rest or ".." in header or not (root / "lib" / header).is_file():
         return f'"{header}" is not a header of a room: write "room/file.h"'
+    first = room_of(header)
     return None if first == room or first in MAY[room] else f"room {room} may not include {header}"
+
+
+def room_of(path):
+    return INNER if path.startswith(INNER + "/") else path.split("/")[0]
 
 
 def problems(root):
     lib = root / "lib"
-    for path in sorted(p for end in ("c", "h", "cu") for p in lib.rglob(f"*.{end}")):
-        room = path.relative_to(lib).parts[0]
+    for path in sorted(p for end in ("c", "h", "cu", "cuh") for p in lib.rglob(f"*.{end}")):
+        room = room_of(path.relative_to(lib).as_posix())
         name = path.relative_to(root).as_posix()
         if room not in MAY:
             yield f"{name}:1: room {room} is not in the table"

@@ -2,11 +2,11 @@
 /* The kernels of one batch, in their order. */
 #include <algorithm>
 
-#include "engine.cuh"
-#include "hessian.cuh"
-#include "morph.cuh"
-#include "narrow.cuh"
-#include "sums.cuh"
+#include "device/cuda/likelihood/engine.cuh"
+#include "device/cuda/likelihood/hessian.cuh"
+#include "device/cuda/likelihood/morph.cuh"
+#include "device/cuda/likelihood/narrow.cuh"
+#include "device/cuda/likelihood/sums.cuh"
 
 #define WARPS_SHARED (8 * sizeof(double)) /* of block_sum() with 256 threads */
 #define LARGEST_PHI 0x1p26                /* for second derivatives: poles.c */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Columns on the device, batches of leaves through it, and their sums back in the order of the tree. */
-#include "engine.cuh"
+#include "device/cuda/likelihood/engine.cuh"
 
 #include <algorithm>
 #include <cstring>

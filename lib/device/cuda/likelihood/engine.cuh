@@ -3,7 +3,7 @@
 #ifndef SBI_CUDA_LIKELIHOOD_ENGINE_CUH
 #define SBI_CUDA_LIKELIHOOD_ENGINE_CUH
 
-#include "plan.cuh"
+#include "device/cuda/likelihood/plan.cuh"
 
 /* Where the parts of the working memory of a batch lie: bytes from its begin. */
 struct work_layout {

@@ -7,8 +7,8 @@
 #ifndef SBI_CUDA_LIKELIHOOD_HESSIAN_CUH
 #define SBI_CUDA_LIKELIHOOD_HESSIAN_CUH
 
-#include "hessian_size.cuh"
-#include "numbers.cuh"
+#include "device/cuda/likelihood/hessian_size.cuh"
+#include "device/cuda/likelihood/numbers.cuh"
 
 struct hessian_job {
     const double *phi;      /* rows [factors of the pass] */

@@ -4,7 +4,7 @@
 #ifndef SBI_CUDA_LIKELIHOOD_INTERPRETER_CUH
 #define SBI_CUDA_LIKELIHOOD_INTERPRETER_CUH
 
-#include "numbers.cuh"
+#include "device/cuda/likelihood/numbers.cuh"
 
 struct event_rows {
     double *value, *aux, *adjoint, *tangent, *adjoint_tangent; /* this event's in row 0 */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The accelerator contract over the engine. No exception leaves it. */
-#include "likelihood.h"
+#include "device/cuda/likelihood/likelihood.h"
 
 #include <cstdio>
 #include <new>
 
-#include "engine.cuh"
+#include "device/cuda/likelihood/engine.cuh"
 
 struct opened_device {
     int index;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "memory.cuh"
+#include "device/cuda/likelihood/memory.cuh"
 
 #include <cstdio>
 #include <cstring>

@@ -7,7 +7,7 @@
 
 #include <vector>
 
-#include "pass.cuh"
+#include "device/cuda/likelihood/pass.cuh"
 
 /* A failed call of the runtime as a status, with its message. */
 sbi_status cuda_failure(const sbi_accelerator_host *host, cudaError_t error, const char *what);

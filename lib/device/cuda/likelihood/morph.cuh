@@ -6,7 +6,7 @@
 #ifndef SBI_CUDA_LIKELIHOOD_MORPH_CUH
 #define SBI_CUDA_LIKELIHOOD_MORPH_CUH
 
-#include "numbers.cuh"
+#include "device/cuda/likelihood/numbers.cuh"
 
 /* x = ln u and m = u - 1. */
 SBI_INLINE void side(double raw, int kind, int range, double *x, double *m)

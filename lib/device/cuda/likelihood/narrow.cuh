@@ -6,7 +6,7 @@
 #ifndef SBI_CUDA_LIKELIHOOD_NARROW_CUH
 #define SBI_CUDA_LIKELIHOOD_NARROW_CUH
 
-#include "interpreter.cuh"
+#include "device/cuda/likelihood/interpreter.cuh"
 
 struct narrow_job {
     reduction r;

@@ -7,7 +7,7 @@
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 
-#include "pass.cuh"
+#include "device/cuda/likelihood/pass.cuh"
 
 #ifdef __CUDACC__
 #define UNROLL _Pragma("unroll")

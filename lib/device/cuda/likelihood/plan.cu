@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "plan.cuh"
+#include "device/cuda/likelihood/plan.cuh"
 
-#include "hessian_size.cuh"
+#include "device/cuda/likelihood/hessian_size.cuh"
 
 /* ---- the pass -------------------------------------------------------------------------------------------------- */
 

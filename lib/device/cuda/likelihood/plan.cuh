@@ -3,7 +3,7 @@
 #ifndef SBI_CUDA_LIKELIHOOD_PLAN_CUH
 #define SBI_CUDA_LIKELIHOOD_PLAN_CUH
 
-#include "memory.cuh"
+#include "device/cuda/likelihood/memory.cuh"
 
 /* A reduction: sizes, and offsets into the pass's tables. */
 struct reduction_plan {

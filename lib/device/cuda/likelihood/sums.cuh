@@ -3,7 +3,7 @@
 #ifndef SBI_CUDA_LIKELIHOOD_SUMS_CUH
 #define SBI_CUDA_LIKELIHOOD_SUMS_CUH
 
-#include "numbers.cuh"
+#include "device/cuda/likelihood/numbers.cuh"
 
 /* sums[leaf, at + blockIdx.y] = sum_e rows[blockIdx.y][e]; 256 threads. */
 static __global__ void __launch_bounds__(256) row_sums(batch b, const double *rows, double *sums, size_t n_sums, size_t at)
