@@ -47,6 +47,18 @@ static size_t furthest(const sbi_fit *fit)
     return k;
 }
 
+/* Curvature that is positive, and yet so small beside the largest that parameters make up for each other. */
+#define NEARLY_FLAT 1e-6
+
+/* The parameter that the direction of least curvature moves most, in units of scale; without `but`. */
+static size_t steepest(const sbi_fit_point *p, size_t but)
+{
+    size_t found = but == 0 && p->n > 1;
+    for (size_t k = found + 1; k < p->n; k++)
+        if (k != but && fabs(p->least[k] / p->scale[k]) > fabs(p->least[found] / p->scale[found])) found = k;
+    return found;
+}
+
 void sbi_fit_write_message(sbi_fit *fit)
 {
     const sbi_fit_point *p = fit->best;
@@ -58,10 +70,11 @@ void sbi_fit_write_message(sbi_fit *fit)
                p->state[k] == SBI_FIT_AT_LOWER ? "lower" : "upper", p->x[k]);
     }
     if (isnan(p->edm) && !isnan(p->smallest)) {
-        size_t largest = 0;
-        for (size_t k = 1; k < p->n; k++)
-            if (fabs(p->least[k] / p->scale[k]) > fabs(p->least[largest] / p->scale[largest])) largest = k;
-        append(fit, "; least curvature %.3g, mostly along %s", p->smallest, fit->objective->names[largest]);
+        append(fit, "; least curvature %.3g, mostly along %s", p->smallest, fit->objective->names[steepest(p, SIZE_MAX)]);
+    } else if (p->smallest < NEARLY_FLAT * p->largest) {
+        const size_t k = steepest(p, SIZE_MAX), other = steepest(p, k);
+        append(fit, "; nearly flat along %s and %s, whose errors mean little: the least curvature is %.3g of the largest",
+               fit->objective->names[k], fit->objective->names[other], p->smallest / p->largest);
     }
     if (p->reason == SBI_FIT_UNBOUNDED) {
         size_t k = furthest(fit);

@@ -8,6 +8,7 @@
 #include "base/blas.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "fit/tridiagonal.h"
 
 sbi_status sbi_spectrum_create(sbi_spectrum *s, sbi_context *ctx, size_t capacity, double flat)
 {
@@ -15,7 +16,7 @@ sbi_status sbi_spectrum_create(sbi_spectrum *s, sbi_context *ctx, size_t capacit
     size_t n = capacity;
     s->capacity = n;
     s->flat = flat;
-    /* What dsyevd documents for eigenvectors. */
+    /* The eigenvectors, two vectors, and what dstedc documents. */
     size_t lwork = 1 + 6 * n + 2 * n * n, liwork = 3 + 5 * n;
     if (lwork > INT32_MAX) return sbi_fail(SBI_ERR_UNSUPPORTED, "sbi_fit: %zu parameters are too many", n);
     s->lwork = (int32_t)lwork;
@@ -39,12 +40,16 @@ sbi_status sbi_spectrum_compute(sbi_spectrum *s, size_t m)
 {
     s->m = m;
     if (m == 0) return SBI_OK;
+    double *Z = s->work, *beside = Z + m * m, *tau = beside + m, *work = tau + m;
+    sbi_tridiagonalise(m, s->matrix, s->eigenvalue, beside, tau, work);
     /* Column-major eigenvectors are rows to us. */
     sbi_blas_enter();
-    lapack_int info = LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, 'V', 'L', (lapack_int)m, s->matrix, (lapack_int)m,
-                                          s->eigenvalue, s->work, s->lwork, s->iwork, s->liwork);
+    lapack_int info = LAPACKE_dstedc_work(LAPACK_COL_MAJOR, 'I', (lapack_int)m, s->eigenvalue, beside, Z, (lapack_int)m, work,
+                                          s->lwork - (int32_t)(m * m + 2 * m), s->iwork, s->liwork);
     sbi_blas_leave();
-    if (info != 0) return sbi_fail(SBI_ERR_INTERNAL, "sbi_fit: dsyevd of order %zu failed with %d", m, (int)info);
+    sbi_tridiagonal_back(m, s->matrix, tau, Z);
+    memcpy(s->matrix, Z, m * m * sizeof *Z);
+    if (info != 0) return sbi_fail(SBI_ERR_INTERNAL, "sbi_fit: dstedc of order %zu failed with %d", m, (int)info);
     for (size_t i = 0; i < m; i++) {
         double *v = s->matrix + i * m;
         size_t largest = 0;

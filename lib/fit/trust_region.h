@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The trust-region subproblem in scaled variables: minimise g.p + p.A.p / 2 over |p| <= radius, for any symmetric A.
- * A is decomposed once (dsyevd); every radius and every question about curvature is cheap afterwards. */
+ * A is decomposed once; every radius and every question about curvature is cheap afterwards. */
 #ifndef SBI_FIT_TRUST_REGION_H
 #define SBI_FIT_TRUST_REGION_H
 

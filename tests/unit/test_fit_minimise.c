@@ -122,6 +122,7 @@ START_TEST(nearly_degenerate_correlation)
     ck_ok(sbi_fit_errors(fit, e));
     ck_assert_double_eq_tol(x[0], 100, 1e-4);
     ck_assert_double_eq_tol(e[0], 1, 1e-6);
+    ck_assert_msg(strstr(sbi_fit_message(fit), "nearly flat along") != NULL, "%s", sbi_fit_message(fit));
     sbi_fit_destroy(fit);
 }
 END_TEST
