@@ -72,6 +72,12 @@ fuzz-replay: $(FUZZERS:%=$(BUILD)/replay/%) ## Run the fuzzers' corpora once, wi
 $(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(BUILD)/libsbi.a
 	@mkdir -p $(@D); echo "  link  $(@:$(BUILD)/%=%)"; $(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
+# Randomised fits, each result judged by values of F alone; the table of docs/fit.md. test_fit_robust itself does a few of them.
+ROBUST_FITS ?= 1000
+.PHONY: check-robust
+check-robust: $(BUILD)/tests/unit/test_fit_robust ## Run 1000 randomised fits (ROBUST_FITS) and judge what they claim
+	@SBI_ROBUST_FITS=$(ROBUST_FITS) SBI_ROBUST_TABLE=1 $<
+
 .PHONY: headers rooms abi abi-update abi-baseline install-check python-check
 headers: ## Compile each public header alone, as C11 and C++11
 	@tests/headers/check_headers.sh

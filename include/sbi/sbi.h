@@ -10,6 +10,7 @@
 #include "dataset.h"
 #include "executor.h"
 #include "fit.h"
+#include "interval.h"
 #include "job.h"
 #include "limit.h"
 #include "model.h"

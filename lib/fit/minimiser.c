@@ -277,13 +277,11 @@ static int32_t stuck(const sbi_minimiser_settings *set, const progress *run, con
                                                                          : SBI_FIT_NO_PROGRESS;
 }
 
-/* A Newton step that leaves the estimated distance where it was says that F is no parabola here, as beside the edge of a
- * square root, where the curvature is so large that the estimate is small anywhere. Unless both are rounding. */
-static int creeps(const sbi_minimiser_settings *set, progress *run, const sbi_fit_point *p)
+int sbi_fit_creeps(const sbi_minimiser_settings *set, const sbi_fit_point *p, double before, int *crept)
 {
-    if (isnan(run->distance) || set->polish == 0 || run->crept >= MOST_CREEPING) return 0;
-    if (p->edm < set->fine_goal || p->edm < 100 * ROUNDING * (fabs(p->f) + 1) || p->edm < 0.5 * run->distance) return 0;
-    run->crept++;
+    if (isnan(before) || set->polish == 0 || *crept >= MOST_CREEPING) return 0;
+    if (p->edm < set->fine_goal || p->edm < 100 * ROUNDING * (fabs(p->f) + 1) || p->edm < 0.5 * before) return 0;
+    ++*crept;
     return 1;
 }
 
@@ -294,7 +292,7 @@ static sbi_status iterate(sbi_minimiser *w, const sbi_minimiser_settings *set, p
     for (;;) {
         SBI_TRY(sbi_fit_assess(w, set->level, p));
         int done = p->edm < set->goal;
-        if (done && creeps(set, run, p)) run->polished = 0;
+        if (done && sbi_fit_creeps(set, p, run->distance, &run->crept)) run->polished = 0;
         run->distance = done ? p->edm : NAN;
         if (done) {
             if (p->edm < set->fine_goal || run->polished >= set->polish) {

@@ -88,6 +88,10 @@ sbi_status sbi_fit_step_inside(sbi_minimiser *w, sbi_fit_point *p, double *H);
 double sbi_fit_actual_change(const sbi_fit_point *p, const sbi_fit_point *t, const double *step, int has_gradient);
 /* F fell without end, or a parameter went away. */
 int sbi_fit_ran_away(const sbi_minimiser *w, double start_value, const sbi_fit_point *p);
+/* A Newton step that leaves the estimated distance where it was (`before`, NaN: unknown) says that F is no parabola here, as beside
+ * the edge of a square root, where the curvature is so large that the estimate is small anywhere. Unless both are rounding.
+ * *crept counts. */
+int sbi_fit_creeps(const sbi_minimiser_settings *set, const sbi_fit_point *p, double before, int *crept);
 /* What a stationary point is called. */
 int32_t sbi_fit_settled(const sbi_fit_point *p);
 

@@ -143,6 +143,27 @@ sbi_status sbi_fit_profile_index(sbi_fit *fit, size_t k, const double *values, s
     return status;
 }
 
+sbi_status sbi_fit_profile_branch(sbi_fit *fit, size_t k, const double *values, size_t n, const double *start, double *nll,
+                                  double *params)
+{
+    size_t n_params = fit->best->n, first = 0;
+    sbi_fit_point *p = fit->inner;
+    while (first + 1 < n && fabs(values[first + 1] - start[k]) < fabs(values[first] - start[k])) first++;
+    for (int upwards = 0; upwards < 2; upwards++) {
+        sbi_fit_point_copy(p, fit->best);
+        memcpy(p->x, start, n_params * sizeof *p->x);
+        for (size_t i = first + (size_t)upwards; i < n; i += upwards ? 1 : (size_t)-1) { /* wraps below zero, which ends it */
+            p->x[k] = values[i];
+            SBI_TRY(sbi_fit_conditional(fit, k, p));
+            if (p->reason >= 10 || !(p->f < INFINITY)) break;
+            if (!(p->f < nll[i] - 1e-7 * fit->level - 1e-13 * fabs(nll[i])) && !isnan(nll[i])) continue;
+            nll[i] = p->f;
+            memcpy(params + i * n_params, p->x, n_params * sizeof *p->x);
+        }
+    }
+    return SBI_OK;
+}
+
 sbi_status sbi_fit_profile(sbi_fit *fit, const char *name, const double *values, size_t n, double *nll, double *params)
 {
     SBI_REQUIRE(fit && values && nll, "sbi_fit_profile: fit, values or nll is NULL");

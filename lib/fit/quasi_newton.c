@@ -56,9 +56,10 @@ static sbi_status displaced_gradient(sbi_minimiser *w, sbi_fit_point *point, siz
     return SBI_OK;
 }
 
-/* Column k of the Hessian into `column`; with size h0 of the displacement. False in *found if F exists on neither side. */
+/* Column k of the Hessian into `column`; with size h0 of the displacement. False in *found if F exists on neither side. False in *even
+ * if the two sides tell of curvatures that have nothing to do with each other. */
 static sbi_status difference_column(sbi_minimiser *w, int central, sbi_fit_point *point, size_t k, double h0,
-                                    double *column, int *found)
+                                    double *column, int *found, int *even)
 {
     size_t n = point->n;
     double *above = w->real, *below = w->real + n, up = h0, down = -h0;
@@ -66,6 +67,11 @@ static sbi_status difference_column(sbi_minimiser *w, int central, sbi_fit_point
     if (central || up == 0) SBI_TRY(displaced_gradient(w, point, k, &down, below));
     else down = 0;
     *found = up != 0 || down != 0;
+    *even = 1;
+    if (up != 0 && down != 0) {
+        double dp = (above[k] - point->g[k]) / up, dm = (below[k] - point->g[k]) / down;
+        *even = fabs(dp - dm) <= 0.5 * fmax(fabs(dp), fabs(dm));
+    }
     for (size_t j = 0; j < n; j++) {
         double dp = up != 0 ? (above[j] - point->g[j]) / up : 0, dm = down != 0 ? (below[j] - point->g[j]) / down : 0;
         /* Unequal displacements are weighted so that the second order cancels. */
@@ -89,15 +95,17 @@ sbi_status sbi_fit_difference_hessian(sbi_minimiser *w, double level, int centra
                            ? sqrt(2 * level / point->H[k * n + k])
                            : 0.1 * guess;
         scale = fmax(scale, 1e-7 * fabs(point->x[k])); /* less would drown in rounding */
-        int found = 0;
+        int found = 0, even;
+        double ceiling = guess;
         for (int attempt = 0; attempt < 12; attempt++) {
-            SBI_TRY(difference_column(w, central, point, k, 1e-3 * scale, column, &found));
+            SBI_TRY(difference_column(w, central, point, k, 1e-3 * scale, column, &found, &even));
             double curvature = fabs(column[k]), better = curvature > 0 ? sqrt(2 * level / curvature) : 1000 * scale;
-            if (!found || (better > 0.01 * scale && better < 100 * scale)) break;
+            if (!even) ceiling = better = 0.03 * scale; /* something else begins within this distance */
+            if (!found || (even && better > 0.01 * scale && better < 100 * scale)) break;
             /* The displacement was far from a thousandth of a standard deviation. Not all the way at once: where F is an
              * exponential, what was seen far out says nothing of here. */
             double next = fmin(fmax(better, 1e-3 * scale), 1e3 * scale);
-            if (next > guess || 1e-3 * next < 1e-12 * fabs(point->x[k])) break;
+            if (next > ceiling || 1e-3 * next < 1e-12 * fabs(point->x[k])) break;
             scale = next;
         }
         if (!found) {

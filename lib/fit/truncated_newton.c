@@ -20,7 +20,8 @@ typedef struct run {
     sbi_truncated_result last;
     double radius, start_value, forcing, tightened;
     int64_t evaluations_before;
-    int polished, looks;
+    int polished, looks, crept;
+    double distance; /* EDM before the last step, while polishing */
 } run;
 
 static int64_t spent(const run *r)
@@ -163,6 +164,8 @@ static sbi_status iterate(run *r)
     SBI_TRY(sbi_truncated_step(&r->s, r->radius, forcing, most, &r->last));
     p->edm = r->last.at_radius ? NAN : -r->last.predicted;
     int done = p->edm < set->goal, accepted;
+    if (done && sbi_fit_creeps(set, p, r->distance, &r->crept)) r->polished = 0;
+    r->distance = done ? p->edm : NAN;
     if (done && (p->edm < set->fine_goal || r->polished >= set->polish)) {
         if (set->need_hessian) return look_for_curvature(r);
         p->reason = sbi_fit_settled(p);
@@ -196,6 +199,7 @@ sbi_status sbi_minimise_by_products(sbi_minimiser *w, const sbi_minimiser_settin
     r.radius = set->radius;
     r.start_value = p->f;
     r.tightened = 1;
+    r.distance = NAN;
     r.evaluations_before = sbi_fit_objective_evaluations(w->objective) - 1;
     p->iterations = 0;
     p->curvature = SBI_CURVATURE_NONE;

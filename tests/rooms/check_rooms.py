@@ -27,14 +27,15 @@ MAY = {
 # Single headers beyond the table, each with its reason.
 ALSO = {
     ("tape", "io/column.h"): "the columns of a tape are read through io's strided readers",
+    ("fit", "io/json.h"): "results are archived as JSON",
     ("device", "sbi/network.h"): "the numbers of the activations",
 }
 # Who answers for which public header.
 OWNER = {
     "version.h": "base", "status.h": "base", "context.h": "base", "array.h": "base",
     "dataset.h": "net", "network.h": "net", "train.h": "net", "ratio.h": "ratio", "tape.h": "tape", "shard.h": "tape", "model.h": "model",
-    "fit.h": "fit", "systematics.h": "fit", "objective.h": "fit", "toy.h": "model", "limit.h": "fit", "neyman.h": "jobs", "executor.h": "exec",
-    "campaign.h": "exec", "job.h": "jobs", "sbi.h": "programs",
+    "fit.h": "fit", "systematics.h": "fit", "objective.h": "fit", "interval.h": "fit", "toy.h": "model", "limit.h": "fit", "neyman.h": "jobs",
+    "executor.h": "exec", "campaign.h": "exec", "job.h": "jobs", "sbi.h": "programs",
 }
 # Libraries that only some rooms may use.
 OUTSIDE = {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bad input, failing callbacks, cancellation, and memory that runs out. */
 #include "fit_problems.h"
+#include "io/json.h"
 #include "support/failing_allocator.h"
+#include "support/folder.h"
 #include "support/run_suite.h"
 
 static sbi_context *ctx;
@@ -300,20 +302,151 @@ START_TEST(values_that_are_not_numbers)
 }
 END_TEST
 
+/* What is written is what the fit says, for one with a covariance, and for one without. */
+START_TEST(written_as_json)
+{
+    test_folder folder = folder_make();
+    test_path path = folder_path(&folder, "fit.json");
+    lower[0] = 0.2;
+    ck_ok(sbi_fit_run_objective(&fit, ctx, &objective, &options));
+    ck_assert_int_eq(sbi_fit_reason(fit), SBI_FIT_AT_LIMIT);
+    ck_ok(sbi_fit_write_json(fit, path.text));
+    ck_ok(sbi_fit_write_json(fit, path.text)); /* over itself */
+    ck_assert_int_eq(folder_count(&folder), 1);
+    json_t *root;
+    ck_ok(sbi_json_load(&root, ctx, path.text));
+    sbi_fit_info info = fit_info(fit);
+    ck_assert_int_eq(json_integer_value(json_object_get(root, "reason")), SBI_FIT_AT_LIMIT);
+    ck_assert_str_eq(json_string_value(json_object_get(root, "message")), sbi_fit_message(fit));
+    ck_assert_double_eq(json_real_value(json_object_get(root, "nll")), info.nll);
+    ck_assert_double_eq(json_real_value(json_object_get(root, "edm")), info.edm);
+    ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(root, "evaluations"), "hessian")), info.hessian_evaluations);
+    json_t *parameters = json_object_get(root, "parameters"), *second = json_array_get(parameters, 1);
+    double x[2], e[2];
+    ck_ok(sbi_fit_values(fit, x));
+    ck_ok(sbi_fit_errors(fit, e));
+    ck_assert_uint_eq(json_array_size(parameters), 2);
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(parameters, 0), "state")), "at lower limit");
+    ck_assert_str_eq(json_string_value(json_object_get(second, "name")), "p1");
+    ck_assert_double_eq(json_real_value(json_object_get(second, "value")), x[1]);
+    ck_assert_double_eq(json_real_value(json_object_get(second, "error")), e[1]);
+    ck_assert(json_is_null(json_object_get(second, "pull")));
+    ck_assert_double_eq_tol(json_real_value(json_array_get(json_array_get(json_object_get(root, "covariance"), 1), 1)), e[1] * e[1], 1e-12);
+    ck_assert_uint_eq(json_array_size(json_object_get(root, "minima")), 1);
+    ck_assert_uint_eq(json_object_size(json_object_get(json_object_get(root, "curvature"), "direction")), 1);
+    json_decref(root);
+    sbi_fit_destroy(fit);
+
+    options.flags = SBI_FIT_NO_HESSIAN;
+    options.method = SBI_FIT_QUASI_NEWTON;
+    ck_ok(sbi_fit_run_objective(&fit, ctx, &objective, &options));
+    ck_ok(sbi_fit_write_json(fit, path.text));
+    ck_ok(sbi_json_load(&root, ctx, path.text));
+    ck_assert(json_is_null(json_object_get(root, "covariance")));
+    ck_assert(json_is_null(json_object_get(json_array_get(json_object_get(root, "parameters"), 1), "error")));
+    json_decref(root);
+    ck_fails(sbi_fit_write_json(fit, NULL), SBI_ERR_ARGUMENT, "path is NULL");
+    ck_fails(sbi_fit_write_json(NULL, path.text), SBI_ERR_ARGUMENT, "fit");
+    test_path nowhere = folder_path(&folder, "no/such/folder/fit.json");
+    ck_fails(sbi_fit_write_json(fit, nowhere.text), SBI_ERR_NOT_FOUND, "no/such/folder");
+    sbi_fit_destroy(fit);
+    folder_remove(&folder);
+}
+END_TEST
+
+/* One status and one line for each. */
+START_TEST(what_users_get_wrong)
+{
+    const char *name[2] = {"p0", "p1"};
+    double low[1] = {3}, high[1] = {1}, nan[1] = {NAN}, outside[1] = {99}, x;
+    options.n_bounds = 1;
+    options.bound_names = name;
+    options.bound_lower = low;
+    options.bound_upper = high;
+    run_fails(SBI_ERR_ARGUMENT, "p0: lower bound 3 is above upper bound 1");
+    options.bound_upper = nan;
+    run_fails(SBI_ERR_ARGUMENT, "p0: bounds are 3 and nan");
+    sbi_fit_options_init(&options);
+    options.n_start = 1;
+    options.start_names = name;
+    options.start_values = outside;
+    run_fails(SBI_ERR_ARGUMENT, "p0: start value 99 is outside of [-10, 10]");
+    options.start_values = nan;
+    run_fails(SBI_ERR_ARGUMENT, "p0: start value is nan");
+    sbi_fit_options_init(&options);
+    options.n_fixed = 1;
+    options.fixed_names = name;
+    options.fixed_values = outside;
+    run_fails(SBI_ERR_ARGUMENT, "p0: start value 99");
+    sbi_fit_options_init(&options);
+    options.error_level = NAN;
+    run_fails(SBI_ERR_ARGUMENT, "error_level is nan");
+    options.error_level = INFINITY;
+    run_fails(SBI_ERR_ARGUMENT, "error_level is inf");
+    sbi_fit_options_init(&options);
+    options.tolerance = -1;
+    run_fails(SBI_ERR_ARGUMENT, "tolerance is -1");
+    sbi_fit_options_init(&options);
+    options.method = SBI_FIT_FULL_NEWTON + 1;
+    run_fails(SBI_ERR_ARGUMENT, "method is 4");
+    /* Nothing free is no error, and says so. */
+    sbi_fit_options_init(&options);
+    options.n_fixed = 2;
+    options.fixed_names = name;
+    for (int method = 0; method < 4; method++) {
+        options.method = method;
+        objective.hvp = parabola_hvp;
+        ck_ok(sbi_fit_run_objective(&fit, ctx, &objective, &options));
+        ck_assert_int_eq(sbi_fit_reason(fit), SBI_FIT_ALL_FIXED);
+        ck_assert_ptr_nonnull(strstr(sbi_fit_message(fit), "no free parameter"));
+        ck_assert_uint_eq(sbi_fit_n_minima(fit), 0);
+        ck_fails(sbi_fit_covariance_row(fit, "p0", &x), SBI_ERR_STATE, "p0 is fixed");
+        sbi_fit_destroy(fit);
+    }
+    for (const char *line = sbi_last_error(); *line; line++) ck_assert_int_ne(*line, '\n');
+}
+END_TEST
+
+/* An older caller's struct is filled as far as it goes. */
+START_TEST(information_of_other_sizes)
+{
+    ck_ok(sbi_fit_run_objective(&fit, ctx, &objective, &options));
+    union {
+        sbi_fit_info info;
+        unsigned char bytes[sizeof(sbi_fit_info) + 16];
+    } u;
+    memset(&u, 0xee, sizeof u);
+    u.info.struct_size = (uint32_t)offsetof(sbi_fit_info, hvp_evaluations);
+    ck_ok(sbi_fit_get_info(fit, &u.info));
+    ck_assert_int_eq(u.info.reason, SBI_FIT_CONVERGED);
+    ck_assert_int_eq(u.info.struct_size, offsetof(sbi_fit_info, hvp_evaluations));
+    for (size_t i = offsetof(sbi_fit_info, hvp_evaluations); i < sizeof u; i++) ck_assert_uint_eq(u.bytes[i], 0xee);
+    memset(&u, 0xee, sizeof u);
+    u.info.struct_size = sizeof u;
+    ck_ok(sbi_fit_get_info(fit, &u.info));
+    ck_assert_int_eq(u.info.n_minima, 1);
+    for (size_t i = sizeof u.info; i < sizeof u; i++) ck_assert_uint_eq(u.bytes[i], 0xee);
+    sbi_fit_destroy(fit);
+}
+END_TEST
+
 static sbi_status everything(sbi_context *c, void *arg)
 {
-    (void)arg;
     double x[3] = {-1, 0, 1}, nll[3], error[2], at[3], params[6];
     size_t found;
     sbi_fit *f;
     objective.hessian = NULL;
     objective.hvp = parabola_hvp;
+    options.n_starts = 3;
+    options.method = *(const int32_t *)arg;
     sbi_status status = sbi_fit_run_objective(&f, c, &objective, &options);
     if (status != SBI_OK) {
         ck_assert_ptr_null(f);
         return status;
     }
     status = sbi_fit_minos(f, "p0", error);
+    if (status == SBI_OK) status = sbi_fit_covariance_row(f, "p0", at);
+    if (status == SBI_OK) status = sbi_fit_hessian(f, NULL, NULL);
     if (status == SBI_OK) status = sbi_fit_profile(f, "p0", x, 3, nll, NULL);
     if (status == SBI_OK) status = sbi_fit_minima(f, "p0", -2, 2, 5, 3, &found, at, nll, params);
     if (status == SBI_OK) status = sbi_fit_test_statistic(f, "p0", 1, SBI_STATISTIC_T, at);
@@ -323,7 +456,8 @@ static sbi_status everything(sbi_context *c, void *arg)
 
 START_TEST(out_of_memory)
 {
-    torture_report report = torture_allocations(everything, NULL, 1, _i);
+    int32_t method = _i / 2 ? SBI_FIT_TRUNCATED_NEWTON : SBI_FIT_NEWTON;
+    torture_report report = torture_allocations(everything, &method, 1, _i % 2);
     ck_assert_int_gt(report.requests, 20);
     ck_assert_int_eq(report.tolerated, 0);
 }
@@ -343,7 +477,10 @@ int main(void)
     tcase_add_test(tc, a_failing_callback_ends_the_fit);
     tcase_add_test(tc, cancelled_within_one_evaluation);
     tcase_add_loop_test(tc, values_that_are_not_numbers, 0, 3);
-    tcase_add_loop_test(tc, out_of_memory, 0, 2);
+    tcase_add_loop_test(tc, out_of_memory, 0, 4);
+    tcase_add_test(tc, written_as_json);
+    tcase_add_test(tc, what_users_get_wrong);
+    tcase_add_test(tc, information_of_other_sizes);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
 }

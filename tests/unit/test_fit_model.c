@@ -4,6 +4,7 @@
 #include "support/failing_allocator.h"
 #include "support/run_suite.h"
 
+#include "sbi/interval.h"
 #include "sbi/model.h"
 
 #define N_EVENTS 400
@@ -239,6 +240,93 @@ START_TEST(bad_handles)
 }
 END_TEST
 
+/* One channel of n events, a parameter mu from 0 to 4, and samples with factors of it. */
+static void factors(sbi_model **out, sbi_context *ctx, int64_t n, const char *const *factor, const double *yield, size_t count)
+{
+    sbi_parameter mu;
+    sbi_parameter_init(&mu);
+    mu.constraint = SBI_CONSTRAINT_NONE;
+    mu.start = 1;
+    mu.lower = 0;
+    mu.upper = 4;
+    size_t channel = 0, sample = 0;
+    ck_ok(sbi_model_create(out, ctx));
+    ck_ok(sbi_model_add_parameter(*out, "mu", &mu));
+    ck_ok(sbi_model_add_channel(*out, "SR", n, NULL, NULL, 0, &channel));
+    for (size_t i = 0; i < count; i++) {
+        sbi_array ratio = sbi_array_1d(i ? ones : shape, SBI_F64, n);
+        ck_ok(sbi_model_add_sample(*out, channel, i ? i == 1 ? "SBI" : "B" : "S", yield[i], factor[i], &ratio, NULL, &sample));
+    }
+    ck_ok(sbi_model_seal(*out));
+}
+
+/* S (mu - sqrt(mu)) + SBI sqrt(mu) + B (1 - sqrt(mu)) = 200 mu - 260 sqrt(mu) + 450 is 400 twice, at mu = 0.055 and 1.135; the shape of
+ * S tells the two apart. */
+START_TEST(interference_has_two_minima)
+{
+    static const char *const factor[3] = {"mu - sqrt(mu)", "sqrt(mu)", "1 - sqrt(mu)"};
+    static const double yield[3] = {200, 390, 450};
+    sbi_context *ctx = fit_context();
+    sbi_model *model;
+    sbi_fit *fit;
+    factors(&model, ctx, N_EVENTS, factor, yield, 3);
+    sbi_fit_options opt = SBI_FIT_OPTIONS_INIT;
+    opt.n_starts = 20;
+    opt.seed = 1;
+    ck_ok(sbi_fit_run(&fit, model, &opt));
+    ck_assert_msg(sbi_fit_n_minima(fit) == 2, "%s", sbi_fit_message(fit));
+    ck_assert_ptr_nonnull(strstr(sbi_fit_message(fit), "20 starts led to 2 minima: global at mu = "));
+    double at[2], position[4], nll[4];
+    size_t found;
+    ck_ok(sbi_fit_minima(fit, "mu", 0, 4, 201, 4, &found, position, nll, NULL));
+    ck_assert_uint_eq(found, 2);
+    size_t deeper = nll[1] < nll[0];
+    for (size_t i = 0; i < 2; i++) {
+        sbi_fit_minimum m = {.struct_size = sizeof m};
+        ck_ok(sbi_fit_get_minimum(fit, i, &m, &at[i]));
+        ck_assert_int_eq(m.is_global, i == 0);
+        ck_assert_double_eq_tol(at[i], position[i == 0 ? deeper : 1 - deeper], 1e-4);
+        ck_assert_double_eq_tol(m.nll, nll[i == 0 ? deeper : 1 - deeper], 1e-6);
+    }
+    double mu;
+    ck_ok(sbi_fit_value(fit, "mu", &mu));
+    ck_assert_double_eq(mu, at[0]);
+    sbi_confidence_set_options set_options = SBI_CONFIDENCE_SET_OPTIONS_INIT;
+    set_options.n_grid = 101;
+    set_options.cl = NAN;
+    set_options.delta_t = 2 * fabs(nll[1] - nll[0]) + 0.3;
+    sbi_confidence_set *set;
+    ck_ok(sbi_confidence_set_find(&set, fit, "mu", &set_options));
+    ck_assert_msg(sbi_confidence_set_n_intervals(set) == 2, "%s", sbi_confidence_set_message(set));
+    sbi_confidence_set_destroy(set);
+    sbi_fit_destroy(fit);
+    sbi_model_destroy(model);
+    sbi_context_destroy(ctx);
+}
+END_TEST
+
+/* Without events the likelihood falls with every yield: the answer is the limit, and named. */
+START_TEST(no_events)
+{
+    static const char *const factor[3] = {"mu", NULL, NULL};
+    static const double yield[3] = {10, 2, 0};
+    sbi_context *ctx = fit_context();
+    sbi_model *model;
+    sbi_fit *fit;
+    double error[2];
+    factors(&model, ctx, 0, factor, yield, 2);
+    ck_ok(sbi_fit_run(&fit, model, NULL));
+    ck_assert_int_eq(sbi_fit_reason(fit), SBI_FIT_AT_LIMIT);
+    ck_assert_ptr_nonnull(strstr(sbi_fit_message(fit), "mu at its lower limit 0"));
+    ck_ok(sbi_fit_minos(fit, "mu", error));
+    ck_assert_double_eq(error[0], 0);
+    ck_assert_double_eq_tol(error[1], 0.05, 1e-5); /* 10 mu = 1/2 */
+    sbi_fit_destroy(fit);
+    sbi_model_destroy(model);
+    sbi_context_destroy(ctx);
+}
+END_TEST
+
 static sbi_status fit_once(sbi_context *ctx, void *arg)
 {
     (void)arg;
@@ -268,6 +356,8 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, counting_experiment);
     tcase_add_test(tc, limit_of_a_square_root);
+    tcase_add_test(tc, interference_has_two_minima);
+    tcase_add_test(tc, no_events);
     tcase_add_test(tc, same_bits_for_any_number_of_threads);
     tcase_add_test(tc, bad_handles);
     tcase_add_loop_test(tc, out_of_memory, 0, 2);

@@ -13,7 +13,7 @@ from ._api import lib as _lib
 from .campaign import Campaign, Executor
 from .context import Context, progress_bar
 from .errors import ArgumentError, Cancelled, DomainError, FileError, NotFound, OutOfMemory, SbiError
-from .fit import Fit
+from .fit import ConfidenceSet, Curve, Fit, Interval, Minimum
 from .model import Model, Parameter, pack_workspace
 from .shard import Sharder, merge_shards
 from .tape import Evaluator, Tape, Var

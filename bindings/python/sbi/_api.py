@@ -41,6 +41,9 @@ TASK_REJECTED = 16
 TASK_CANCELLED = 17
 FIT_NEWTON = 0
 FIT_QUASI_NEWTON = 1
+FIT_TRUNCATED_NEWTON = 2
+FIT_FULL_NEWTON = 3
+FIT_TRUNCATED_ABOVE = 1000
 FIT_NO_HESSIAN = 1
 FIT_NO_POLISH = 2
 FIT_MIXED = 4
@@ -53,6 +56,10 @@ STATISTIC_TTILDE = 2
 STATISTIC_Q0 = 3
 STATISTIC_Q = 4
 STATISTIC_QTILDE = 5
+END_CROSSING = 1
+END_LIMIT = 2
+END_OF_RANGE = 3
+CONTOUR_SCAN = 1
 EXIT_DONE = 0
 EXIT_SPEC = 64
 EXIT_INPUT = 65
@@ -374,6 +381,22 @@ class FitInfo(Structure):
         ("gradient_evaluations", c_int64),
         ("hessian_evaluations", c_int64),
         ("infinite_evaluations", c_int64),
+        ("hvp_evaluations", c_int64),
+        ("method", c_int32),
+        ("n_minima", c_int32),
+        ("n_starts", c_int32),
+        ("n_failed_starts", c_int32),
+    ]
+
+
+class FitMinimum(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reason", c_int32),
+        ("is_global", c_int32),
+        ("n_starts", c_int32),
+        ("nll", c_double),
+        ("above", c_double),
     ]
 
 
@@ -388,6 +411,68 @@ class FitInterval(Structure):
         ("new_value", c_double * 2),
         ("new_nll", c_double * 2),
         ("evaluations", c_int64 * 2),
+    ]
+
+
+class ConfidenceSetOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("n_grid", c_int32),
+        ("cl", c_double),
+        ("delta_t", c_double),
+        ("low", c_double),
+        ("high", c_double),
+    ]
+
+
+class ConfidenceInterval(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("kind", c_int32 * 2),
+        ("reserved_", c_int32),
+        ("end", c_double * 2),
+        ("t", c_double * 2),
+        ("deepest", c_double),
+        ("deepest_t", c_double),
+    ]
+
+
+class ConfidenceSetInfo(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("n_intervals", c_int32),
+        ("n_failed", c_int32),
+        ("deeper", c_int32),
+        ("delta_t", c_double),
+        ("nll_min", c_double),
+        ("low", c_double),
+        ("high", c_double),
+        ("spacing", c_double),
+    ]
+
+
+class ContourOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("n_grid", c_int32),
+        ("flags", c_uint32),
+        ("reserved_", c_int32),
+        ("cl", c_double),
+        ("delta_t", c_double),
+        ("low", c_double * 2),
+        ("high", c_double * 2),
+    ]
+
+
+class ContourInfo(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("n_curves", c_int32),
+        ("n_failed", c_int32),
+        ("deeper", c_int32),
+        ("delta_t", c_double),
+        ("nll_min", c_double),
+        ("evaluations", c_int64),
     ]
 
 
@@ -674,6 +759,8 @@ _declare("sbi_fit_reason", c_int32, c_void_p)
 _declare("sbi_fit_reason_text", c_char_p, c_int32)
 _declare("sbi_fit_message", c_char_p, c_void_p)
 _declare("sbi_fit_get_info", c_int32, c_void_p, POINTER(FitInfo))
+_declare("sbi_fit_n_minima", c_size_t, c_void_p)
+_declare("sbi_fit_get_minimum", c_int32, c_void_p, c_size_t, POINTER(FitMinimum), POINTER(c_double))
 _declare("sbi_fit_n_params", c_size_t, c_void_p)
 _declare("sbi_fit_param_name", c_char_p, c_void_p, c_size_t)
 _declare("sbi_fit_param_index", c_int32, c_void_p, c_char_p, POINTER(c_size_t))
@@ -692,6 +779,8 @@ _declare("sbi_fit_get_hessian", c_int32, c_void_p, POINTER(c_double))
 _declare("sbi_fit_set_hessian", c_int32, c_void_p, POINTER(c_double))
 _declare("sbi_fit_least_curvature", c_int32, c_void_p, POINTER(c_double), POINTER(c_double))
 _declare("sbi_fit_hessian", c_int32, c_void_p, c_void_p, POINTER(c_double))
+_declare("sbi_fit_covariance_row", c_int32, c_void_p, c_char_p, POINTER(c_double))
+_declare("sbi_fit_write_json", c_int32, c_void_p, c_char_p)
 _declare("sbi_fit_model", c_void_p, c_void_p)
 _declare("sbi_fit_minos", c_int32, c_void_p, c_char_p, POINTER(c_double))
 _declare("sbi_fit_interval_at", c_int32, c_void_p, c_char_p, c_double, POINTER(FitInterval))
@@ -703,6 +792,20 @@ _declare("sbi_fit_pulls", c_int32, c_void_p, POINTER(c_double), POINTER(c_double
 _declare("sbi_fit_test_statistic", c_int32, c_void_p, c_char_p, c_double, c_int32, POINTER(c_double))
 _declare("sbi_asymptotic_cls", c_int32, c_int32, c_double, c_double, POINTER(c_double))
 _declare("sbi_fit_upper_limit", c_int32, c_void_p, c_void_p, c_char_p, c_double, POINTER(c_double))
+_declare("sbi_confidence_set_options_init", None, POINTER(ConfidenceSetOptions))
+_declare("sbi_confidence_set_find", c_int32, POINTER(c_void_p), c_void_p, c_char_p, POINTER(ConfidenceSetOptions))
+_declare("sbi_confidence_set_destroy", None, c_void_p)
+_declare("sbi_confidence_set_n_intervals", c_size_t, c_void_p)
+_declare("sbi_confidence_set_interval", c_int32, c_void_p, c_size_t, POINTER(ConfidenceInterval))
+_declare("sbi_confidence_set_get_info", c_int32, c_void_p, POINTER(ConfidenceSetInfo))
+_declare("sbi_confidence_set_message", c_char_p, c_void_p)
+_declare("sbi_contour_options_init", None, POINTER(ContourOptions))
+_declare("sbi_contour_find", c_int32, POINTER(c_void_p), c_void_p, c_char_p, c_char_p, POINTER(ContourOptions))
+_declare("sbi_contour_destroy", None, c_void_p)
+_declare("sbi_contour_n_curves", c_size_t, c_void_p)
+_declare("sbi_contour_n_points", c_size_t, c_void_p, c_size_t)
+_declare("sbi_contour_points", c_int32, c_void_p, c_size_t, POINTER(c_double), POINTER(c_double), POINTER(c_int32))
+_declare("sbi_contour_get_info", c_int32, c_void_p, POINTER(ContourInfo))
 _declare("sbi_job_run", c_int32, c_void_p, POINTER(Task), c_char_p, c_char_p, POINTER(Sink))
 _declare("sbi_job_key", c_int32, c_void_p, c_void_p, c_size_t, c_void_p)
 _declare("sbi_job_run_folder", c_int32, c_void_p, c_char_p, POINTER(c_int32))

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fits: best values, covariance, MINOS, profiles, minima, impacts, test statistics."""
+"""Fits: best values, covariance, MINOS, profiles, minima, confidence sets, contours, impacts, test statistics."""
 
 from __future__ import annotations
 
 import ctypes
+import json
+import os
+import tempfile
+from dataclasses import dataclass
 from typing import Callable, Optional, Sequence
 
 import numpy as np
@@ -19,6 +23,54 @@ from .model import Model
 
 def _names(names: Sequence[str]):
     return (ctypes.c_char_p * len(names))(*(n.encode() for n in names))
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """A minimum that the starts of a fit led to."""
+
+    values: np.ndarray
+    nll: float
+    above: float  # nll minus that of the deepest
+    n_starts: int
+    is_global: bool
+    at_limit: bool
+
+
+@dataclass(frozen=True)
+class Interval:
+    """One interval of a confidence set; kinds: sbi.END_CROSSING, END_LIMIT, END_OF_RANGE."""
+
+    low: float
+    high: float
+    kind: tuple[int, int]
+    t: tuple[float, float]
+    deepest: float
+
+
+@dataclass(frozen=True)
+class ConfidenceSet:
+    """All x with t(x) <= delta_t within a range. Look at message: it tells what the grid may have missed."""
+
+    intervals: list[Interval]
+    delta_t: float
+    nll_min: float
+    deeper: bool
+    spacing: float
+    n_failed: int
+    message: str
+
+    def __contains__(self, x: float) -> bool:
+        return any(i.low <= x <= i.high for i in self.intervals)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A closed curve of a contour, the region on its left; the last point connects to the first."""
+
+    x: np.ndarray
+    y: np.ndarray
+    kind: np.ndarray
 
 
 def _options(tolerance, method, flags, n_starts, seed, start, fixed, free, bounds):
@@ -51,6 +103,15 @@ def _options(tolerance, method, flags, n_starts, seed, start, fixed, free, bound
     return o, kept
 
 
+def _level(options, cl, delta_t):
+    if cl is not None and delta_t is not None:
+        raise ValueError("give cl or delta_t, not both")
+    if delta_t is not None:
+        options.cl, options.delta_t = float("nan"), delta_t
+    elif cl is not None:
+        options.cl = cl
+
+
 class Fit(Handle):
     """Fit(model): minimises at once. start, fixed ({name: value or None}) and bounds ({name: (low, high)}) replace the model's.
     A fit that did not converge is a result: look at .converged and .message."""
@@ -65,8 +126,9 @@ class Fit(Handle):
 
     @classmethod
     def of_function(cls, names: Sequence[str], start, value_and_gradient: Callable, hessian: Optional[Callable] = None,
-                    lower=None, upper=None, context: Optional[Context] = None, **options) -> "Fit":
-        """Fits a likelihood of one's own: value_and_gradient(theta) -> (value, gradient), hessian(theta) -> [P, P]."""
+                    lower=None, upper=None, hvp: Optional[Callable] = None, context: Optional[Context] = None, **options) -> "Fit":
+        """Fits a likelihood of one's own: value_and_gradient(theta) -> (value, gradient), hessian(theta) -> [P, P],
+        hvp(theta, V[m, P]) -> V H [m, P]."""
         context = context or default()
         n = len(names)
         failure: list[BaseException] = []
@@ -95,6 +157,10 @@ class Fit(Handle):
             np.ctypeslib.as_array(gradient, (n,))[:] = g
             np.ctypeslib.as_array(out, (n, n))[:] = hessian(x)
 
+        def on_hvp(_, theta, V, m, out):
+            x, v = np.ctypeslib.as_array(theta, (n,)).copy(), np.ctypeslib.as_array(V, (m, n)).copy()
+            np.ctypeslib.as_array(out, (m, n))[:] = hvp(x, v)
+
         o = _api.Objective()
         lib.sbi_objective_init(ctypes.byref(o))
         members = dict(o._fields_)
@@ -109,6 +175,8 @@ class Fit(Handle):
         o.gradient = members["gradient"](guarded(on_gradient))
         if hessian:
             o.hessian = members["hessian"](guarded(on_hessian))
+        if hvp:
+            o.hvp = members["hvp"](guarded(on_hvp))
         defaults = dict(tolerance=0.1, method=_api.FIT_NEWTON, flags=0, n_starts=1, seed=0, start=None, fixed=None,
                         free=(), bounds=None)
         fit_options, more = _options(**{**defaults, **options})
@@ -121,6 +189,28 @@ class Fit(Handle):
             raise
         Handle.__init__(self, handle, context, o, kept, more)
         return self
+
+    @property
+    def local_minima(self) -> list[Minimum]:
+        """The distinct minima that the starts (n_starts) led to, the deepest first."""
+        out, n = [], lib.sbi_fit_n_params(self.pointer)
+        for i in range(lib.sbi_fit_n_minima(self.pointer)):
+            m, values = _api.FitMinimum(struct_size=ctypes.sizeof(_api.FitMinimum)), np.empty(n)
+            check(lib.sbi_fit_get_minimum(self.pointer, i, ctypes.byref(m), pointer(values)))
+            out.append(Minimum(values, m.nll, m.above, m.n_starts, bool(m.is_global), m.reason == _api.FIT_AT_LIMIT))
+        return out
+
+    def write_json(self, path) -> None:
+        """Everything that is known of the fit as a file."""
+        check(lib.sbi_fit_write_json(self.pointer, os.fsencode(path)))
+
+    def to_json(self) -> dict:
+        """The same as a dictionary; numbers that do not exist are None."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "fit.json")
+            self.write_json(path)
+            with open(path, encoding="utf-8") as file:
+                return json.load(file)
 
     @property
     def info(self) -> _api.FitInfo:
@@ -219,6 +309,63 @@ class Fit(Handle):
         check(lib.sbi_fit_minima(self.pointer, name.encode(), low, high, n_grid, capacity, ctypes.byref(found),
                                  pointer(positions), pointer(nll), None))
         return [(positions[i], nll[i]) for i in range(min(found.value, capacity))]
+
+    def confidence_set(self, name: str, cl: Optional[float] = None, delta_t: Optional[float] = None,
+                       low: Optional[float] = None, high: Optional[float] = None, n_grid: int = 41) -> ConfidenceSet:
+        """Where t = delta T is below the quantile of cl (68.27 % if neither is given) or below delta_t: several intervals where the
+        likelihood has several minima."""
+        o = _api.ConfidenceSetOptions()
+        lib.sbi_confidence_set_options_init(ctypes.byref(o))
+        _level(o, cl, delta_t)
+        o.n_grid = n_grid
+        o.low = float("nan") if low is None else low
+        o.high = float("nan") if high is None else high
+        handle = ctypes.c_void_p()
+        check(lib.sbi_confidence_set_find(ctypes.byref(handle), self.pointer, name.encode(), ctypes.byref(o)))
+        try:
+            info = _api.ConfidenceSetInfo(struct_size=ctypes.sizeof(_api.ConfidenceSetInfo))
+            check(lib.sbi_confidence_set_get_info(handle, ctypes.byref(info)))
+            intervals = []
+            for i in range(info.n_intervals):
+                v = _api.ConfidenceInterval(struct_size=ctypes.sizeof(_api.ConfidenceInterval))
+                check(lib.sbi_confidence_set_interval(handle, i, ctypes.byref(v)))
+                intervals.append(Interval(v.end[0], v.end[1], tuple(v.kind), tuple(v.t), v.deepest))
+            message = lib.sbi_confidence_set_message(handle).decode()
+            return ConfidenceSet(intervals, info.delta_t, info.nll_min, bool(info.deeper), info.spacing, info.n_failed, message)
+        finally:
+            lib.sbi_confidence_set_destroy(handle)
+
+    def contour(self, x: str, y: str, cl: Optional[float] = None, delta_t: Optional[float] = None, n_grid: int = 16,
+                scan: bool = False, low=None, high=None) -> list[Curve]:
+        """Closed curves where the profile of two parameters crosses a level: cl for two degrees of freedom (68.27 % if neither is
+        given) or delta_t. scan: also curves around no known minimum, at n_grid^2 fits. low, high: pairs, ranges of x and y."""
+        o = _api.ContourOptions()
+        lib.sbi_contour_options_init(ctypes.byref(o))
+        _level(o, cl, delta_t)
+        o.n_grid = n_grid
+        o.flags = _api.CONTOUR_SCAN if scan else 0
+        for member, pair in ((o.low, low), (o.high, high)):
+            for axis in range(2):
+                member[axis] = float("nan") if pair is None or pair[axis] is None else pair[axis]
+        handle = ctypes.c_void_p()
+        check(lib.sbi_contour_find(ctypes.byref(handle), self.pointer, x.encode(), y.encode(), ctypes.byref(o)))
+        try:
+            curves = []
+            for i in range(lib.sbi_contour_n_curves(handle)):
+                n = lib.sbi_contour_n_points(handle, i)
+                xs, ys, kind = np.empty(n), np.empty(n), np.empty(n, dtype=np.int32)
+                kinds = kind.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
+                check(lib.sbi_contour_points(handle, i, pointer(xs), pointer(ys), kinds))
+                curves.append(Curve(xs, ys, kind))
+            return curves
+        finally:
+            lib.sbi_contour_destroy(handle)
+
+    def covariance_row(self, name: str) -> np.ndarray:
+        """One row of the covariance, also of fits that form no matrix."""
+        out = np.empty(lib.sbi_fit_n_params(self.pointer))
+        check(lib.sbi_fit_covariance_row(self.pointer, name.encode(), pointer(out)))
+        return out
 
     def impacts(self, poi: str) -> tuple[np.ndarray, np.ndarray]:
         """(postfit, prefit) of every parameter on poi, from the covariance."""
