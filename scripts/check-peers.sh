@@ -8,7 +8,7 @@ build=$1
 python=/usr/bin/python3
 [ -x $python ] || python=python3
 [ -x "$build/venv-peers/bin/python" ] || "$python" -m venv "$build/venv-peers"
-"$build/venv-peers/bin/pip" install --quiet --disable-pip-version-check numpy scipy jax iminuit mpmath torch pyhf==0.7.6
+"$build/venv-peers/bin/pip" install --quiet --disable-pip-version-check numpy scipy jax iminuit mpmath torch pyhf==0.7.6 cabinetry
 [ "${2:-}" != --prepare ] || exit 0
 failed=()
 for script in tests/reference/*_*.py; do

@@ -308,7 +308,8 @@ typedef struct sbi_hessian_options {
 SBI_API void sbi_hessian_options_init(sbi_hessian_options *options);
 
 /** The same as a campaign (campaign.h): blocks of rows x ranges of events are tasks, whose results are kept in the folder as they come, and
- *  merged as they come where there are ranges. A client that was killed calls it again with the same fit and options and gets what is missing only.
+ *  merged as they come where there are ranges. A client that was killed calls it again with the same fit and options and gets what is missing only;
+ *  a folder with unfinished tasks of another fit or other cuts is refused (SBI_ERR_STATE).
  *  Whatever the cuts, the executor and the interruptions, the bits are those of sbi_fit_hessian() with executor NULL, on the same kind of
  *  processor; ranges of events from machines of different kinds are refused (SBI_ERR_VERSION, see shard.h), rows without ranges are not.
  *  @param executor NULL: a local one. @param options NULL for defaults. The fit must be one of a model. Errors: as

@@ -128,8 +128,9 @@ static sbi_status find_modes(sbi_member_modes *modes, const sbi_array *members, 
 {
     block b;
     sbi_spectrum s;
-    SBI_TRY(sbi_spectrum_create(&s, modes->ctx, modes->M, SBI_FIT_FLAT));
     sbi_status status = open_block(&b, modes->ctx, members, logarithms, modes->M, modes->scale);
+    const sbi_status spectrum = sbi_spectrum_create(&s, modes->ctx, modes->M, SBI_FIT_FLAT);
+    if (status == SBI_OK) status = spectrum;
     if (status == SBI_OK) status = add_products(&b, weights, s.matrix);
     if (status == SBI_OK) status = sbi_spectrum_compute(&s, modes->M);
     if (status == SBI_OK) status = keep_modes(modes, &s, o);

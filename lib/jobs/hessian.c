@@ -103,12 +103,42 @@ static sbi_status take_rows(sbi_hessian_campaign *r, size_t block, const char *k
     return status;
 }
 
+static sbi_status is_done(const sbi_campaign *campaign, size_t index, int *done)
+{
+    sbi_campaign_report report = {.struct_size = (uint32_t)sizeof report};
+    SBI_TRY(sbi_campaign_report_get(campaign, index, &report));
+    *done = report.state == SBI_TASK_DONE;
+    return SBI_OK;
+}
+
+sbi_status sbi_hessian_run(const sbi_hessian_campaign *h, sbi_executor *exec, size_t undone)
+{
+    size_t all = 0;
+    for (size_t i = 0; i < sbi_campaign_count(h->campaign); i++) {
+        int done;
+        SBI_TRY(is_done(h->campaign, i, &done));
+        all += !done;
+    }
+    if (!undone) return SBI_OK;
+    if (all > undone)
+        return sbi_fail(SBI_ERR_STATE, "%s: the campaign has %zu unfinished tasks of another fit, or of other cuts", h->options.campaign,
+                        all - undone);
+    return sbi_jobs_run(h->campaign, exec);
+}
+
 static sbi_status run_rows(sbi_hessian_campaign *r, sbi_executor *exec, char (*keys)[SBI_TASK_KEY_MAX + 1])
 {
-    SBI_TRY(sbi_campaign_open(&r->campaign, r->ctx, r->options.campaign, NULL));
+    SBI_TRY(sbi_campaign_open(&r->campaign, r->ctx, r->options.campaign, &r->settings));
     for (size_t i = 0; i < r->n_blocks; i++)
         SBI_TRY(sbi_jobs_add(r->campaign, r->ctx, sbi_hessian_task(r, "hessian_rows", i), &r->attachment, keys[i]));
-    SBI_TRY(sbi_jobs_run(r->campaign, exec));
+    size_t undone = 0, index;
+    for (size_t i = 0; i < r->n_blocks; i++) {
+        int done;
+        SBI_TRY(sbi_campaign_index(r->campaign, keys[i], &index));
+        SBI_TRY(is_done(r->campaign, index, &done));
+        undone += !done;
+    }
+    SBI_TRY(sbi_hessian_run(r, exec, undone));
     for (size_t i = 0; i < r->n_blocks; i++) SBI_TRY(take_rows(r, i, keys[i]));
     return SBI_OK;
 }
@@ -156,6 +186,7 @@ static sbi_hessian_campaign begin(const sbi_fit *fit)
 {
     sbi_hessian_campaign r = {.ctx = fit->ctx, .model = sbi_fit_model(fit), .n = sbi_fit_n_params(fit)};
     sbi_hessian_options_init(&r.options);
+    sbi_campaign_options_init(&r.settings);
     r.attachment.model = r.model;
     return r;
 }
@@ -186,6 +217,7 @@ sbi_status sbi_fit_hessian_campaign(sbi_fit *fit, sbi_executor *executor, const 
     o->events_a_task = (o->events_a_task + SBI_TAPE_BLOCK - 1) / SBI_TAPE_BLOCK * SBI_TAPE_BLOCK;
     sbi_executor *used, *owned;
     SBI_TRY(sbi_jobs_executor(&used, &owned, r.ctx, executor));
+    if (!executor) r.settings.max_attempts = 1; /* what failed here a moment ago would fail again, memory included */
     sbi_status status = take(&r, fit, compute(&r, fit, used), hessian);
     sbi_executor_close(owned);
     return status;

@@ -12,6 +12,7 @@ typedef struct sbi_hessian_campaign {
     const sbi_model *model;
     sbi_hessian_options options;
     sbi_campaign *campaign;
+    sbi_campaign_options settings; /* of the campaign */
     sbi_job_attachment attachment;
     size_t n, rows_a_task, n_blocks;
     double *theta;   /* [n] */
@@ -23,6 +24,10 @@ typedef struct sbi_hessian_campaign {
 size_t sbi_hessian_block(const sbi_hessian_campaign *h, size_t block, size_t *first);
 /* A copy of the common part with the rows of a block; NULL: out of memory. */
 json_t *sbi_hessian_task(const sbi_hessian_campaign *h, const char *job, size_t block);
+
+/* Runs the campaign if any of the tasks that were added, `undone` of them, is not done. A folder with unfinished tasks of another fit or of
+ * other cuts is refused: in this process they would get the wrong model. */
+sbi_status sbi_hessian_run(const sbi_hessian_campaign *h, sbi_executor *exec, size_t undone);
 
 /* hessian_shards.c: opens the campaign, runs blocks of rows x ranges of events, and fills h->hessian. */
 sbi_status sbi_hessian_shards(sbi_hessian_campaign *h, sbi_executor *exec);

@@ -155,17 +155,18 @@ static sbi_status finish(const merging *m)
 static sbi_status run(merging *m, sbi_executor *exec)
 {
     sbi_hessian_campaign *h = m->h;
-    sbi_campaign_options options = SBI_CAMPAIGN_OPTIONS_INIT;
-    options.done = on_done;
-    options.done_user = m;
+    h->settings.done = on_done;
+    h->settings.done_user = m;
     m->blocks = sbi_alloc_zero(h->ctx, h->n_blocks, sizeof *m->blocks);
     if (!m->blocks) return SBI_ERR_NO_MEMORY;
-    SBI_TRY(sbi_campaign_open(&h->campaign, h->ctx, h->options.campaign, &options));
+    SBI_TRY(sbi_campaign_open(&h->campaign, h->ctx, h->options.campaign, &h->settings));
     const int32_t stages = last_stage(m);
     for (int32_t stage = 1; stage <= stages; stage++) {
         for (size_t b = 0; b < h->n_blocks; b++) SBI_TRY(add_block(m, b, stage));
         SBI_TRY(merge_done(m));
-        SBI_TRY(sbi_jobs_run(h->campaign, exec));
+        size_t undone = 0;
+        for (size_t i = 0; i < m->n_tasks; i++) undone += !m->tasks[i].merged;
+        SBI_TRY(sbi_hessian_run(h, exec, undone));
         SBI_TRY(merge_done(m)); /* results that the run took in from the folder */
     }
     return finish(m);

@@ -16,6 +16,7 @@ from .errors import ArgumentError, Cancelled, DomainError, FileError, NotFound, 
 from .fit import ConfidenceSet, Curve, Fit, Interval, Minimum
 from .model import Model, Parameter, pack_workspace
 from .shard import Sharder, merge_shards
+from .systematics import Impact, MemberModes, Members, breakdown, ensemble_covariance, impacts, member_spread
 from .tape import Evaluator, Tape, Var
 from .train import Dataset, Diagnostics, Ensemble, Network
 

@@ -68,6 +68,8 @@ EXIT_INTERNAL = 70
 EXIT_PREEMPTED = 75
 EXIT_CONFIGURATION = 78
 EXIT_OUT_OF_MEMORY = 137
+LIMIT_CLS = 0
+LIMIT_CLSB = 1
 CONSTRAINT_NONE = 0
 CONSTRAINT_GAUSSIAN = 1
 CONSTRAINT_POISSON = 2
@@ -95,6 +97,20 @@ TABLE_CLOSURE_SUMMARY = 4
 SHARD_VALUE = 0
 SHARD_GRADIENT = 1
 SHARD_HESSIAN = 2
+IMPACT_POSTFIT_HESSIAN = 1
+IMPACT_PREFIT_HESSIAN = 2
+IMPACT_POSTFIT = 3
+IMPACT_PREFIT = 4
+IMPACT_AUXILIARY_HESSIAN = 5
+IMPACT_AUXILIARY = 6
+IMPACT_OUTSIDE_BOUNDS = 100
+IMPACT_NO_WIDTH = 101
+IMPACT_NO_DATUM = 102
+IMPACT_INFINITE = 103
+MEMBERS_INDEPENDENT = 0
+MEMBERS_BOOTSTRAP = 1
+MEMBERS_MEAN_RATIO = 0
+MEMBERS_MEAN_LOG = 1
 VAR_INVALID = -1
 INTERP_CODE0 = 0
 INTERP_CODE1 = 1
@@ -106,6 +122,18 @@ MORPH_LOG = 1
 TAPE_BLOCK = 2048
 PRECISION_DOUBLE = 0
 PRECISION_MIXED = 1
+TOY_AUXILIARY_THROWN = 0
+TOY_AUXILIARY_KEPT = 1
+TOY_AUXILIARY_REQUIRED = 2
+TOYS_PARAMETERS = 1
+TOYS_T = 2
+TOYS_TTILDE = 4
+TOYS_Q0 = 8
+TOYS_Q = 16
+TOYS_QTILDE = 32
+TOYS_INTERVAL = 64
+TOYS_LIMIT = 128
+TOYS_SATURATED = 256
 OPTIMISER_NADAM = 1
 OPTIMISER_ADAM = 2
 OPTIMISER_ADAMW = 3
@@ -190,6 +218,8 @@ class CampaignOptions(Structure):
         ("batch", c_uint64),
         ("live", c_uint64),
         ("memory_cap", c_uint64),
+        ("done", CFUNCTYPE(c_int32, c_void_p, c_char_p)),
+        ("done_user", c_void_p),
     ]
 
 
@@ -333,6 +363,7 @@ class Objective(Structure):
         ("hessian", CFUNCTYPE(c_int32, c_void_p, POINTER(c_double), POINTER(c_double), POINTER(c_double), POINTER(c_double))),
         ("hvp", CFUNCTYPE(c_int32, c_void_p, POINTER(c_double), POINTER(c_double), c_size_t, POINTER(c_double))),
         ("user", c_void_p),
+        ("constraint_kind", POINTER(c_int32)),
     ]
 
 
@@ -397,6 +428,15 @@ class FitMinimum(Structure):
         ("n_starts", c_int32),
         ("nll", c_double),
         ("above", c_double),
+    ]
+
+
+class HessianOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("rows_a_task", c_int32),
+        ("events_a_task", c_int64),
+        ("campaign", c_char_p),
     ]
 
 
@@ -476,6 +516,59 @@ class ContourInfo(Structure):
     ]
 
 
+class Discovery(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved_", c_int32),
+        ("q0", c_double),
+        ("p0", c_double),
+        ("significance", c_double),
+    ]
+
+
+class LimitOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("statistic", c_int32),
+        ("criterion", c_int32),
+        ("observed_only", c_int32),
+        ("confidence", c_double),
+        ("tolerance", c_double),
+    ]
+
+
+class Limit(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved_", c_int32),
+        ("observed", c_double),
+        ("expected", c_double * 5),
+        ("observed_error", c_double),
+        ("expected_error", c_double * 5),
+    ]
+
+
+class ToyLimitOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("statistic", c_int32),
+        ("criterion", c_int32),
+        ("reserved_", c_int32),
+        ("confidence", c_double),
+        ("background_count", c_int64),
+        ("toys", POINTER(ToysOptions)),
+    ]
+
+
+class Goodness(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("dof", c_int32),
+        ("statistic", c_double),
+        ("p_value", c_double),
+    ]
+
+
 class Parameter(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -509,6 +602,17 @@ class PackOptions(Structure):
     ]
 
 
+class RatioReplacement(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved_", c_int32),
+        ("channel", c_size_t),
+        ("sample", c_size_t),
+        ("ratio", POINTER(Array)),
+        ("integration_ratio", POINTER(Array)),
+    ]
+
+
 class NetworkInfo(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -524,6 +628,16 @@ class NetworkInfo(Structure):
         ("loss", c_double),
         ("validation_loss", c_double),
         ("seconds", c_double),
+    ]
+
+
+class NeymanOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("statistic", c_int32),
+        ("n_levels", c_size_t),
+        ("levels", POINTER(c_double)),
+        ("toys", POINTER(ToysOptions)),
     ]
 
 
@@ -608,6 +722,74 @@ class ShardRequest(Structure):
     ]
 
 
+class ImpactsOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("method", c_int32),
+        ("n_patterns", c_size_t),
+        ("patterns", POINTER(c_char_p)),
+    ]
+
+
+class Impact(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("constraint", c_int32),
+        ("reason", c_int32 * 2),
+        ("parameter", c_size_t),
+        ("name", c_char_p),
+        ("moved", c_double * 2),
+        ("impact", c_double * 2),
+        ("size", c_double),
+        ("pull", c_double),
+        ("constrained", c_double),
+        ("message", c_char_p * 2),
+    ]
+
+
+class ParameterGroup(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved_", c_int32),
+        ("name", c_char_p),
+        ("n_patterns", c_size_t),
+        ("patterns", POINTER(c_char_p)),
+    ]
+
+
+class BreakdownEntry(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("n_parameters", c_int32),
+        ("name", c_char_p),
+        ("variance", c_double),
+        ("uncertainty", c_double),
+        ("without", c_double),
+        ("conventional", c_double),
+    ]
+
+
+class MemberColumns(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("logarithms", c_int32),
+        ("channel", c_size_t),
+        ("sample", c_size_t),
+        ("members", POINTER(Array)),
+        ("integration", POINTER(Array)),
+    ]
+
+
+class EnsembleOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("dependence", c_int32),
+        ("combination", c_int32),
+        ("max_modes", c_int32),
+        ("fraction", c_double),
+    ]
+
+
 class ColumnSource(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -657,6 +839,38 @@ class TapeInfo(Structure):
         ("bad_events", c_int64),
         ("first_bad_event", c_int64),
         ("seconds", c_double),
+    ]
+
+
+class ToyOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("auxiliary", c_int32),
+        ("seed", c_uint64),
+    ]
+
+
+class ToysOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("compute", c_uint32),
+        ("seed", c_uint64),
+        ("first", c_int64),
+        ("count", c_int64),
+        ("auxiliary", c_int32),
+        ("toys_a_task", c_int32),
+        ("collect", c_int32),
+        ("reserved_", c_int32),
+        ("parameter", c_char_p),
+        ("n_tested", c_size_t),
+        ("tested", POINTER(c_double)),
+        ("n_starts", c_size_t),
+        ("starts", POINTER(c_double)),
+        ("n_fixed", c_size_t),
+        ("fixed_names", POINTER(c_char_p)),
+        ("interval_confidence", c_double),
+        ("limit_confidence", c_double),
+        ("campaign", c_char_p),
     ]
 
 
@@ -781,6 +995,8 @@ _declare("sbi_fit_least_curvature", c_int32, c_void_p, POINTER(c_double), POINTE
 _declare("sbi_fit_hessian", c_int32, c_void_p, c_void_p, POINTER(c_double))
 _declare("sbi_fit_covariance_row", c_int32, c_void_p, c_char_p, POINTER(c_double))
 _declare("sbi_fit_write_json", c_int32, c_void_p, c_char_p)
+_declare("sbi_hessian_options_init", None, POINTER(HessianOptions))
+_declare("sbi_fit_hessian_campaign", c_int32, c_void_p, c_void_p, POINTER(HessianOptions), POINTER(c_double))
 _declare("sbi_fit_model", c_void_p, c_void_p)
 _declare("sbi_fit_minos", c_int32, c_void_p, c_char_p, POINTER(c_double))
 _declare("sbi_fit_interval_at", c_int32, c_void_p, c_char_p, c_double, POINTER(FitInterval))
@@ -809,6 +1025,16 @@ _declare("sbi_contour_get_info", c_int32, c_void_p, POINTER(ContourInfo))
 _declare("sbi_job_run", c_int32, c_void_p, POINTER(Task), c_char_p, c_char_p, POINTER(Sink))
 _declare("sbi_job_key", c_int32, c_void_p, c_void_p, c_size_t, c_void_p)
 _declare("sbi_job_run_folder", c_int32, c_void_p, c_char_p, POINTER(c_int32))
+_declare("sbi_fit_profiled", c_int32, c_void_p, c_char_p, c_double, POINTER(c_double), POINTER(c_double))
+_declare("sbi_fit_run_asimov", c_int32, POINTER(c_void_p), POINTER(c_void_p), c_void_p, c_char_p, c_double)
+_declare("sbi_asymptotic_p_value", c_int32, c_int32, c_double, c_double, POINTER(c_double))
+_declare("sbi_significance", c_double, c_double)
+_declare("sbi_fit_discovery", c_int32, c_void_p, c_char_p, POINTER(Discovery))
+_declare("sbi_limit_options_init", None, POINTER(LimitOptions))
+_declare("sbi_fit_limits", c_int32, c_void_p, c_void_p, c_char_p, POINTER(LimitOptions), POINTER(Limit))
+_declare("sbi_toy_limit_options_init", None, POINTER(ToyLimitOptions))
+_declare("sbi_fit_limits_by_toys", c_int32, c_void_p, c_char_p, POINTER(c_double), c_size_t, POINTER(ToyLimitOptions), c_void_p, POINTER(Limit), POINTER(c_double), POINTER(c_double))
+_declare("sbi_fit_goodness", c_int32, c_void_p, POINTER(Goodness))
 _declare("sbi_parameter_init", None, POINTER(Parameter))
 _declare("sbi_model_load", c_int32, POINTER(c_void_p), c_void_p, c_char_p)
 _declare("sbi_model_load_text", c_int32, POINTER(c_void_p), c_void_p, c_char_p, c_size_t, c_char_p)
@@ -861,6 +1087,7 @@ _declare("sbi_model_yields", c_int32, c_void_p, c_size_t, POINTER(c_double), POI
 _declare("sbi_model_expected", c_int32, c_void_p, c_size_t, POINTER(c_double), POINTER(c_double), POINTER(c_double))
 _declare("sbi_model_asimov_weights", c_int32, c_void_p, c_size_t, POINTER(c_double), POINTER(c_double))
 _declare("sbi_model_asimov", c_int32, POINTER(c_void_p), c_void_p, POINTER(c_double))
+_declare("sbi_model_replace_ratios", c_int32, POINTER(c_void_p), c_void_p, POINTER(RatioReplacement), c_size_t)
 _declare("sbi_network_create", c_int32, POINTER(c_void_p), c_void_p, c_size_t, POINTER(Array), POINTER(Array), c_int32, POINTER(Array), POINTER(Array))
 _declare("sbi_network_destroy", None, c_void_p)
 _declare("sbi_network_save", c_int32, c_void_p, c_char_p)
@@ -880,6 +1107,17 @@ _declare("sbi_ensemble_members", c_size_t, c_void_p)
 _declare("sbi_ensemble_network", c_void_p, c_void_p, c_size_t)
 _declare("sbi_ensemble_set_combination", c_int32, c_void_p, c_int32)
 _declare("sbi_ensemble_combination", c_int32, c_void_p)
+_declare("sbi_neyman_options_init", None, POINTER(NeymanOptions))
+_declare("sbi_neyman_run", c_int32, POINTER(c_void_p), c_void_p, c_char_p, POINTER(c_double), c_size_t, POINTER(NeymanOptions), c_void_p)
+_declare("sbi_neyman_destroy", None, c_void_p)
+_declare("sbi_neyman_n_values", c_size_t, c_void_p)
+_declare("sbi_neyman_n_levels", c_size_t, c_void_p)
+_declare("sbi_neyman_values", c_int32, c_void_p, POINTER(c_double))
+_declare("sbi_neyman_observed", c_int32, c_void_p, POINTER(c_double))
+_declare("sbi_neyman_critical", c_int32, c_void_p, c_size_t, POINTER(c_double), POINTER(c_double))
+_declare("sbi_neyman_p_values", c_int32, c_void_p, POINTER(c_double), POINTER(c_double))
+_declare("sbi_neyman_toys", c_void_p, c_void_p, c_size_t)
+_declare("sbi_neyman_set", c_int32, c_void_p, c_size_t, POINTER(c_double), c_size_t, POINTER(c_size_t), POINTER(c_double))
 _declare("sbi_objective_from_model", c_int32, POINTER(c_void_p), c_void_p, POINTER(TapeWorkOptions))
 _declare("sbi_objective_from_tape", c_int32, POINTER(c_void_p), c_void_p, POINTER(c_double), POINTER(TapeWorkOptions))
 _declare("sbi_objective_destroy", None, POINTER(Objective))
@@ -904,6 +1142,25 @@ _declare("sbi_shard_free", None, c_void_p, c_void_p)
 _declare("sbi_status_name", c_char_p, c_int32)
 _declare("sbi_status_text", c_char_p, c_int32)
 _declare("sbi_last_error", c_char_p)
+_declare("sbi_impacts_options_init", None, POINTER(ImpactsOptions))
+_declare("sbi_impacts_run", c_int32, POINTER(c_void_p), c_void_p, c_char_p, POINTER(ImpactsOptions))
+_declare("sbi_impacts_destroy", None, c_void_p)
+_declare("sbi_impacts_count", c_size_t, c_void_p)
+_declare("sbi_impacts_failures", c_size_t, c_void_p)
+_declare("sbi_impacts_get", c_int32, c_void_p, c_size_t, POINTER(Impact))
+_declare("sbi_impacts_shift", c_int32, c_void_p, c_size_t, c_int32, POINTER(c_double))
+_declare("sbi_breakdown_run", c_int32, POINTER(c_void_p), c_void_p, c_char_p, POINTER(ParameterGroup), c_size_t)
+_declare("sbi_breakdown_destroy", None, c_void_p)
+_declare("sbi_breakdown_count", c_size_t, c_void_p)
+_declare("sbi_breakdown_get", c_int32, c_void_p, c_size_t, POINTER(BreakdownEntry))
+_declare("sbi_ensemble_options_init", None, POINTER(EnsembleOptions))
+_declare("sbi_ensemble_covariance", c_int32, c_void_p, POINTER(MemberColumns), c_size_t, POINTER(EnsembleOptions), POINTER(c_double), POINTER(c_double))
+_declare("sbi_member_modes_create", c_int32, POINTER(c_void_p), c_void_p, POINTER(Array), c_int32, POINTER(Array), POINTER(EnsembleOptions))
+_declare("sbi_member_modes_destroy", None, c_void_p)
+_declare("sbi_member_modes_count", c_size_t, c_void_p)
+_declare("sbi_member_modes_fraction", c_double, c_void_p, c_size_t)
+_declare("sbi_member_modes_column", c_int32, c_void_p, c_size_t, POINTER(Array), c_int32, POINTER(c_double))
+_declare("sbi_member_spread", c_int32, c_void_p, POINTER(Array), c_int32, POINTER(EnsembleOptions), POINTER(c_double))
 _declare("sbi_tape_create", c_int32, POINTER(c_void_p), c_void_p)
 _declare("sbi_tape_destroy", None, c_void_p)
 _declare("sbi_tape_param", c_int32, c_void_p, c_char_p)
@@ -960,6 +1217,29 @@ _declare("sbi_tape_last_info", c_int32, c_void_p, POINTER(TapeInfo))
 _declare("sbi_tape_print", c_int32, c_void_p, POINTER(c_void_p))
 _declare("sbi_tape_print_graph", c_int32, c_void_p, POINTER(c_void_p))
 _declare("sbi_tape_print_free", None, c_void_p, c_void_p)
+_declare("sbi_toy_options_init", None, POINTER(ToyOptions))
+_declare("sbi_toy_generator_create", c_int32, POINTER(c_void_p), c_void_p, POINTER(c_double), POINTER(ToyOptions))
+_declare("sbi_toy_generator_destroy", None, c_void_p)
+_declare("sbi_toy_generate", c_int32, POINTER(c_void_p), c_void_p, c_int64)
+_declare("sbi_toys_options_init", None, POINTER(ToysOptions))
+_declare("sbi_toys_run", c_int32, POINTER(c_void_p), c_void_p, POINTER(c_double), POINTER(ToysOptions), c_void_p)
+_declare("sbi_toys_destroy", None, c_void_p)
+_declare("sbi_toys_count", c_size_t, c_void_p)
+_declare("sbi_toys_n_failed", c_size_t, c_void_p)
+_declare("sbi_toys_n_columns", c_size_t, c_void_p)
+_declare("sbi_toys_column_name", c_char_p, c_void_p, c_size_t)
+_declare("sbi_toys_values", POINTER(c_double), c_void_p)
+_declare("sbi_toys_column", c_int32, c_void_p, c_char_p, POINTER(c_double))
+_declare("sbi_toys_number", c_int64, c_void_p, c_size_t)
+_declare("sbi_toys_status", c_int32, c_void_p, c_size_t)
+_declare("sbi_toys_message", c_char_p, c_void_p, c_size_t)
+_declare("sbi_toys_concatenate", c_int32, POINTER(c_void_p), c_void_p, c_void_p)
+_declare("sbi_toys_write_npy", c_int32, c_void_p, c_char_p)
+_declare("sbi_toys_write_json", c_int32, c_void_p, c_char_p)
+_declare("sbi_toys_read_json", c_int32, POINTER(c_void_p), c_void_p, c_char_p)
+_declare("sbi_toys_p_value", c_int32, c_void_p, c_char_p, c_double, POINTER(c_double), POINTER(c_double))
+_declare("sbi_toys_quantile", c_int32, c_void_p, c_char_p, c_double, POINTER(c_double), POINTER(c_double))
+_declare("sbi_toys_cls", c_int32, c_void_p, c_char_p, c_void_p, c_char_p, c_double, POINTER(c_double), POINTER(c_double))
 _declare("sbi_train_options_init", None, POINTER(TrainOptions))
 _declare("sbi_network_train", c_int32, POINTER(c_void_p), c_void_p, POINTER(TrainOptions))
 _declare("sbi_ensemble_train", c_int32, POINTER(c_void_p), c_void_p, POINTER(TrainOptions), c_void_p)

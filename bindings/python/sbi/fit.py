@@ -16,7 +16,7 @@ from . import _api
 from ._api import lib
 from .arrays import doubles, pointer
 from .campaign import Executor
-from .context import Context, Handle, default, make
+from .context import Context, Handle, default, make, text
 from .errors import check
 from .model import Model
 
@@ -391,6 +391,18 @@ class Fit(Handle):
         n = lib.sbi_fit_n_params(self.pointer)
         out = np.empty((n, n))
         check(lib.sbi_fit_hessian(self.pointer, executor.pointer if executor else None, pointer(out)))
+        return out
+
+    def hessian_campaign(self, executor: Optional[Executor] = None, rows_a_task: int = 0, events_a_task: int = 0,
+                         campaign=None) -> np.ndarray:
+        """The same as a campaign: blocks of rows x ranges of events are tasks, kept in the folder `campaign`, so that it can be killed
+        and called again. The bits are those of hessian()."""
+        n = lib.sbi_fit_n_params(self.pointer)
+        out = np.empty((n, n))
+        o = _api.HessianOptions()
+        lib.sbi_hessian_options_init(ctypes.byref(o))
+        o.rows_a_task, o.events_a_task, o.campaign = rows_a_task, events_a_task, text(campaign)
+        check(lib.sbi_fit_hessian_campaign(self.pointer, executor.pointer if executor else None, ctypes.byref(o), pointer(out)))
         return out
 
     def set_hessian(self, hessian) -> None:

@@ -201,6 +201,22 @@ class Model(Handle):
         out._arrays = self._arrays
         return out
 
+    def replace_ratios(self, ratios: dict) -> "Model":
+        """The same model with other ratios: {(channel, sample): ratio} or {(channel, sample): (ratio, integration_ratio)}."""
+        out = Model.__new__(Model)
+        out._arrays = list(self._arrays)
+        c, kept = (_api.RatioReplacement * max(len(ratios), 1))(), []
+        for one, ((channel, sample), given) in zip(c, ratios.items()):
+            one.struct_size, one.channel, one.sample = ctypes.sizeof(_api.RatioReplacement), channel, sample
+            arrays = [np.asanyarray(a) for a in (given if isinstance(given, tuple) else (given,))]
+            out._arrays += arrays
+            kept += [view(a) for a in arrays]
+            one.ratio = ctypes.pointer(kept[-len(arrays)])
+            if len(arrays) > 1:
+                one.integration_ratio = ctypes.pointer(kept[-1])
+        Handle.__init__(out, make(lib.sbi_model_replace_ratios, self.pointer, c, len(ratios)), *self._kept)
+        return out
+
     def evaluator(self, precision: str = "double") -> ModelEvaluator:
         """A workspace: nll = model.evaluator(); nll(theta), nll.gradient(theta), nll.hessian(theta).
 
