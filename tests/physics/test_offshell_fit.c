@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fits of the off-shell model with exact ratios, no network involved: the model at alpha = 0 is the exact curve; both minima of
  * interference are found; mu-hat has pulls of unit width. Seeds are fixed, so each test passes or fails the same way each time. */
-#include "offshell_higgs/curve.h"
+#include "offshell_model.h"
 
 #include <check.h>
 #include <math.h>
@@ -13,17 +13,8 @@
 #include "sbi/model.h"
 #include "support/run_suite.h"
 
-enum { P = OFFSHELL_PROCESSES, K = 4, INTEGRATION = 20000, ASIMOV = 20000, POINTS = 25, MINIMA = 8 };
-static const double MU_LOW = 1e-3, MU_MAX = 2.5;
-static const char *const factor[P] = {"mu - sqrt(mu)", "sqrt(mu)", "1 - sqrt(mu)", NULL};
-
-#define OK(call) ck_assert_msg((call) == SBI_OK, "%s: %s", #call, sbi_last_error())
-
-/* Exact columns of a sample: r_p, and g_pk at alpha = +1 and -1. */
-typedef struct columns {
-    size_t n;
-    double *weight, *ratio[P], *high[P][K], *low[P][K];
-} columns;
+enum { INTEGRATION = 20000, ASIMOV = 20000, POINTS = 25, MINIMA = 8 };
+static const double MU_MAX = 2.5;
 
 static sbi_context *ctx;
 
@@ -37,62 +28,6 @@ static void teardown(void)
     sbi_context_destroy(ctx);
 }
 
-static offshell_simulator *make_simulator(double luminosity)
-{
-    offshell_options options = OFFSHELL_OPTIONS_INIT;
-    offshell_simulator *simulator;
-    options.luminosity = luminosity;
-    options.nuisances = K;
-    ck_assert_int_eq(offshell_create(&simulator, &options), SBI_OK);
-    return simulator;
-}
-
-static double *array(size_t n)
-{
-    double *a = malloc((n ? n : 1) * sizeof *a);
-    ck_assert_ptr_nonnull(a);
-    return a;
-}
-
-static columns make_columns(const offshell_simulator *simulator, const offshell_sample *sample, size_t n)
-{
-    columns c = {.n = n, .weight = array(n)};
-    double *truth = array(n * OFFSHELL_TRUTH_DIM);
-    offshell_columns fill = {.truth = truth, .weight = c.weight};
-    for (int p = 0; p < P; p++) fill.ratio[p] = c.ratio[p] = array(n);
-    ck_assert_int_eq(offshell_fill(simulator, sample, 0, n, &fill), SBI_OK);
-    for (int p = 0; p < P; p++) {
-        for (int k = 0; k < K; k++) {
-            if (!offshell_nuisance_acts(offshell_nuisance_of(simulator, k), p)) continue;
-            c.high[p][k] = array(n);
-            c.low[p][k] = array(n);
-            ck_assert_int_eq(offshell_variation_ratios(simulator, p, k, truth, n, c.high[p][k], c.low[p][k]), SBI_OK);
-        }
-    }
-    free(truth);
-    return c;
-}
-
-static void free_columns(columns *c)
-{
-    free(c->weight);
-    for (int p = 0; p < P; p++) {
-        free(c->ratio[p]);
-        for (int k = 0; k < K; k++) {
-            free(c->high[p][k]);
-            free(c->low[p][k]);
-        }
-    }
-}
-
-/* v_j = 1 / n over events of the reference. */
-static columns make_integration(const offshell_simulator *simulator, size_t n)
-{
-    columns c = make_columns(simulator, &(offshell_sample){.kind = OFFSHELL_REFERENCE, .number = 1}, n);
-    for (size_t i = 0; i < c.n; i++) c.weight[i] = 1.0 / (double)c.n;
-    return c;
-}
-
 static columns make_asimov(const offshell_simulator *simulator, double mu)
 {
     offshell_point *point;
@@ -100,58 +35,6 @@ static columns make_asimov(const offshell_simulator *simulator, double mu)
     columns c = make_columns(simulator, &(offshell_sample){.kind = OFFSHELL_ASIMOV, .point = point, .total = ASIMOV}, ASIMOV);
     offshell_point_destroy(point);
     return c;
-}
-
-static columns make_toy(const offshell_simulator *simulator, const offshell_point *point, uint64_t number)
-{
-    size_t n = (size_t)offshell_observed_count(simulator, point, number);
-    return make_columns(simulator, &(offshell_sample){.kind = OFFSHELL_OBSERVED, .point = point, .number = number}, n);
-}
-
-static sbi_array view(const double *data, const columns *c)
-{
-    return sbi_array_1d(data, SBI_F64, (int64_t)c->n);
-}
-
-/* The model with all K nuisances; auxiliary[k] is what alpha_k was measured to be, NULL for 0. */
-static sbi_model *make_model(const offshell_simulator *simulator, const columns *data, const columns *integration,
-                             const double *auxiliary)
-{
-    sbi_model *model;
-    sbi_parameter mu, alpha;
-    OK(sbi_model_create(&model, ctx));
-    sbi_parameter_init(&mu);
-    mu.constraint = SBI_CONSTRAINT_NONE;
-    mu.start = 1.0;
-    mu.lower = MU_LOW;
-    mu.upper = 10.0;
-    OK(sbi_model_add_parameter(model, "mu", &mu));
-    OK(sbi_model_set_poi(model, "mu"));
-    for (int k = 0; k < K; k++) {
-        sbi_parameter_init(&alpha);
-        alpha.auxiliary = auxiliary ? auxiliary[k] : 0.0;
-        OK(sbi_model_add_parameter(model, offshell_nuisance_of(simulator, k)->name, &alpha));
-    }
-    size_t channel, sample;
-    sbi_array w = view(data->weight, data), v = view(integration->weight, integration);
-    OK(sbi_model_add_channel(model, "signal_region", (int64_t)data->n, &w, &v, 0, &channel));
-    for (int p = 0; p < P; p++) {
-        sbi_array r = view(data->ratio[p], data), s = view(integration->ratio[p], integration);
-        OK(sbi_model_add_sample(model, channel, offshell_process_name[p], offshell_truth_of(simulator)->yield[p], factor[p], &r,
-                                &s, &sample));
-        for (int k = 0; k < K; k++) {
-            const offshell_nuisance *nuisance = offshell_nuisance_of(simulator, k);
-            double high, low;
-            if (!data->high[p][k]) continue;
-            offshell_nuisance_norm(nuisance, p, &high, &low);
-            OK(sbi_model_add_normsys(model, channel, sample, nuisance->name, high, low));
-            sbi_array a = view(data->high[p][k], data), b = view(data->low[p][k], data);
-            sbi_array c = view(integration->high[p][k], integration), d = view(integration->low[p][k], integration);
-            OK(sbi_model_add_eventsys(model, channel, sample, nuisance->name, &a, &b, &c, &d, SBI_MORPH_RATIO));
-        }
-    }
-    OK(sbi_model_seal(model));
-    return model;
 }
 
 /* A fit from one mu; with alphas held at 0 or free. */
@@ -190,7 +73,7 @@ static void compare_curves(const offshell_simulator *simulator, const columns *d
 {
     const double *ratio[P];
     double mu[POINTS], exact[POINTS], nll[POINTS], best;
-    sbi_model *model = make_model(simulator, data, integration, NULL);
+    sbi_model *model = make_model(ctx, simulator, data, integration, NULL, 0);
     sbi_fit *fit = deepest_fit(model, simulator, 1);
     for (int p = 0; p < P; p++) ratio[p] = data->ratio[p];
     for (int i = 0; i < POINTS; i++) mu[i] = 0.002 + (MU_MAX - 0.002) * i / (POINTS - 1);
@@ -225,7 +108,7 @@ START_TEST(both_minima_are_found)
 {
     offshell_simulator *simulator = make_simulator(1.0);
     columns integration = make_integration(simulator, INTEGRATION), data = make_asimov(simulator, 1.0);
-    sbi_model *model = make_model(simulator, &data, &integration, NULL);
+    sbi_model *model = make_model(ctx, simulator, &data, &integration, NULL, 0);
     sbi_fit *fit = deepest_fit(model, simulator, 1);
     const double *ratio[P];
     offshell_minimum exact[OFFSHELL_MINIMA_MAX];
@@ -253,13 +136,6 @@ START_TEST(both_minima_are_found)
 }
 END_TEST
 
-/* Auxiliary measurement k of a toy: standard normal. */
-static void draw_auxiliary(uint64_t toy, double *auxiliary)
-{
-    offshell_stream stream = offshell_stream_open(UINT64_C(0x617578), toy);
-    for (int k = 0; k < K; k += 2) offshell_normal_pair(&stream, auxiliary + k);
-}
-
 /* Far above the second minimum, so one start is enough. */
 static double pull_of(const offshell_simulator *simulator, const offshell_point *point, const columns *integration, double mu,
                       uint64_t number, int hold_alphas)
@@ -267,7 +143,7 @@ static double pull_of(const offshell_simulator *simulator, const offshell_point 
     double auxiliary[K], value, error;
     columns toy = make_toy(simulator, point, number);
     draw_auxiliary(number, auxiliary);
-    sbi_model *model = make_model(simulator, &toy, integration, auxiliary);
+    sbi_model *model = make_model(ctx, simulator, &toy, integration, auxiliary, 0);
     sbi_fit *fit = run_fit(model, simulator, mu, hold_alphas);
     OK(sbi_fit_value(fit, "mu", &value));
     OK(sbi_fit_error(fit, "mu", &error));
