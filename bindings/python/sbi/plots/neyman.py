@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Neyman construction: acceptance belts and critical values."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+import numpy as np
+
+from .scan import crossings
+from .style import COLOURS, GREY, axes, styled, with_unit
+
+
+@styled
+def neyman_critical(values, critical, observed=None, errors=None, ax=None, poi="mu", unit="", name="$t_\\mu$"):
+    """Critical values over the grid, {confidence level: [n]}, with errors {level: [n, 2]} down and up, against Wilks' (a chi2 of one degree of
+    freedom, 3.84 at 95 %), and the statistic of the data [n], with the set where it is below as a bar at the bottom."""
+    values = np.asarray(values, float)
+    ax = axes(ax, figsize=(5.2, 3.8))
+    ends = []
+    for i, (level, c) in enumerate(critical.items()):
+        c, colour = np.asarray(c, float), COLOURS[i % len(COLOURS)]
+        wilks = NormalDist().inv_cdf(0.5 + level / 2) ** 2
+        ax.axhline(wilks, color=colour, lw=1, ls=":", label=f"Wilks, {100 * level:.3g} %: {wilks:.3g}")
+        ax.plot(values, c, "o-", ms=2.5, color=colour, label=f"toys, {100 * level:.3g} %")
+        if errors is not None and level in errors:
+            e = np.abs(np.asarray(errors[level], float))
+            ax.fill_between(values, c - e[:, 0], c + e[:, 1], color=colour, alpha=0.2, lw=0)
+        ends.append(max(wilks, np.nanmax(c)))
+    top = 1.5 * max(ends, default=1.0)
+    if observed is not None:
+        observed = np.asarray(observed, float)
+        ax.plot(values, observed, color="k", lw=1.3, label="data")
+        for i, (level, c) in enumerate(critical.items()):
+            at = (0.012 + 0.02 * (len(critical) - 1 - i)) * top
+            for low, high in crossings(values, observed - np.asarray(c, float), 0.0):
+                ax.plot([low, high], [at, at], color=COLOURS[i % len(COLOURS)], lw=4, alpha=0.6, solid_capstyle="butt")
+    ax.set(xlabel=with_unit(poi, unit), ylabel=name, ylim=(0, top), xlim=(values.min(), values.max()))
+    ax.legend(ncols=2, loc="upper center")
+    return ax
+
+
+def _accepted(estimates, inside):
+    """Runs of accepted estimates, [n, 2]: a gap is where a rejected one lies between."""
+    order = np.argsort(estimates)
+    e, ok = estimates[order], inside[order]
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], ok.astype(int), [0]])))
+    return [(e[a], e[b - 1]) for a, b in zip(edges[::2], edges[1::2])]
+
+
+@styled
+def neyman_belt(values, estimates, statistics, critical, observed=None, ax=None, poi="mu", unit="", min_share=0.02):
+    """The belt: at each value, the best-fit values of those toys whose statistic is not above its critical value.
+
+    estimates, statistics: for each value the [n_toys] best-fit values and statistics, NaN for failed toys. critical: {confidence level: [n]}.
+    observed: the best fit of the data; the set of values whose acceptance region holds it is read off on the vertical line. Parts of a region with less
+    than min_share of its toys are not drawn, for they come of scatter."""
+    ax = axes(ax, figsize=(4.6, 4.2))
+    values = np.asarray(values, float)
+    step = np.gradient(values) if len(values) > 1 else np.ones(1)
+    for i, (level, c) in reversed(list(enumerate(sorted(critical.items())))):
+        label = f"{100 * level:.3g} % belt"
+        for j, mu in enumerate(values):
+            e, t = np.asarray(estimates[j], float), np.asarray(statistics[j], float)
+            good = np.isfinite(e) & np.isfinite(t)
+            e, inside = e[good], t[good] <= c[j]
+            for low, high in _accepted(e, inside):
+                if np.sum(inside & (e >= low) & (e <= high)) < min_share * max(inside.sum(), 1):
+                    continue
+                ax.barh(mu, high - low, left=low, height=0.8 * step[j], color=COLOURS[0], alpha=0.75 if i == 0 else 0.3, lw=0, label=label)
+                label = None
+    low, high = ax.get_xlim()
+    ax.plot([low, high], [low, high], color=GREY, lw=0.8, ls="--", zorder=0)
+    if observed is not None:
+        ax.axvline(observed, color=COLOURS[1], lw=1.3, label=f"data: {observed:.3g}")
+    ax.set(xlabel=with_unit(f"best fit of {poi}", unit), ylabel=with_unit(poi, unit), xlim=(low, high),
+           ylim=(values.min() - step[0] / 2, values.max() + step[-1] / 2))
+    ax.legend(loc="upper left")
+    return ax
