@@ -127,14 +127,15 @@ class Headers:
         return out
 
     def in_order(self):
-        """Structs, those that others hold by value first."""
-        done = []
+        """Structs, those that others hold or point to first."""
+        done, begun = [], set()
 
         def visit(name):
-            if name in done:
+            if name in begun:
                 return
-            for other in re.findall(r"\bsbi_\w+\b(?!\s*\*)", self.structs[name]):
-                if other in self.structs and other != name:
+            begun.add(name)
+            for other in re.findall(r"\bsbi_\w+\b", self.structs[name]):
+                if other in self.structs:
                     visit(other)
             done.append(name)
 

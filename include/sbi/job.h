@@ -3,7 +3,7 @@
  * Jobs: what the tasks that this library submits mean, and how to run one, here or on the machine that an executor chose.
  *
  * The spec of a job is canonical JSON (sorted keys, no white space); docs/jobs.md lists the kinds: "train_member",
- * "evaluate_columns", "hessian_rows", "hessian_shard", "scan_point". Checksums of all inputs are verified before they are used. The result depends on
+ * "evaluate_columns", "hessian_rows", "hessian_shard", "scan_point", "toys". Checksums of all inputs are verified before they are used. The result depends on
  * the spec and the contents of its inputs alone.
  */
 #ifndef SBI_JOB_H

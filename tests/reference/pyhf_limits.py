@@ -6,7 +6,7 @@ Usage: pyhf_limits.py          writes tests/reference/pyhf_limits.h
        pyhf_limits.py --check  computes the values anew and compares
 
 Fits: JAX gradients, SLSQP to 1e-13 of -2 ln L. Per workspace: CLsb, CLb, CLs at the tested value and the five
-expected CLs (q~_mu), upper limits observed and expected at 95%, p0 of q_0, and -2 ln lambda against the saturated model with its p-value
+expected CLs (q~_mu), upper limits observed and expected at 95% (NaN: not within the bounds), p0 of q_0, and -2 ln lambda against the saturated model with its p-value
 (constraints at their auxiliary data included, degrees of freedom as cabinetry counts them)."""
 
 import json
@@ -24,8 +24,7 @@ FOLDER = HERE.parent / "data" / "pyhf"
 # Workspaces with room for a limit within the bounds of their parameter of interest, and the tested value.
 CASES = [(name, 1.5) for name in
          ("01_normfactor", "02_normfactor_bins", "07_histosys", "10_shapesys", "14_staterror", "21_histosys_shared_by_channels",
-          "25_staterror_each_channel", "32_correlated_background", "33_uncorrelated_background", "36_zero_bins",
-          "43_auxdata", "54_many_systematics")]
+          "25_staterror_each_channel", "32_correlated_background", "33_uncorrelated_background", "55_random_0")]
 TOLERANCE = 2e-5
 
 
@@ -51,7 +50,9 @@ def limits(data, model, high):
         cls, expected = pyhf.infer.hypotest(float(mu), data, model, test_stat="qtilde", return_expected_set=True)
         return float([cls, *expected][which]) - 0.05
 
-    found = [scipy.optimize.brentq(excess, 1e-3, high - 1e-9, args=(i,), xtol=1e-9, rtol=1e-10) for i in range(6)]
+    top = high - 1e-9
+    found = [scipy.optimize.brentq(excess, 1e-3, top, args=(i,), xtol=1e-9, rtol=1e-10) if excess(top, i) < 0 else float("nan")
+             for i in range(6)]
     return found[0], found[1:]
 
 
@@ -86,6 +87,7 @@ def chi2_tails():
 def write(values):
     lines = ["/* SPDX-License-Identifier: Apache-2.0 */", f"/* Made by tests/reference/pyhf_limits.py with pyhf {pyhf.__version__}. */",
              "#ifndef TESTS_REFERENCE_PYHF_LIMITS_H", "#define TESTS_REFERENCE_PYHF_LIMITS_H", "",
+             "#include <math.h>", "",
              "static const struct pyhf_limit {", "    const char *name;",
              "    double tested, clsb, clb, cls, expected_cls[5], limit, expected[5], p0, saturated, dof, p_value;",
              "} pyhf_limits[] = {"]

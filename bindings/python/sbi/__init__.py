@@ -14,10 +14,12 @@ from .campaign import Campaign, Executor
 from .context import Context, progress_bar
 from .errors import ArgumentError, Cancelled, DomainError, FileError, NotFound, OutOfMemory, SbiError
 from .fit import ConfidenceSet, Curve, Fit, Interval, Minimum
+from .limits import Limit, asimov_fit, asymptotic_p_value, discovery, goodness_of_fit, profiled, significance, upper_limits, upper_limits_by_toys
 from .model import Model, Parameter, pack_workspace
 from .shard import Sharder, merge_shards
 from .systematics import Impact, MemberModes, Members, breakdown, ensemble_covariance, impacts, member_spread
 from .tape import Evaluator, Tape, Var
+from .toys import Neyman, ToyGenerator, Toys
 from .train import Dataset, Diagnostics, Ensemble, Network
 
 __version__ = _lib.sbi_version_string().decode()

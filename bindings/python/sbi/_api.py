@@ -548,6 +548,30 @@ class Limit(Structure):
     ]
 
 
+class ToysOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("compute", c_uint32),
+        ("seed", c_uint64),
+        ("first", c_int64),
+        ("count", c_int64),
+        ("auxiliary", c_int32),
+        ("toys_a_task", c_int32),
+        ("collect", c_int32),
+        ("reserved_", c_int32),
+        ("parameter", c_char_p),
+        ("n_tested", c_size_t),
+        ("tested", POINTER(c_double)),
+        ("n_starts", c_size_t),
+        ("starts", POINTER(c_double)),
+        ("n_fixed", c_size_t),
+        ("fixed_names", POINTER(c_char_p)),
+        ("interval_confidence", c_double),
+        ("limit_confidence", c_double),
+        ("campaign", c_char_p),
+    ]
+
+
 class ToyLimitOptions(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -847,30 +871,6 @@ class ToyOptions(Structure):
         ("struct_size", c_uint32),
         ("auxiliary", c_int32),
         ("seed", c_uint64),
-    ]
-
-
-class ToysOptions(Structure):
-    _fields_ = [
-        ("struct_size", c_uint32),
-        ("compute", c_uint32),
-        ("seed", c_uint64),
-        ("first", c_int64),
-        ("count", c_int64),
-        ("auxiliary", c_int32),
-        ("toys_a_task", c_int32),
-        ("collect", c_int32),
-        ("reserved_", c_int32),
-        ("parameter", c_char_p),
-        ("n_tested", c_size_t),
-        ("tested", POINTER(c_double)),
-        ("n_starts", c_size_t),
-        ("starts", POINTER(c_double)),
-        ("n_fixed", c_size_t),
-        ("fixed_names", POINTER(c_char_p)),
-        ("interval_confidence", c_double),
-        ("limit_confidence", c_double),
-        ("campaign", c_char_p),
     ]
 
 
