@@ -5,6 +5,7 @@ for its runs, OUT the folder of the pictures. Needs numpy and matplotlib, and li
 
 import pathlib
 import sys
+from statistics import NormalDist
 
 import matplotlib
 
@@ -14,17 +15,16 @@ import numpy as np  # noqa: E402
 
 import models  # noqa: E402
 import sbi  # noqa: E402
-import statistics_c as statistics  # noqa: E402
-from sbi import _api, plots  # noqa: E402
+from sbi import plots  # noqa: E402
 
 
 def save(ax, out, name):
     figure = np.ravel(ax)[0].figure
-    figure.savefig(out / f"{name}.png", dpi=72)
+    figure.savefig(out / f"{name}.png", dpi=80)
     plt.close(figure)
 
 
-def t_of(fit, name, nll):
+def t_of(fit, nll):
     return 2 * (nll - fit.nll)
 
 
@@ -32,15 +32,14 @@ def t_of(fit, name, nll):
 
 
 def scan(model, fit, out):
-    mu = np.linspace(0.005, 3.2, 90)
+    mu = np.linspace(0.003, 2.0, 120)
     expected = sbi.Fit(model.asimov(model.start))
     held = sbi.Fit(model, fixed=dict(zip(fit.parameters[1:], fit.values[1:])), start={"mu": fit.value("mu")})
-    found = fit.minima("mu", 0.001, 3.2)
-    curves = {"observed": t_of(fit, "mu", fit.profile("mu", mu)), "observed, statistical": t_of(held, "mu", held.profile("mu", mu)),
-              "expected": t_of(expected, "mu", expected.profile("mu", mu))}
-    sets = {"68 %": fit.confidence_set("mu", delta_t=1.0), "95 %": fit.confidence_set("mu", delta_t=3.841)}
+    curves = {"expected": t_of(expected, expected.profile("mu", mu)), "observed": t_of(fit, fit.profile("mu", mu)),
+              "observed, statistical": t_of(held, held.profile("mu", mu))}
+    sets = {"68 %": expected.confidence_set("mu", delta_t=1.0), "95 %": expected.confidence_set("mu", delta_t=3.841)}
     intervals = {label: [(i.low, i.high) for i in s.intervals] for label, s in sets.items()}
-    minima = [(x, t_of(fit, "mu", nll)) for x, nll in found]
+    minima = [(x, t_of(expected, nll)) for x, nll in expected.minima("mu", 0.001, 3.2)]
     save(plots.nll_scan(mu, curves, poi=r"$\mu$", minima=minima, intervals=intervals, truth=1.0), out, "scan")
 
 
@@ -51,7 +50,7 @@ def contours(fit, out):
     minima = []
     for x, _ in fit.minima("mu", 0.001, 3.2):
         if abs(x - fit.value("mu")) > 1e-3:
-            minima.append((x, statistics.profiled(fit, "mu", x)[k]))
+            minima.append((x, sbi.profiled(fit, "mu", x)[k]))
     ax = plots.contours(levels, x=r"$\mu$", y=other, best=(fit.value("mu"), fit.value(other)), minima=minima, truth=(1, 0))
     save(ax, out, "contours")
 
@@ -81,9 +80,9 @@ def reweighted(model, fit, folder, out):
 def belts(folder, out):
     fit = sbi.Fit(sbi.Model(folder / "workspace.json"), n_starts=4)
     mu = np.concatenate([[0.01], np.linspace(0.1, 2.5, 17)])
-    observed, critical, errors, best, t = statistics.neyman(fit, "mu", mu, 200)
-    save(plots.neyman_critical(mu, critical, observed, errors, poi=r"$\mu$"), out, "neyman_critical")
-    save(plots.neyman_belt(mu, best, t, critical, observed=fit.value("mu"), poi=r"$\mu$"), out, "neyman_belt")
+    belt = sbi.Neyman(fit, "mu", mu, count=400, starts=[0.05, 1.0, 3.0], seed=1)
+    save(plots.neyman_critical(belt, poi=r"$\mu$"), out, "neyman_critical")
+    save(plots.neyman_belt(belt, observed=fit.value("mu"), poi=r"$\mu$"), out, "neyman_belt")
 
 
 # ---- the binned search ----------------------------------------------------------------------------------------------------
@@ -100,12 +99,11 @@ def systematics(fit, out):
 
 
 def toys(model, fit, asimov, out, mu=0.9, count=1500):
-    with_signal = statistics.profiled(fit, "mu", mu)
-    without = statistics.profiled(fit, "mu", 0.0)
-    q, b = (statistics.run_toys(model, theta, {"qtilde_0": _api.TOYS_QTILDE}, count, [mu], seed)["qtilde_0"]
+    with_signal = sbi.profiled(fit, "mu", mu)
+    without = sbi.profiled(fit, "mu", 0.0)
+    q, b = (sbi.Toys(model, theta, count=count, compute=["qtilde"], tested=[mu], seed=seed)["qtilde_0"]
             for theta, seed in ((with_signal, 3), (without, 4)))
-    observed = fit.test_statistic("mu", mu, _api.STATISTIC_QTILDE)
-    a = asimov.statistic("mu", mu, _api.STATISTIC_QTILDE)
+    observed, a = (f.test_statistic("mu", mu, sbi.STATISTIC_QTILDE) for f in (fit, asimov))
     bins = np.linspace(0, 16, 41)
     ax = plots.toys(b, asymptotic="qtilde", asimov=a, background=True, bins=bins, label="without signal", colour="#D55E00")
     plots.toys(q, ax=ax, asymptotic="qtilde", asimov=a, bins=bins, observed=observed, label=rf"$\mu$ = {mu:g}",
@@ -113,16 +111,24 @@ def toys(model, fit, asimov, out, mu=0.9, count=1500):
     save(ax, out, "toys")
 
 
+def cls(fit, asimov, values):
+    """(observed [n], expected [n, 5]) by q-tilde and the asymptotic formulae."""
+    phi = NormalDist().cdf
+    observed, expected = [], []
+    for mu in values:
+        q, a = (f.test_statistic("mu", mu, sbi.STATISTIC_QTILDE) for f in (fit, asimov))
+        observed.append(sbi.asymptotic_cls("qtilde", q, a)[2])
+        expected.append([(1 - phi(np.sqrt(a) - n)) / phi(n) for n in (-2, -1, 0, 1, 2)])
+    return np.array(observed), np.array(expected)
+
+
 def mass_scan(out):
     masses = np.linspace(110, 180, 15)
     observed, expected = [], []
     for mass in masses:
-        fit = sbi.Fit(models.peak(mass, observed=False))
-        asimov = statistics.AsimovFit(fit, "mu", 0.0)
-        one = statistics.limits(fit, asimov, "mu")
-        asimov.close()
-        observed.append(one[0])
-        expected.append(one[1])
+        limit = sbi.upper_limits(sbi.Fit(models.peak(mass, observed=False)), "mu")
+        observed.append(limit.observed)
+        expected.append(limit.expected)
     save(plots.limit_band(masses, expected, observed, unit="GeV", log=False, ylabel=r"95 % CL upper limit on $\mu$",
                           theory={"prediction": np.ones_like(masses)}), out, "limit_band")
 
@@ -142,14 +148,10 @@ def main():
     fit = sbi.Fit(model)
     systematics(fit, out)
     save(plots.before_after(model, fit, edges=models.EDGES, xlabel="mass [GeV]"), out, "before_after")
-    asimov = statistics.AsimovFit(fit, "mu", 0.0)
-    toys(model, fit, asimov, out)
-    asimov.close()
+    toys(model, fit, sbi.asimov_fit(fit, "mu", 0.0), out)
     quiet = sbi.Fit(models.peak(observed=False))
-    asimov = statistics.AsimovFit(quiet, "mu", 0.0)
     mu = np.linspace(0.02, 1.6, 21)
-    save(plots.cls_scan(mu, *statistics.cls(quiet, asimov, "mu", mu), poi=r"$\mu$", limits=None), out, "cls_scan")
-    asimov.close()
+    save(plots.cls_scan(mu, *cls(quiet, sbi.asimov_fit(quiet, "mu", 0.0), mu), poi=r"$\mu$"), out, "cls_scan")
     mass_scan(out)
     return 0
 

@@ -49,7 +49,7 @@ def offshell(program, folder, nuisances, luminosity=1.0, poisson=True):
     """The folder of a run of examples/offshell_higgs with exact ratios."""
     folder = pathlib.Path(folder)
     if not (folder / "results.json").is_file():
-        flags = ["--truth-ratios", "--events", "30000", "--integration", "30000", "--nuisances", str(nuisances), "--scan", "3",
+        flags = ["--truth-ratios", "--events", "30000", "--integration", "30000", "--nuisances", str(nuisances), "--scan", "5",
                  "--luminosity", str(luminosity), "--output", str(folder)] + (["--poisson"] if poisson else [])
         subprocess.run([program, *flags], check=True, capture_output=True)
     return folder

@@ -27,7 +27,8 @@ def breakdown(parts, ax=None, poi="mu", unit=""):
             ax.plot([conventional[name]] * 2, [at - 0.4, at + 0.4], color="k", lw=1.3, label=None if told else "by subtraction in quadrature")
             told = True
         end = max(np.nan_to_num(known[name]), np.nan_to_num(conventional[name]) if name != "total" else 0)
-        share = "" if name == "total" else f"  ({100 * known[name] ** 2 / total ** 2:.2g} %)"
+        part = 100 * known[name] ** 2 / total ** 2 if total > 0 else np.nan
+        share = "" if name == "total" else "  (< 0.1 %)" if part < 0.1 else f"  ({part:.2g} %)"
         ax.annotate(f"{known[name]:.3g}{share}", (end, at), xytext=(4, 0), textcoords="offset points", va="center", fontsize="small")
     ax.set_yticks(y, order)
     ax.tick_params(axis="y", length=0)

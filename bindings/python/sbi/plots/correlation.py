@@ -55,6 +55,6 @@ def correlation(matrix, names, ax=None, threshold=0.0, keep=(), clustered=False,
                 ax.text(j, i, f"{rho:.2f}".replace("-0.00", "0.00"), ha="center", va="center", fontsize=6.5,
                         color="white" if abs(rho) > 0.6 else "black")
     if n < len(names):
-        ax.set_title(f"{len(names) - n} parameters with |correlation| < {threshold:g} left out", fontsize="small")
+        ax.set_title(f"{len(names) - n} with |correlation| < {threshold:g} left out", fontsize="small")
     ax.figure.colorbar(image, ax=ax, shrink=0.8, label="correlation")
     return ax

@@ -80,11 +80,9 @@ def impacts(names, postfit=None, pulls=None, constraints=None, poi="mu", most=20
         width = np.zeros(len(names)) if constraints is None else np.asarray(constraints, float)
         more = _pulls(ax, y, np.asarray(pulls, float)[order], width[order]).get_legend_handles_labels()
         handles, labels = handles + more[0], labels + more[1]
-    legend_below(ax, columns=2 if prefit is None else 3, handles=handles, labels=labels)
     left = int(np.isfinite(post).any(axis=1).sum()) - len(order)
-    if left > 0:
-        ax.annotate(f"{left} smaller ones are not shown", (1, 0), xycoords="axes fraction", xytext=(-3, 3), textcoords="offset points",
-                    ha="right", va="bottom", fontsize="x-small", color="0.4")
+    legend_below(ax, columns=2 if prefit is None else 3, handles=handles, labels=labels,
+                 title=f"{left} smaller impacts are not shown" if left > 0 else None, title_fontsize="small")
     return ax
 
 

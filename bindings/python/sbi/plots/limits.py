@@ -16,10 +16,10 @@ def _bands(ax, x, expected):
 
 
 def _in_order(ax):
-    """Lines before bands in the legend, as everybody has it."""
+    """Observed, expected and bands first in the legend, as everybody has it."""
     handles, labels = ax.get_legend_handles_labels()
-    last = [i for i, text in enumerate(labels) if "sigma" in text][::-1]
-    order = [i for i in range(len(labels)) if i not in last] + last
+    first = ["observed", "expected", r"expected $\pm 1\sigma$", r"expected $\pm 2\sigma$"]
+    order = sorted(range(len(labels)), key=lambda i: first.index(labels[i]) if labels[i] in first else len(first))
     ax.legend([handles[i] for i in order], [labels[i] for i in order])
 
 

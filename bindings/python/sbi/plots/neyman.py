@@ -12,9 +12,14 @@ from .style import COLOURS, GREY, axes, styled, with_unit
 
 
 @styled
-def neyman_critical(values, critical, observed=None, errors=None, ax=None, poi="mu", unit="", name="$t_\\mu$"):
-    """Critical values over the grid, {confidence level: [n]}, with errors {level: [n, 2]} down and up, against Wilks' (a chi2 of one degree of
+def neyman_critical(values, critical=None, observed=None, errors=None, ax=None, poi="mu", unit="", name="$t_\\mu$"):
+    """values: an sbi.Neyman, or the grid, and then what follows. Critical values over the grid, {confidence level: [n]}, with errors {level: [n, 2]} down and up, against Wilks' (a chi2 of one degree of
     freedom, 3.84 at 95 %), and the statistic of the data [n], with the set where it is below as a bar at the bottom."""
+    if critical is None:
+        belt = values
+        values, observed, critical, errors = belt.values, belt.observed, {}, {}
+        for i, level in enumerate(belt.levels):
+            critical[level], errors[level] = belt.critical(i)
     values = np.asarray(values, float)
     ax = axes(ax, figsize=(5.2, 3.8))
     ends = []
@@ -40,33 +45,44 @@ def neyman_critical(values, critical, observed=None, errors=None, ax=None, poi="
     return ax
 
 
-def _accepted(estimates, inside):
-    """Runs of accepted estimates, [n, 2]: a gap is where a rejected one lies between."""
-    order = np.argsort(estimates)
-    e, ok = estimates[order], inside[order]
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], ok.astype(int), [0]])))
-    return [(e[a], e[b - 1]) for a, b in zip(edges[::2], edges[1::2])]
+def _accepted(estimates, inside, bins):
+    """Runs of bins in which at least half of the toys are accepted, [(low, high)]; bins without toys between two accepted ones count as accepted."""
+    all_of, accepted = np.histogram(estimates, bins)[0], np.histogram(estimates[inside], bins)[0]
+    out, open_at, last = [], None, None
+    for i in np.flatnonzero(all_of):
+        if 2 * accepted[i] >= all_of[i]:
+            open_at, last = i if open_at is None else open_at, i
+        elif open_at is not None:
+            out.append((bins[open_at], bins[last + 1]))
+            open_at = None
+    return out if open_at is None else out + [(bins[open_at], bins[last + 1])]
 
 
 @styled
-def neyman_belt(values, estimates, statistics, critical, observed=None, ax=None, poi="mu", unit="", min_share=0.02):
-    """The belt: at each value, the best-fit values of those toys whose statistic is not above its critical value.
+def neyman_belt(values, estimates=None, statistics=None, critical=None, observed=None, ax=None, poi="mu", unit="", bins=60):
+    """The belt: at each value, the best-fit values at which toys have a statistic that is not above its critical value.
 
-    estimates, statistics: for each value the [n_toys] best-fit values and statistics, NaN for failed toys. critical: {confidence level: [n]}.
-    observed: the best fit of the data; the set of values whose acceptance region holds it is read off on the vertical line. Parts of a region with less
-    than min_share of its toys are not drawn, for they come of scatter."""
+    values: an sbi.Neyman, or the grid. estimates, statistics: for each value the [n_toys] best-fit values and statistics, NaN for failed toys. critical: {confidence level: [n]}.
+    observed: the best fit of the data; the set of values whose acceptance region holds it is read off on the vertical line. With nuisance parameters or
+    events the statistic is no function of the best fit: a bin of best-fit values belongs to the region where at least half of its toys are accepted."""
+    if estimates is None:
+        belt = values
+        values, critical = belt.values, {level: belt.critical(i)[0] for i, level in enumerate(belt.levels)}
+        toys = [belt.toys(i) for i in range(len(values))]
+        estimates, statistics = [t["value"] for t in toys], [t[list(t)[-1]] for t in toys]
     ax = axes(ax, figsize=(4.6, 4.2))
     values = np.asarray(values, float)
     step = np.gradient(values) if len(values) > 1 else np.ones(1)
+    every = np.concatenate([np.asarray(e, float) for e in estimates])
+    every = every[np.isfinite(every)]
+    edges = np.linspace(every.min(), every.max(), bins + 1) if len(every) else np.array([0.0, 1.0])
     for i, (level, c) in reversed(list(enumerate(sorted(critical.items())))):
         label = f"{100 * level:.3g} % belt"
         for j, mu in enumerate(values):
             e, t = np.asarray(estimates[j], float), np.asarray(statistics[j], float)
             good = np.isfinite(e) & np.isfinite(t)
             e, inside = e[good], t[good] <= c[j]
-            for low, high in _accepted(e, inside):
-                if np.sum(inside & (e >= low) & (e <= high)) < min_share * max(inside.sum(), 1):
-                    continue
+            for low, high in _accepted(e, inside, edges):
                 ax.barh(mu, high - low, left=low, height=0.8 * step[j], color=COLOURS[0], alpha=0.75 if i == 0 else 0.3, lw=0, label=label)
                 label = None
     low, high = ax.get_xlim()

@@ -53,7 +53,8 @@ def toys(statistic, ax=None, observed=None, p_value=None, asymptotic="chi2", asi
     good = statistic[np.isfinite(statistic)]
     failed = failed + len(statistic) - len(good)
     ax = axes(ax, figsize=(5, 3.8))
-    colour = colour or COLOURS[len([p for p in ax.patches if p.get_label() != "_nolegend_"]) % len(COLOURS)]
+    first = not ax.patches
+    colour = colour or COLOURS[sum(p.get_fill() for p in ax.patches) % len(COLOURS)]
     top = max(good.max(initial=0.0), 0.0 if observed is None else observed) * 1.02 or 1.0
     edges = np.linspace(0, top, bins + 1) if np.ndim(bins) == 0 else np.asarray(bins, float)
     counts = np.histogram(good, edges)[0]
@@ -70,8 +71,9 @@ def toys(statistic, ax=None, observed=None, p_value=None, asymptotic="chi2", asi
     if observed is not None:
         p = np.mean(good >= observed) if p_value is None and len(good) else p_value
         ax.axvline(observed, color="k", lw=1.2, ls="--", label=f"observed {observed:.3g}" + ("" if p is None else f", p = {p:.3g}"))
-    lowest = (1 / scale).min() * 0.4
-    ax.set(yscale="log", xlabel=name, ylabel="density", xlim=(edges[0], edges[-1]))
-    ax.set_ylim(bottom=min(lowest, ax.get_ylim()[0]) if len(ax.patches) > 2 else lowest)
-    ax.legend()
+    low, high = 0.4 * (1 / scale).min(), 20 * max((counts / scale).max(initial=0), 1e-9)
+    if not first:
+        low, high = min(low, ax.get_ylim()[0]), max(high, ax.get_ylim()[1])
+    ax.set(yscale="log", xlabel=name, ylabel="density", xlim=(edges[0], edges[-1]), ylim=(low, high))
+    ax.legend(ncols=2, loc="upper right")
     return ax
