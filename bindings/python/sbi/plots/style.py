@@ -42,6 +42,6 @@ def with_unit(name: str, unit: str = "") -> str:
     return f"{name} [{unit}]" if unit else name
 
 
-def legend_below(ax, columns: int = 2, lines: float = 3.4, **options):
+def legend_below(ax, columns: int = 2, lines: float = 3.9, **options):
     """A legend under the label of the x axis, `lines` font heights below the axes, whatever the size of the figure."""
     return ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), borderaxespad=lines, ncols=columns, **options)
