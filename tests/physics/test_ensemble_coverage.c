@@ -12,7 +12,7 @@
 #include "sbi/systematics.h"
 #include "support/run_suite.h"
 
-enum { M = 8, HARMONICS = 3, GRID = 400, MOST = 13000, EXPERIMENTS = 500 };
+enum { M = 12, HARMONICS = 3, GRID = 400, MOST = 13000, EXPERIMENTS = 300 };
 static const double SIGNAL = 6000, BACKGROUND = 6000;
 
 #define OK(call) ck_assert_msg((call) == SBI_OK, "%s: %s", #call, sbi_last_error())
@@ -63,7 +63,8 @@ static void run_experiment(experiment *e, uint64_t number, double noise)
 {
     const uint64_t seed = sbi_random_derive(20260101, "coverage", number);
     for (size_t m = 0; m < M; m++)
-        for (size_t j = 0; j < HARMONICS; j++) e->noise[m][j] = noise / (double)(j + 1) * sqrt(3) * (2 * sbi_random_uniform(seed, 1, m * HARMONICS + j) - 1);
+        for (size_t j = 0; j < HARMONICS; j++)
+            e->noise[m][j] = noise / (double)((j + 1) * (j + 1)) * sqrt(3) * (2 * sbi_random_uniform(seed, 1, m * HARMONICS + j) - 1);
     for (size_t i = 0; i < GRID; i++) e->grid[i] = ((double)i + 0.5) / GRID;
     e->n = (size_t)sbi_random_poisson(seed, 2, 0, SIGNAL + BACKGROUND);
     ck_assert(e->n < MOST);
@@ -153,7 +154,7 @@ START_TEST(intervals_cover)
     double average[4] = {0, 0, 0, 0};
     for (uint64_t number = 0; number < EXPERIMENTS; number++) {
         double mu, error, V;
-        run_experiment(&e, number, 0.3);
+        run_experiment(&e, number, 0.36);
         sbi_model *model = make_model(&e, 0);
         sbi_fit *fit = run_fit(model, &mu, &error);
         V = ensemble_variance(&e, fit);
@@ -268,7 +269,7 @@ int main(void)
 {
     Suite *suite = suite_create("ensemble coverage");
     TCase *tc = tcase_create("coverage");
-    tcase_set_timeout(tc, 120);
+    tcase_set_timeout(tc, 600);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, intervals_cover);
     tcase_add_test(tc, modes_and_jackknife_agree);

@@ -68,7 +68,7 @@ def main():
         assert len(new) == len(stored), f"{len(new)} parameters, stored {len(stored)}"
         worst = max(np.nanmax(np.abs(a - b) / np.maximum(np.abs(b), 1e-2)) for a, b in zip(new, stored))
         print(f"{path.name}: {len(new)} parameters, largest difference {worst:.2g}")
-        return worst > 5e-3
+        return int(worst > 5e-3)
     lines = ["/* SPDX-License-Identifier: Apache-2.0 */",
              f"/* Made by tests/reference/cabinetry_impacts.py with pyhf {pyhf.__version__}, cabinetry {cabinetry.__version__}. */",
              "#ifndef TESTS_REFERENCE_CABINETRY_IMPACTS_H", "#define TESTS_REFERENCE_CABINETRY_IMPACTS_H", "", "#include <math.h>", "",
@@ -79,7 +79,7 @@ def main():
         lines += [f'    {{"{name}", "{p}", {{{", ".join(map(number, row))}}}}},' for p, row in zip(parameters, table)]
     lines += ["};", "", "#endif", ""]
     path.write_text("\n".join(lines))
-    return False
+    return 0
 
 
 if __name__ == "__main__":

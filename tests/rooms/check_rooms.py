@@ -29,6 +29,7 @@ ALSO = {
     ("tape", "io/column.h"): "the columns of a tape are read through io's strided readers",
     ("fit", "io/json.h"): "results are archived as JSON",
     ("device", "sbi/network.h"): "the numbers of the activations",
+    ("jobs", "sbi/shard.h"): "parts of a Hessian travel as shards",
 }
 # Who answers for which public header.
 OWNER = {

@@ -320,6 +320,34 @@ START_TEST(bytes_in_specs)
 }
 END_TEST
 
+START_TEST(specs_of_shards)
+{
+#define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define SPEC(rest) "{\"count\":1,\"fingerprint\":\"" HASH "\",\"first\":0,\"job\":\"hessian_shard\",\"theta\":[1,2],\"version\":1," rest "}"
+    static const char good[] = SPEC("\"earlier\":\"TWE=\",\"events\":7,\"first_event\":2048,\"pass\":1");
+    static const struct {
+        const char *spec, *says;
+    } bad[] = {{SPEC("\"earlier\":\"TWE\",\"events\":7,\"first_event\":0,\"pass\":0"), "earlier is not base64"},
+               {SPEC("\"events\":0,\"first_event\":0,\"pass\":0"), "events is 0"},
+               {SPEC("\"events\":1,\"first_event\":-1,\"pass\":0"), "first_event is -1"},
+               {SPEC("\"events\":9223372036854775807,\"first_event\":1,\"pass\":0"), "events is 9223372036854775807"},
+               {SPEC("\"events\":1,\"first_event\":0,\"pass\":-1"), "pass is -1"},
+               {SPEC("\"events\":1,\"first_event\":0"), "pass"},
+               {SPEC("\"events\":1,\"first_event\":0,\"pass\":0,\"rows\":3"), "rows"}};
+    sbi_job *job;
+    OK(sbi_job_parse(&job, ctx, good, sizeof good - 1));
+    ck_assert_int_eq(job->kind, SBI_JOB_HESSIAN_SHARD);
+    ck_assert_uint_eq(job->earlier_size, 2);
+    ck_assert_mem_eq(job->earlier, "Ma", 2);
+    ck_assert(job->pass == 1 && job->first_event == 2048 && job->events == 7 && job->first == 0 && job->count == 1);
+    sbi_job_free(job);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ck_assert_int_eq(sbi_job_parse(&job, ctx, bad[i].spec, strlen(bad[i].spec)), SBI_ERR_FORMAT);
+        ck_assert_msg(strstr(sbi_last_error(), bad[i].says), "'%s' lacks '%s'", sbi_last_error(), bad[i].says);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("jobs: Hessian");
@@ -331,6 +359,7 @@ int main(void)
     tcase_add_test(tc, a_killed_client_resumes);
     tcase_add_test(tc, bad_input);
     tcase_add_test(tc, bytes_in_specs);
+    tcase_add_test(tc, specs_of_shards);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
 }
