@@ -242,6 +242,7 @@ static sbi_status collect_seeds(seek *s, sbi_confidence_seeds *seeds)
         size_t near = 0;
         for (size_t i = 1; i < s->n_grid; i++)
             if (s->nll[i] < INFINITY && fabs(s->grid[i] - at[0]) < fabs(s->grid[near] - at[0])) near = i;
+        if (s->grid[near] == at[0]) continue; /* the grid's own */
         SBI_TRY(sbi_profile_probe(&s->line, at, s->params + near * s->n_params, &node));
         if (node.height <= 0) memcpy(seeds->params + seeds->count++ * s->n_params, s->line.fit->inner->x, bytes);
     }

@@ -407,6 +407,7 @@ sbi_status sbi_minimise(sbi_minimiser *w, const sbi_minimiser_settings *set, con
     /* A Hessian costs n products, so they lead the way, and it is made once at the end, where it has the last word. */
     sbi_minimiser_settings products = *set;
     products.need_hessian = 0;
+    products.max_evaluations /= 2; /* where conjugate gradients crawl, the Hessian need not */
     SBI_TRY(minimise_by_products(w, &products, p));
     int64_t iterations = p->iterations;
     if (!(p->f < INFINITY) || p->reason == SBI_FIT_UNBOUNDED) return SBI_OK;

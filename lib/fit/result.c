@@ -32,6 +32,21 @@ static void append(sbi_fit *fit, const char *format, ...)
     va_end(arguments);
 }
 
+/* The parameter that went furthest from its start, in units of a guess. */
+static size_t furthest(const sbi_fit *fit)
+{
+    const sbi_fit_objective *o = fit->objective;
+    size_t k = 0;
+    double most = 0;
+    for (size_t j = 0; j < o->n; j++) {
+        double way = fabs(fit->best->x[j] - o->start[j]) / sbi_fit_guess_scale(o, j, o->start[j]);
+        if (!(way > most)) continue;
+        most = way;
+        k = j;
+    }
+    return k;
+}
+
 void sbi_fit_write_message(sbi_fit *fit)
 {
     const sbi_fit_point *p = fit->best;
@@ -48,7 +63,10 @@ void sbi_fit_write_message(sbi_fit *fit)
             if (fabs(p->least[k] / p->scale[k]) > fabs(p->least[largest] / p->scale[largest])) largest = k;
         append(fit, "; least curvature %.3g, mostly along %s", p->smallest, fit->objective->names[largest]);
     }
-    if (p->reason == SBI_FIT_UNBOUNDED) append(fit, "; F = %.6g at %s = %.6g", p->f, fit->objective->names[0], p->x[0]);
+    if (p->reason == SBI_FIT_UNBOUNDED) {
+        size_t k = furthest(fit);
+        append(fit, "; F = %.6g at %s = %.6g", p->f, fit->objective->names[k], p->x[k]);
+    }
     sbi_fit_minimum_list *m = &fit->minima;
     if (fit->starts > 1) append(fit, "; %d starts led to %zu %s", (int)fit->starts, m->count, m->count == 1 ? "minimum" : "minima");
     if (fit->failed_starts && fit->starts > 1) append(fit, ", %d of them to none", (int)fit->failed_starts);

@@ -463,6 +463,26 @@ START_TEST(out_of_memory)
 }
 END_TEST
 
+static sbi_status write_file(sbi_context *c, void *path)
+{
+    sbi_fit *f;
+    sbi_status status = sbi_fit_run_objective(&f, c, &objective, &options);
+    if (status != SBI_OK) return status;
+    status = sbi_fit_write_json(f, path);
+    sbi_fit_destroy(f);
+    return status;
+}
+
+START_TEST(out_of_memory_while_writing)
+{
+    test_folder folder = folder_make();
+    test_path path = folder_path(&folder, "fit.json");
+    ck_assert_int_gt(torture_allocations(write_file, path.text, 1, _i).requests, 15);
+    ck_assert_int_eq(folder_count(&folder), 1); /* the last run's, and nothing that was begun */
+    folder_remove(&folder);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("fit_input");
@@ -478,6 +498,7 @@ int main(void)
     tcase_add_test(tc, cancelled_within_one_evaluation);
     tcase_add_loop_test(tc, values_that_are_not_numbers, 0, 3);
     tcase_add_loop_test(tc, out_of_memory, 0, 4);
+    tcase_add_loop_test(tc, out_of_memory_while_writing, 0, 2);
     tcase_add_test(tc, written_as_json);
     tcase_add_test(tc, what_users_get_wrong);
     tcase_add_test(tc, information_of_other_sizes);

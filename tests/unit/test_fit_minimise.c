@@ -222,6 +222,36 @@ START_TEST(unbounded_below)
 }
 END_TEST
 
+static sbi_status second_falls_hessian(void *user, const double *x, double *f, double *g, double *H)
+{
+    (void)user;
+    *f = 0.5 * x[0] * x[0] - 0.2 * x[1] * x[1];
+    g[0] = x[0];
+    g[1] = -0.4 * x[1];
+    if (H) {
+        H[0] = 1;
+        H[1] = H[2] = 0;
+        H[3] = -0.4;
+    }
+    return SBI_OK;
+}
+
+static sbi_status second_falls_gradient(void *user, const double *x, double *f, double *g)
+{
+    return second_falls_hessian(user, x, f, g, NULL);
+}
+
+START_TEST(unbounded_names_the_parameter)
+{
+    double start[2] = {4, 1};
+    sbi_objective o = fit_objective(2, start, second_falls_gradient, second_falls_hessian, NULL);
+    sbi_fit *fit = run(&o, NULL);
+    ck_assert_int_eq(sbi_fit_reason(fit), SBI_FIT_UNBOUNDED);
+    ck_assert_msg(strstr(sbi_fit_message(fit), " at p1 = "), "%s", sbi_fit_message(fit));
+    sbi_fit_destroy(fit);
+}
+END_TEST
+
 /* 10 x - 7 ln x - 3 ln(2 - x - y) + y^2 / 2: +inf outside of a wedge that the first Newton steps leave. */
 static sbi_status wedge_hessian(void *user, const double *x, double *f, double *g, double *H)
 {
@@ -540,6 +570,7 @@ int main(void)
     tcase_add_loop_test(tc, minimum_at_a_limit, 0, 2);
     tcase_add_test(tc, leaves_a_limit);
     tcase_add_loop_test(tc, unbounded_below, 0, 6);
+    tcase_add_test(tc, unbounded_names_the_parameter);
     tcase_add_loop_test(tc, infinite_regions, 0, 2);
     tcase_add_loop_test(tc, flat_direction_is_reported, 0, 2);
     tcase_add_loop_test(tc, escapes_a_saddle, 0, 2);

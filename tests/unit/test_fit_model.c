@@ -116,6 +116,39 @@ START_TEST(counting_experiment)
 }
 END_TEST
 
+/* A model's products lead to the same place as its Hessians. */
+START_TEST(products_of_a_model)
+{
+    sbi_context *ctx = fit_context();
+    sbi_model *model;
+    sbi_fit *full, *light;
+    double x[2], y[2], V[4], row[2];
+    ck_ok(counting(&model, ctx, 10, 300, "mu"));
+    ck_ok(sbi_fit_run(&full, model, NULL));
+    sbi_fit_options opt = SBI_FIT_OPTIONS_INIT;
+    opt.method = SBI_FIT_TRUNCATED_NEWTON;
+    ck_ok(sbi_fit_run(&light, model, &opt));
+    ck_assert_msg(sbi_fit_reason(light) == SBI_FIT_CONVERGED, "%s", sbi_fit_message(light));
+    ck_assert_int_eq(fit_info(light).hessian_evaluations, 0);
+    ck_ok(sbi_fit_values(full, x));
+    ck_ok(sbi_fit_values(light, y));
+    ck_ok(sbi_fit_covariance(full, V));
+    ck_ok(sbi_fit_covariance_row(light, "mu", row));
+    for (int k = 0; k < 2; k++) {
+        ck_assert_double_eq_tol(x[k], y[k], 1e-4 * sqrt(V[3 * k]));
+        ck_assert_double_eq_tol(row[k], V[k], 1e-5 * V[0]);
+    }
+    ck_fails(sbi_fit_covariance(light, V), SBI_ERR_STATE, "sbi_fit_hessian() does");
+    ck_ok(sbi_fit_hessian(light, NULL, NULL));
+    ck_ok(sbi_fit_covariance(light, V));
+    ck_assert_double_eq_tol(row[0], V[0], 1e-5 * V[0]);
+    sbi_fit_destroy(full);
+    sbi_fit_destroy(light);
+    sbi_model_destroy(model);
+    sbi_context_destroy(ctx);
+}
+END_TEST
+
 /* f = sqrt(mu) has no derivative at the limit mu = 0, where the minimum is (background above the data), and where
  * another fit starts. */
 START_TEST(limit_of_a_square_root)
@@ -355,6 +388,7 @@ int main(void)
     TCase *tc = tcase_create("model");
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, counting_experiment);
+    tcase_add_test(tc, products_of_a_model);
     tcase_add_test(tc, limit_of_a_square_root);
     tcase_add_test(tc, interference_has_two_minima);
     tcase_add_test(tc, no_events);
