@@ -105,7 +105,7 @@ def stored():
     text = (HERE / "pyhf_limits.h").read_text()
     out = {}
     for name, _ in CASES:
-        found = re.search(r'\{"' + name + r'", (.*?)\},\n     (.*?)\},\n', text, re.S)
+        found = re.search(r'\{"' + name + r'", (.*?),\n     (.*?)\},\n', text, re.S)
         body = found.group(0).split(",", 1)[1]
         out[name] = [float("nan") if x == "NAN" else float(x) for x in re.findall(r"NAN|-?[0-9][0-9.eE+-]*", body)]
     return out

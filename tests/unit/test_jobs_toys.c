@@ -332,7 +332,40 @@ START_TEST(statistics_of_a_counting_experiment)
 }
 END_TEST
 
-/* One bin, b known: P(n <= 12 | s + b) and P(n <= 12 | b) are sums of Poisson terms, and CLs = 0.05 at their quotient. */
+/* The limit of each toy is that of its own fit and its own Asimov data. */
+START_TEST(limit_of_each_toy)
+{
+    const double theta[2] = {1, 1};
+    sbi_model *m = counting(ctx, 5, 40, 0.1, 45, 0), *toy, *data;
+    sbi_toys_options o = SBI_TOYS_OPTIONS_INIT;
+    sbi_toy_generator *g;
+    sbi_fit *fit, *asimov;
+    sbi_toys *t;
+    double limits[4], expected;
+    o.count = 4;
+    o.compute = SBI_TOYS_LIMIT | SBI_TOYS_Q0;
+    OK(sbi_toys_run(&t, m, theta, &o, NULL));
+    ck_assert_uint_eq(sbi_toys_n_failed(t), 0);
+    OK(sbi_toys_column(t, "limit", limits));
+    OK(sbi_toy_generator_create(&g, m, theta, NULL));
+    for (int i = 0; i < 4; i++) {
+        OK(sbi_toy_generate(&toy, g, i));
+        OK(sbi_fit_run(&fit, toy, NULL));
+        OK(sbi_fit_run_asimov(&asimov, &data, fit, "mu", 0));
+        OK(sbi_fit_upper_limit(fit, asimov, "mu", 0.95, &expected));
+        ck_assert_double_eq_tol(limits[i], expected, 1e-3 * expected);
+        sbi_fit_destroy(asimov);
+        sbi_model_destroy(data);
+        sbi_fit_destroy(fit);
+        sbi_model_destroy(toy);
+    }
+    sbi_toy_generator_destroy(g);
+    sbi_toys_destroy(t);
+    sbi_model_destroy(m);
+}
+END_TEST
+
+/* One bin, b known: P(n <= 9 | s + b) and P(n <= 9 | b) are sums of Poisson terms, and CLs = 0.05 at their quotient. */
 static double cumulative(int n, double mean)
 {
     double term = exp(-mean), sum = term;
@@ -529,6 +562,7 @@ int main(void)
     tcase_add_test(t, resumed_and_collected);
     tcase_add_test(t, written_and_read);
     tcase_add_test(t, statistics_of_a_counting_experiment);
+    tcase_add_test(t, limit_of_each_toy);
     tcase_add_test(t, limits_of_a_counting_experiment);
     tcase_add_test(t, feldman_and_cousins);
     tcase_add_test(t, failed_toys_are_kept);
