@@ -224,6 +224,44 @@ class Statistics(Drawing):
         np.testing.assert_allclose(bar, plots.crossings(mu, observed - 3.84, 0))
         self.finish(ax)
 
+    def test_neyman_of_a_fit(self):
+        fit = sbi.Fit(sbi.Model.from_spec(SPEC))
+        belt = sbi.Neyman(fit, "mu", [0.5, 1.5, 2.5], count=40, seed=2)
+        toys = belt.toys(1)
+        self.assertEqual(list(toys), ["nll", "value", "error", "t_0"])
+        self.assertEqual(len(toys["t_0"]), 40)
+        self.assertTrue(np.all(toys["t_0"][np.isfinite(toys["t_0"])] >= 0))
+        with self.assertRaisesRegex(IndexError, "no value 3"):
+            belt.toys(3)
+        ax = plots.neyman_critical(belt)
+        curves = [line.get_ydata() for line in ax.lines if line.get_marker() == "o"]
+        np.testing.assert_array_equal(curves, [belt.critical(0)[0], belt.critical(1)[0]])
+        self.finish(ax)
+        ax = plots.neyman_belt(belt, observed=fit.value("mu"))
+        self.assertGreaterEqual(len(ax.patches), 6)  # a region for each of 3 values and 2 levels
+        self.finish(ax)
+
+    def test_cls_kinds(self):
+        cl = sbi.asymptotic_cls("q", 1.0, 4.0)
+        self.assertAlmostEqual(cl[0], 0.15865525393145707, places=12)
+        self.assertAlmostEqual(cl[1], 0.8413447460685429, places=12)
+        with self.assertRaisesRegex(ValueError, "'t'"):
+            sbi.asymptotic_cls("t", 1.0, 4.0)
+
+    def test_what_sbi_impacts_and_breakdown_give(self):
+        fit = sbi.Fit(sbi.Model.from_spec(SPEC))
+        post, pre = sbi.impacts(fit, "mu", "postfit"), sbi.impacts(fit, "mu", "prefit")
+        ax = plots.impacts(post, prefit=pre)
+        names = [t.get_text() for t in ax.get_yticklabels()][::-1]
+        self.assertEqual(names, [i.name for i in post])
+        up = [p.get_width() for p in ax.containers[1]][::-1]
+        np.testing.assert_array_equal(up, [i.impact[1] for i in post])
+        self.finish(ax)
+        parts = sbi.breakdown(fit, "mu", {"all": "*"})
+        ax = plots.breakdown(parts)
+        self.assertEqual([p.get_width() for p in ax.patches], [parts[n].uncertainty for n in ("all", "statistical", "total")])
+        self.finish(ax)
+
 
 SPEC = {
     "version": "1.0.0",
