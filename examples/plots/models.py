@@ -51,5 +51,6 @@ def offshell(program, folder, nuisances, luminosity=1.0, poisson=True):
     if not (folder / "results.json").is_file():
         flags = ["--truth-ratios", "--events", "30000", "--integration", "30000", "--nuisances", str(nuisances), "--scan", "5",
                  "--luminosity", str(luminosity), "--output", str(folder)] + (["--poisson"] if poisson else [])
+        folder.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run([program, *flags], check=True, capture_output=True)
     return folder

@@ -13,8 +13,10 @@ from .style import COLOURS, GREY, axes, styled, with_unit
 
 @styled
 def neyman_critical(values, critical=None, observed=None, errors=None, ax=None, poi="mu", unit="", name="$t_\\mu$"):
-    """values: an sbi.Neyman, or the grid, and then what follows. Critical values over the grid, {confidence level: [n]}, with errors {level: [n, 2]} down and up, against Wilks' (a chi2 of one degree of
-    freedom, 3.84 at 95 %), and the statistic of the data [n], with the set where it is below as a bar at the bottom."""
+    """Critical values over the grid against Wilks' (a chi2 of one degree of freedom, 3.84 at 95 %), and the statistic of the data, with
+    the set where it is below as a bar at the bottom.
+
+    values: an sbi.Neyman, or the grid [n], and then critical: {confidence level: [n]}; errors: {level: [n, 2]} down and up; observed: [n]."""
     if critical is None:
         belt = values
         values, observed, critical, errors = belt.values, belt.observed, {}, {}
@@ -62,9 +64,11 @@ def _accepted(estimates, inside, bins):
 def neyman_belt(values, estimates=None, statistics=None, critical=None, observed=None, ax=None, poi="mu", unit="", bins=60):
     """The belt: at each value, the best-fit values at which toys have a statistic that is not above its critical value.
 
-    values: an sbi.Neyman, or the grid. estimates, statistics: for each value the [n_toys] best-fit values and statistics, NaN for failed toys. critical: {confidence level: [n]}.
-    observed: the best fit of the data; the set of values whose acceptance region holds it is read off on the vertical line. With nuisance parameters or
-    events the statistic is no function of the best fit: a bin of best-fit values belongs to the region where at least half of its toys are accepted."""
+    values: an sbi.Neyman, or the grid. estimates, statistics: for each value the [n_toys] best-fit values and statistics,
+    NaN for failed toys. critical: {confidence level: [n]}.
+    observed: the best fit of the data; the set of values whose acceptance region holds it is read off on the vertical line. With nuisance
+    parameters or events the statistic is no function of the best fit: a bin of best-fit values belongs to the region where at least half
+    of its toys are accepted."""
     if estimates is None:
         belt = values
         values, critical = belt.values, {level: belt.critical(i)[0] for i, level in enumerate(belt.levels)}
