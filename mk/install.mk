@@ -31,8 +31,9 @@ install: lib programs ## Install under DESTDIR and prefix (/usr/local)
 	$(FILL) pkgconfig/sbi-config-version.cmake.in > $(D)$(libdir)/cmake/sbi/sbi-config-version.cmake
 
 install-python: ## Install the Python package under pythondir (libdir/python3/dist-packages)
-	install -d $(D)$(pythondir)/sbi
+	install -d $(D)$(pythondir)/sbi/plots
 	install -m 644 bindings/python/sbi/*.py $(D)$(pythondir)/sbi
+	install -m 644 bindings/python/sbi/plots/*.py $(D)$(pythondir)/sbi/plots
 
 uninstall: ## Remove what install and install-python put there
 	rm -rf $(D)$(includedir)/sbi $(D)$(libdir)/cmake/sbi $(D)$(pythondir)/sbi

@@ -131,6 +131,11 @@ bench: $(BENCHMARKS) ## Run the benchmarks
 	    "$$(nproc)" "$$(git describe --always --dirty 2>/dev/null)"
 	@for b in $(BENCHMARKS); do env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $$b; done
 # BENCH_SIZES=1e6,4e6 for a short run; BENCH_FLAGS=--resume goes on with one that was stopped (run.py --help); BENCH_PYTHON: one with jax.
+.PHONY: gallery
+gallery: lib $(BUILD)/bin/offshell_higgs ## Make the pictures of docs/plots.md anew
+	@PYTHONPATH=bindings/python SBI_LIBRARY=$(abspath $(BUILD))/$(SONAME) $(abspath $(BUILD))/venv/bin/python examples/plots/gallery.py \
+	    $(BUILD)/bin/offshell_higgs $(BUILD)/gallery docs/plots
+
 BENCH_PYTHON = $(BUILD)/venv-bench/bin/python
 BENCH_SIZES ?= 1e6,4e6,1e7,4e7,1e8,4e8
 $(BUILD)/venv-bench/bin/python:

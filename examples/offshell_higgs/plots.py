@@ -20,10 +20,11 @@ HERE = pathlib.Path(__file__).resolve()
 
 
 def plot_module():
-    """sbi.plots by its file, so that no library needs to be loaded for drawing."""
-    path = HERE.parents[2] / "bindings" / "python" / "sbi" / "plots.py"
+    """sbi.plots by its folder, so that no library needs to be loaded for drawing."""
+    path = HERE.parents[2] / "bindings" / "python" / "sbi" / "plots" / "__init__.py"
     spec = importlib.util.spec_from_file_location("sbi_plots", path)
     module = importlib.util.module_from_spec(spec)
+    sys.modules["sbi_plots"] = module  # for the imports among its files
     spec.loader.exec_module(module)
     return module
 

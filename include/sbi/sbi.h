@@ -8,6 +8,7 @@
 #include "campaign.h"
 #include "context.h"
 #include "dataset.h"
+#include "distribution.h"
 #include "executor.h"
 #include "fit.h"
 #include "interval.h"

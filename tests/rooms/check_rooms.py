@@ -40,8 +40,8 @@ ALSO = {
 OWNER = {
     "version.h": "base", "status.h": "base", "context.h": "base", "array.h": "base",
     "dataset.h": "net", "network.h": "net", "train.h": "net", "ratio.h": "ratio", "tape.h": "tape", "shard.h": "tape", "model.h": "model",
-    "fit.h": "fit", "interval.h": "fit", "systematics.h": "fit", "objective.h": "fit", "toy.h": "model", "limit.h": "fit",
-    "neyman.h": "jobs", "executor.h": "exec", "campaign.h": "exec", "job.h": "jobs", "sbi.h": "programs",
+    "fit.h": "fit", "systematics.h": "fit", "objective.h": "fit", "interval.h": "fit", "distribution.h": "fit", "toy.h": "model",
+    "limit.h": "fit", "neyman.h": "jobs", "executor.h": "exec", "campaign.h": "exec", "job.h": "jobs", "sbi.h": "programs",
 }
 # Libraries that only some rooms may use.
 OUTSIDE = {

@@ -14,7 +14,8 @@ from .campaign import Campaign, Executor
 from .context import Context, progress_bar
 from .errors import ArgumentError, Cancelled, DomainError, FileError, NotFound, OutOfMemory, SbiError
 from .fit import ConfidenceSet, Curve, Fit, Interval, Minimum
-from .limits import Limit, asimov_fit, asymptotic_p_value, discovery, goodness_of_fit, profiled, significance, upper_limits, upper_limits_by_toys
+from .limits import Limit, asimov_fit, asymptotic_cls, asymptotic_p_value, discovery, goodness_of_fit, profiled, significance
+from .limits import upper_limits, upper_limits_by_toys
 from .model import Model, Parameter, pack_workspace
 from .shard import Sharder, merge_shards
 from .systematics import Impact, MemberModes, Members, breakdown, ensemble_covariance, impacts, member_spread

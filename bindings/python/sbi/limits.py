@@ -98,6 +98,16 @@ def asymptotic_p_value(kind: int, statistic: float, asimov: float = 0.0) -> floa
     return out.value
 
 
+def asymptotic_cls(statistic: str, q: float, q_asimov: float) -> tuple[float, float, float]:
+    """(CLsb, CLb, CLs) of an observed q_mu or q~_mu ("q", "qtilde") and its value on Asimov data without signal."""
+    kind = {"q": _api.STATISTIC_Q, "qtilde": _api.STATISTIC_QTILDE}.get(statistic)
+    if kind is None:
+        raise ValueError(f"statistic {statistic!r} is unknown")
+    out = (ctypes.c_double * 3)()
+    check(lib.sbi_asymptotic_cls(kind, q, q_asimov, out))
+    return out[0], out[1], out[2]
+
+
 def significance(p: float) -> float:
     """The z of a one-sided p-value."""
     return lib.sbi_significance(p)

@@ -186,6 +186,49 @@ class Model(Handle):
         check(lib.sbi_model_yields(self.pointer, channel, pointer(doubles(theta)), pointer(out)))
         return {lib.sbi_model_sample_name(self.pointer, channel, i).decode(): out[i] for i in range(n)}
 
+    @property
+    def channels(self) -> list[str]:
+        return [lib.sbi_model_channel_name(self.pointer, c).decode() for c in range(lib.sbi_model_n_channels(self.pointer))]
+
+    def _theta(self, theta) -> np.ndarray:
+        return doubles(theta, (lib.sbi_model_n_parameters(self.pointer),))
+
+    def observed(self, channel: int = 0) -> np.ndarray:
+        """Counts of a binned channel."""
+        out = np.empty(lib.sbi_model_n_bins(self.pointer, channel))
+        check(lib.sbi_model_observed(self.pointer, channel, pointer(out)))
+        return out
+
+    def expected(self, theta, channel: int = 0) -> dict[str, np.ndarray]:
+        """Expected counts of the samples of a binned channel, [n_bins] each; their sum is what the channel expects."""
+        n = lib.sbi_model_n_samples(self.pointer, channel)
+        out = np.empty((n, lib.sbi_model_n_bins(self.pointer, channel)))
+        check(lib.sbi_model_expected(self.pointer, channel, pointer(self._theta(theta)), None, pointer(out)))
+        return {lib.sbi_model_sample_name(self.pointer, channel, i).decode(): out[i] for i in range(n)}
+
+    def prefit(self) -> tuple[np.ndarray, np.ndarray]:
+        """(theta, covariance) without the data: auxiliary observations, and the squared widths of the constraints on the diagonal."""
+        n = lib.sbi_model_n_parameters(self.pointer)
+        theta, covariance = np.empty(n), np.empty((n, n))
+        check(lib.sbi_model_prefit(self.pointer, pointer(theta), pointer(covariance)))
+        return theta, covariance
+
+    def expected_errors(self, theta, covariance, channel: int = 0) -> tuple[np.ndarray, np.ndarray, float]:
+        """(errors [n_bins], their covariance [n_bins, n_bins], error of the sum) of a binned channel's expected counts, J V J^T."""
+        theta = self._theta(theta)
+        covariance = doubles(covariance, (theta.size, theta.size))
+        n = lib.sbi_model_n_bins(self.pointer, channel)
+        errors, counts, total = np.empty(n), np.empty((n, n)), ctypes.c_double()
+        check(lib.sbi_model_expected_errors(self.pointer, channel, pointer(theta), pointer(covariance), pointer(errors),
+                                            pointer(counts), ctypes.byref(total)))
+        return errors, counts, total.value
+
+    def asimov_weights(self, theta, channel: int = 0) -> np.ndarray:
+        """Weights of an unbinned channel's integration sample (or reference events) at theta, whose sums are expectations."""
+        out = np.empty(max(lib.sbi_model_n_asimov_events(self.pointer, channel), 0))
+        check(lib.sbi_model_asimov_weights(self.pointer, channel, pointer(self._theta(theta)), pointer(out)))
+        return out
+
     def effective_events(self, channel: int = 0) -> tuple[float, float]:
         """(sum w, (sum w)^2 / sum w^2) of a channel's event weights."""
         total, effective = ctypes.c_double(), ctypes.c_double()

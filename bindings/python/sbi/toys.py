@@ -214,3 +214,12 @@ class Neyman(Handle):
         given = doubles(statistic, (n,)) if statistic is not None else None
         check(lib.sbi_neyman_set(self.pointer, level, pointer(given), n, ctypes.byref(found), pointer(ends)))
         return [(float(a), float(b)) for a, b in ends[: found.value]]
+
+    def toys(self, index: int) -> dict[str, np.ndarray]:
+        """Columns of the toys at one value: "nll", "value", "error" and the statistic, "t_0" or "ttilde_0", nan where they failed."""
+        handle = lib.sbi_neyman_toys(self.pointer, index)
+        if not handle:
+            raise IndexError(f"there is no value {index}")
+        names = [lib.sbi_toys_column_name(handle, i).decode() for i in range(lib.sbi_toys_n_columns(handle))]
+        values = np.ctypeslib.as_array(lib.sbi_toys_values(handle), (lib.sbi_toys_count(handle), len(names))).copy()
+        return dict(zip(names, values.T))
