@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -53,6 +54,20 @@ class Child:
             return reply, after["VmHWM"] - after["RssFile"]
         except OSError:
             return self.ask(text), None
+
+    def idle(self, limit=3.0):
+        """Waits until the process no longer works, at most `limit` seconds: after its reply one may still be freeing gigabytes, on the
+        cores that the next one is timed on."""
+        def used():
+            with open(f"/proc/{self.process.pid}/stat") as f:
+                return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13]))
+        end, before = time.monotonic() + limit, used()
+        while time.monotonic() < end:
+            time.sleep(0.05)
+            now = used()
+            if now == before:
+                return
+            before = now
 
     def close(self):
         self.process.stdin.close()
