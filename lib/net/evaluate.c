@@ -15,14 +15,9 @@ size_t sbi_network_scratch_size(const sbi_mlp *mlp)
     return (size_t)(2 * mlp->widest * SBI_EVALUATE_ROWS);
 }
 
-sbi_status sbi_network_logits(const sbi_network *net, const sbi_device *device, const double *x, int64_t rows,
-                              float *scratch, float *logit)
+sbi_status sbi_mlp_logits(const sbi_mlp *mlp, const sbi_device *device, const float *params, int64_t rows, float *in, float *out,
+                          float *logit)
 {
-    const sbi_mlp *mlp = &net->mlp;
-    const int64_t d = mlp->size[0];
-    float *in = scratch, *out = scratch + mlp->widest * SBI_EVALUATE_ROWS;
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < d; j++) in[i * d + j] = (float)((x[i * d + j] - net->shift[j]) * net->scale[j]);
     for (int32_t l = 0; l < mlp->layers; l++) {
         const int last = l == mlp->layers - 1;
         const sbi_device_forward op = {
@@ -30,8 +25,8 @@ sbi_status sbi_network_logits(const sbi_network *net, const sbi_device *device, 
             .in = mlp->size[l],
             .out = mlp->size[l + 1],
             .x = in,
-            .w = net->params + mlp->w[l],
-            .b = net->params + mlp->b[l],
+            .w = params + mlp->w[l],
+            .b = params + mlp->b[l],
             .y = last ? logit : out,
             .activation = last ? SBI_DEVICE_IDENTITY : mlp->activation,
         };
@@ -41,6 +36,17 @@ sbi_status sbi_network_logits(const sbi_network *net, const sbi_device *device, 
         out = other;
     }
     return SBI_OK;
+}
+
+sbi_status sbi_network_logits(const sbi_network *net, const sbi_device *device, const double *x, int64_t rows,
+                              float *scratch, float *logit)
+{
+    const sbi_mlp *mlp = &net->mlp;
+    const int64_t d = mlp->size[0];
+    float *in = scratch, *out = scratch + mlp->widest * SBI_EVALUATE_ROWS;
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < d; j++) in[i * d + j] = (float)((x[i * d + j] - net->shift[j]) * net->scale[j]);
+    return sbi_mlp_logits(mlp, device, net->params, rows, in, out, logit);
 }
 
 typedef struct evaluation {

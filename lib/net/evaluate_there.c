@@ -22,22 +22,6 @@ sbi_status sbi_network_logits_there(const sbi_network *net, const sbi_device *de
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < d; j++) scratch[i * d + j] = (float)((x[i * d + j] - net->shift[j]) * net->scale[j]);
     SBI_TRY(device->ops->upload(device->self, in, scratch, sizeof *scratch * (size_t)(rows * d)));
-    for (int32_t l = 0; l < mlp->layers; l++) {
-        const int last = l == mlp->layers - 1;
-        const sbi_device_forward op = {
-            .rows = rows,
-            .in = mlp->size[l],
-            .out = mlp->size[l + 1],
-            .x = in,
-            .w = params + mlp->w[l],
-            .b = params + mlp->b[l],
-            .y = last ? last_out : out,
-            .activation = last ? SBI_DEVICE_IDENTITY : mlp->activation,
-        };
-        SBI_TRY(device->ops->forward(device->self, &op));
-        float *other = in;
-        in = out;
-        out = other;
-    }
+    SBI_TRY(sbi_mlp_logits(mlp, device, params, rows, in, out, last_out));
     return device->ops->download(device->self, logit, last_out, sizeof *logit * (size_t)rows);
 }

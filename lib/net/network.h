@@ -69,6 +69,10 @@ struct sbi_ensemble {
 
 /* Scratch memory for networks of up to `widest` inputs a layer; floats. */
 size_t sbi_network_scratch_size(const sbi_mlp *mlp);
+/* logit [rows] of standardised rows `in` [rows, mlp->size[0]]; in and out hold mlp->widest * rows and are both used up. All memory is the
+ * device's. */
+sbi_status sbi_mlp_logits(const sbi_mlp *mlp, const sbi_device *device, const float *params, int64_t rows, float *in, float *out,
+                          float *logit);
 /* ln r of `rows` <= SBI_EVALUATE_ROWS rows x [rows, d], f64, not standardised. */
 sbi_status sbi_network_logits(const sbi_network *net, const sbi_device *device, const double *x, int64_t rows,
                               float *scratch, float *logit);
