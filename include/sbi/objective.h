@@ -23,7 +23,8 @@ SBI_BEGIN_DECLS
  *         member is set. NULL after a failure.
  *  @param model borrowed until then. @param options precision of the arithmetic, and device; NULL: defaults.
  *  The functions behave as sbi_model_nll(), sbi_model_hessian() and sbi_model_hvp(): +inf with SBI_OK where the likelihood does not
- *  exist, SBI_ERR_CANCELLED within one chunk of events after the context is cancelled.
+ *  exist, SBI_ERR_CANCELLED within one chunk of events after the context is cancelled (on
+ *  a device: one batch, see sbi_tape_work_options).
  *  Errors: SBI_ERR_STATE (not sealed, or no parameters), SBI_ERR_ABI, SBI_ERR_NO_MEMORY. Since: 0.1 */
 SBI_API sbi_status sbi_objective_from_model(const sbi_objective **out, const sbi_model *model,
                                             const sbi_tape_work_options *options);

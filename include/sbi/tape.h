@@ -274,7 +274,8 @@ typedef struct sbi_tape_work_options {
     uint32_t struct_size;
     int32_t precision; /**< SBI_PRECISION_DOUBLE or SBI_PRECISION_MIXED */
     const char *device;    /**< who evaluates the events: NULL or "cpu", or a plugin's device, "cuda" or "cuda:1"; only read while the
-                                workspace is made. docs/devices.md */
+                                workspace is made. On a device cancelling acts between batches of up to a million events.
+                                docs/devices.md */
     int64_t device_memory; /**< bytes of the device's memory that columns may take; what does not fit is copied there block by block in
                                 each evaluation, with the same bits. 0: what is free */
 } sbi_tape_work_options;
