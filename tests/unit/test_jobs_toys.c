@@ -415,7 +415,8 @@ END_TEST
 /* Feldman and Cousins: is mu accepted for these counts? By their ordering, summed exactly. */
 static int accepted(double mu, double b, int observed, double level)
 {
-    double sum = 0, done[200] = {0};
+    double sum = 0;
+    int done[200] = {0};
     for (;;) {
         int best = -1;
         double ratio = -1;
