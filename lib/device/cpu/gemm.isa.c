@@ -67,9 +67,11 @@ _Static_assert(SBI_CPU_PANEL % NR == 0, "a panel holds whole register blocks");
 #define ROWS ROWS_4
 #endif
 
-/* The left operand: row r at a[r] with steps of 1 along k, or packed with MR values a step at a[0]. */
+/* C = alpha AB + beta C of a whole block. The left operand: row r at a[r] with steps of 1 along k, or packed with MR values a step
+ * at a[0]. */
 #define BLOCK(name, vectors, ELEMENT)                                                                                  \
-    static void name(int64_t depth, const float *const a[MR], const float *restrict b, float *restrict out)             \
+    static void name(int64_t depth, const float *const a[MR], const float *restrict b, float *restrict out, int64_t ld,  \
+                     float alpha, float beta)                                                                          \
     {                                                                                                                  \
         POINTERS                                                                                                       \
         vec c[MR][vectors];                                                                                            \
@@ -81,7 +83,13 @@ _Static_assert(SBI_CPU_PANEL % NR == 0, "a panel holds whole register blocks");
             ROWS(ELEMENT)                                                                                              \
         }                                                                                                              \
         for (int i = 0; i < MR; i++)                                                                                   \
-            for (int v = 0; v < vectors; v++) STORE(out + i * NR + v * LANES, c[i][v]);                                \
+            for (int v = 0; v < vectors; v++) c[i][v] = MULTIPLY(SPREAD(alpha), c[i][v]);                              \
+        if (beta != 0)                                                                                                 \
+            for (int i = 0; i < MR; i++)                                                                               \
+                for (int v = 0; v < vectors; v++)                                                                      \
+                    c[i][v] = MULTIPLY_ADD(SPREAD(beta), LOAD(out + i * ld + v * LANES), c[i][v]);                      \
+        for (int i = 0; i < MR; i++)                                                                                   \
+            for (int v = 0; v < vectors; v++) STORE(out + i * ld + v * LANES, c[i][v]);                                \
     }
 
 #define STEP(r, value, vectors)                                                                                        \
@@ -107,17 +115,17 @@ BLOCK(packed_1, 1, PACKED_1)
 BLOCK(packed_2, 2, PACKED_2)
 BLOCK(packed_3, 3, PACKED_3)
 
-typedef void (*block_fn)(int64_t, const float *const *, const float *, float *);
+typedef void (*block_fn)(int64_t, const float *const *, const float *, float *, int64_t, float, float);
 static const block_fn blocks[2][NV] = {{rows_1, rows_2, rows_3}, {packed_1, packed_2, packed_3}};
 
-/* C = alpha AB + beta C for the part of a block that exists. */
-static void store_block(const float *block, float *c, int64_t ldc, int64_t rows, int64_t columns, float alpha, float beta)
+/* The same for the part of a block that exists, from alpha AB. */
+static void store_block(const float *block, float *c, int64_t ldc, int64_t rows, int64_t columns, float beta)
 {
     for (int64_t i = 0; i < rows; i++, c += ldc, block += NR) {
         if (beta == 0) {
-            for (int64_t j = 0; j < columns; j++) c[j] = alpha * block[j];
+            for (int64_t j = 0; j < columns; j++) c[j] = block[j];
         } else {
-            for (int64_t j = 0; j < columns; j++) c[j] = FMA(beta, c[j], alpha * block[j]);
+            for (int64_t j = 0; j < columns; j++) c[j] = FMA(beta, c[j], block[j]);
         }
     }
 }
@@ -195,8 +203,13 @@ static void run_panel(const sbi_cpu_tile *t, const float *left, const float *pan
         const float *a[MR];
         for (int64_t r = 0; r < MR; r++) /* rows that are not there repeat the first, and are not stored */
             a[r] = t->transpose_a ? left + i * KC : t->a + (r < rows ? i + r : i) * t->lda + first_k;
-        block(depth, a, panel, result);
-        store_block(result, t->c + i * t->ldc + j, t->ldc, rows, columns, t->alpha, beta);
+        float *c = t->c + i * t->ldc + j;
+        if (rows == MR && columns % LANES == 0) {
+            block(depth, a, panel, c, t->ldc, t->alpha, beta);
+        } else {
+            block(depth, a, panel, result, NR, t->alpha, 0);
+            store_block(result, c, t->ldc, rows, columns, beta);
+        }
     }
 }
 
