@@ -231,11 +231,11 @@ START_TEST(resumed_in_other_groupings)
     const test_folder folder = folder_make();
     gaussians g = gaussians_make(800, 3, 0.6, 6);
     sbi_train_options o = small(24);
-    o.epochs = 4;
+    o.epochs = 20;
     members alone = train_alone(&g, &o, 1);
     o.campaign = folder.path;
     int interruptions = 0, most = 0;
-    while (!run_once(&g, &o, interruptions, 500 + 60 * _i + 10 * interruptions, &alone)) {
+    while (!run_once(&g, &o, interruptions, 1500 + 200 * _i + 20 * interruptions, &alone)) {
         const int n = count_checkpoints(&folder);
         most = n > most ? n : most;
         ck_assert_int_lt(++interruptions, 300);
