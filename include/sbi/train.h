@@ -91,9 +91,12 @@ SBI_API void sbi_train_options_init(sbi_train_options *options);
 SBI_API sbi_status sbi_network_train(sbi_network **out, sbi_dataset *data, const sbi_train_options *options);
 
 /** Trains options->members networks, each one a task of a campaign run by `exec`, and makes an ensemble of them.
- *  @param[out] out NULL on failure. @param exec NULL: here, one after the other, with the context's threads.
- *  With a campaign folder, members that are done are not trained again. The networks are those that sbi_network_train() would
- *  give, whatever the executor. Errors: those of sbi_network_train() and sbi_campaign_run(). Since: 0.1 */
+ *  @param[out] out NULL on failure. @param exec NULL: here, with the context's threads: small networks (up to 300,000 parameters, on
+ *  the cpu) side by side, each in one thread, where there are as many as threads; others, and those of a context with a
+ *  parallel_for of its own, one after the other.
+ *  With a campaign folder, members that are done are not trained again, and one that diverges or fails does not stop the others: they
+ *  are trained to their end and kept, and the call fails as the first one did. The networks are those that sbi_network_train() would
+ *  give, whatever the executor and however many run at once. Errors: those of sbi_network_train() and sbi_campaign_run(). Since: 0.1 */
 SBI_API sbi_status sbi_ensemble_train(sbi_ensemble **out, sbi_dataset *data, const sbi_train_options *options,
                                       sbi_executor *exec);
 

@@ -168,9 +168,14 @@ static void run_in_pool(sbi_pool *pool, loop *l)
     pthread_mutex_unlock(&pool->one_caller);
 }
 
+int sbi_parallel_inline(const sbi_context *ctx)
+{
+    return inside_body || (ctx->threads == 1 && !ctx->options.parallel_for);
+}
+
 sbi_status sbi_parallel_for(sbi_context *ctx, size_t n, sbi_parallel_body body, void *arg)
 {
-    if (inside_body || n <= 1 || (ctx->threads == 1 && !ctx->options.parallel_for)) {
+    if (n <= 1 || sbi_parallel_inline(ctx)) {
         for (size_t i = 0; i < n; i++) SBI_TRY(body(arg, i));
         return SBI_OK;
     }

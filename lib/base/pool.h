@@ -18,6 +18,9 @@ sbi_status sbi_parallel_for(sbi_context *ctx, size_t n, sbi_parallel_body body, 
 /* Workers worth starting: sbi_context_threads(), or 1 inside a body. */
 size_t sbi_parallel_workers(const sbi_context *ctx);
 
+/* Whether a loop would run inline, in the calling thread, index by index: its indexes may then share what each would need for itself. */
+int sbi_parallel_inline(const sbi_context *ctx);
+
 /* Between enter and leave, loops of this thread run inline, as inside a body: for threads that are themselves one of
  * several doing whole pieces of work. enter returns what leave wants. */
 int sbi_parallel_enter(void);

@@ -4,8 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/context.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "exec/local.h"
 #include "jobs/collect.h"
 #include "jobs/job.h"
 #include "net/train.h"
@@ -114,11 +116,25 @@ static sbi_status prepare(training *t, int here)
 {
     sbi_campaign_options o = SBI_CAMPAIGN_OPTIONS_INIT;
     if (here) o.max_attempts = 1; /* what failed here a moment ago would fail again, memory included */
+    /* Members do not depend on each other: where they are kept, one that diverges does not stop those that wait. */
+    if (t->options.campaign) o.max_failures = t->options.members;
     size_t n = (size_t)t->options.members;
     t->keys = sbi_alloc_zero(t->ctx, n, sizeof *t->keys);
     t->networks = sbi_alloc_zero(t->ctx, n, sizeof *t->networks);
     if (!t->keys || !t->networks) return SBI_ERR_NO_MEMORY;
     return sbi_campaign_open(&t->campaign, t->ctx, t->options.campaign, &o);
+}
+
+/* The executor for members that are trained here. Small ones run side by side if that leaves no thread without work; the
+ * host's own scheduler is given one member after another, to share out as it likes. */
+static sbi_status open_here(training *t, sbi_executor **used, sbi_executor **owned)
+{
+    const int together = t->options.members >= sbi_context_threads(t->ctx) && !t->ctx->options.parallel_for &&
+                         sbi_member_is_small(&t->options, t->data->d);
+    if (!together) return sbi_jobs_executor(used, owned, t->ctx, NULL);
+    SBI_TRY(sbi_local_open(owned, t->ctx, 0, sbi_job_run_local, NULL));
+    *used = *owned;
+    return SBI_OK;
 }
 
 static void finish(training *t)
@@ -142,7 +158,7 @@ sbi_status sbi_ensemble_train(sbi_ensemble **out, sbi_dataset *data, const sbi_t
     t.attachment.folder = t.options.campaign;
     sbi_executor *used, *owned = NULL;
     sbi_status status = prepare(&t, !exec);
-    if (status == SBI_OK) status = sbi_jobs_executor(&used, &owned, t.ctx, exec);
+    if (status == SBI_OK) status = exec ? sbi_jobs_executor(&used, &owned, t.ctx, exec) : open_here(&t, &used, &owned);
     if (status == SBI_OK) status = train_members(&t, used);
     if (status == SBI_OK) status = sbi_ensemble_create(out, t.ctx, t.networks, (size_t)t.options.members);
     sbi_executor_close(owned);

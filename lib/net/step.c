@@ -13,13 +13,12 @@
 #include "base/pool.h"
 #include "net/trainer.h"
 
-/* Networks with fewer parameters use lanes, of at least so many rows, and chunks of at most as many. */
-#define LANE_PARAMETERS 300000
+/* Lanes have at least so many rows, and chunks at most as many. */
 #define LANE_ROWS 128
 
 static int64_t lane_count(const sbi_trainer *t, int64_t rows)
 {
-    if (!(t->device.ops->flags & SBI_DEVICE_CONCURRENT) || t->mlp.n > LANE_PARAMETERS) return 1;
+    if (!(t->device.ops->flags & SBI_DEVICE_CONCURRENT) || t->mlp.n > SBI_LANE_PARAMETERS) return 1;
     const int64_t lanes = (rows + LANE_ROWS - 1) / LANE_ROWS;
     return lanes < 1 ? 1 : lanes > SBI_MAX_LANES ? SBI_MAX_LANES : lanes;
 }
@@ -92,6 +91,23 @@ static sbi_status make_remote(sbi_trainer *t)
     return t->kept_host ? SBI_OK : SBI_ERR_NO_MEMORY;
 }
 
+/* Lanes that run one after another, as in a member that is trained beside others, share the memory of the first: it stays in the
+ * second-level cache. Their gradients stay apart, or the order of sums would be another. */
+static sbi_status make_lane_memory(sbi_trainer *t)
+{
+    const sbi_device *dev = &t->device;
+    const int64_t length = place_lane(t, NULL, NULL);
+    t->in_turn = (dev->ops->flags & SBI_DEVICE_HOST) && sbi_parallel_inline(t->ctx);
+    for (int64_t i = 0; i < t->n_lanes; i++) {
+        void *memory = t->lanes[0].memory;
+        if (i == 0 || !t->in_turn) SBI_TRY(dev->ops->allocate(dev->self, &memory, sizeof(float) * (size_t)length));
+        t->lanes[i].memory = memory;
+        place_lane(t, &t->lanes[i], memory);
+        t->lanes[i].grads = t->grads + i * t->mlp.n;
+    }
+    return SBI_OK;
+}
+
 sbi_status sbi_trainer_make_lanes(sbi_trainer *t)
 {
     const sbi_device *dev = &t->device;
@@ -109,14 +125,7 @@ sbi_status sbi_trainer_make_lanes(sbi_trainer *t)
     SBI_TRY(dev->ops->allocate(dev->self, &memory, sizeof(double) * (size_t)t->n_losses));
     t->losses = memory;
     if (!(dev->ops->flags & SBI_DEVICE_HOST)) SBI_TRY(make_remote(t));
-    const int64_t length = place_lane(t, NULL, NULL);
-    for (int64_t i = 0; i < t->n_lanes; i++) {
-        SBI_TRY(dev->ops->allocate(dev->self, &memory, sizeof(float) * (size_t)length));
-        t->lanes[i].memory = memory;
-        place_lane(t, &t->lanes[i], memory);
-        t->lanes[i].grads = t->grads + i * t->mlp.n;
-    }
-    return SBI_OK;
+    return make_lane_memory(t);
 }
 
 void sbi_trainer_free_lanes(sbi_trainer *t)
@@ -124,7 +133,7 @@ void sbi_trainer_free_lanes(sbi_trainer *t)
     const sbi_device *dev = &t->device;
     for (int back = 0; back < 2; back++)
         if (t->program[back]) dev->ops->forget(dev->self, t->program[back]);
-    for (int64_t i = 0; i < t->n_lanes; i++) dev->ops->release(dev->self, t->lanes[i].memory);
+    for (int64_t i = 0; i < (t->in_turn ? 1 : t->n_lanes); i++) dev->ops->release(dev->self, t->lanes[i].memory);
     dev->ops->release(dev->self, t->count_up);
     dev->ops->release(dev->self, t->index);
     dev->ops->release(dev->self, t->kept);
@@ -238,8 +247,8 @@ static sbi_status run_lanes(pass *p)
     sbi_trainer *t = p->t;
     const sbi_device *dev = &t->device;
     const int64_t used = (p->rows + t->lane_rows - 1) / t->lane_rows;
-    if (used == 1) {
-        SBI_TRY(run_lane(p, 0));
+    if (used == 1 || t->in_turn) {
+        for (int64_t i = 0; i < used; i++) SBI_TRY(run_lane(p, (size_t)i));
     } else {
         SBI_TRY(sbi_parallel_for(t->ctx, (size_t)used, run_lane, p));
     }

@@ -89,15 +89,21 @@ static sbi_status initialise(sbi_trainer *t)
     return status;
 }
 
-static sbi_status set_shape(sbi_trainer *t)
+static sbi_status set_shape(sbi_mlp *mlp, const sbi_train_options *o, int64_t d)
 {
-    const sbi_train_options *o = t->options;
-    t->mlp.layers = o->depth + 1;
-    t->mlp.activation = o->activation;
-    t->mlp.size[0] = t->data->d;
-    for (int32_t l = 1; l < t->mlp.layers; l++) t->mlp.size[l] = o->width;
-    t->mlp.size[t->mlp.layers] = 1;
-    return sbi_mlp_finish(&t->mlp);
+    mlp->layers = o->depth + 1;
+    mlp->activation = o->activation;
+    mlp->size[0] = d;
+    for (int32_t l = 1; l < mlp->layers; l++) mlp->size[l] = o->width;
+    mlp->size[mlp->layers] = 1;
+    return sbi_mlp_finish(mlp);
+}
+
+int sbi_member_is_small(const sbi_train_options *options, int64_t d)
+{
+    sbi_mlp mlp = {0};
+    if (options->device && strcmp(options->device, "cpu") != 0) return 0;
+    return set_shape(&mlp, options, d) == SBI_OK && mlp.n <= SBI_LANE_PARAMETERS;
 }
 
 static sbi_status prepare(sbi_trainer *t)
@@ -106,7 +112,7 @@ static sbi_status prepare(sbi_trainer *t)
     t->seed = sbi_random_derive(o->seed, "member", (uint64_t)t->member);
     SBI_TRY(sbi_dataset_pack_get(t->data, o->standardise, &t->pack));
     SBI_TRY(sbi_dataset_checksum(t->data, t->checksum));
-    SBI_TRY(set_shape(t));
+    SBI_TRY(set_shape(&t->mlp, o, t->data->d));
     SBI_TRY(sbi_device_open(&t->device, t->ctx, o->device));
     SBI_TRY(sbi_trainer_prepare_events(t));
     SBI_TRY(make_array(t, &t->params));

@@ -32,6 +32,7 @@ typedef struct sbi_lane {
 } sbi_lane;
 
 #define SBI_MAX_LANES 16
+#define SBI_LANE_PARAMETERS 300000 /* networks with more do not use lanes */
 #define SBI_MAX_PENDING 64
 
 typedef struct sbi_trainer {
@@ -66,6 +67,8 @@ typedef struct sbi_trainer {
     void *program[2]; /* of a full batch, forward only and forward and back, where the device can record */
     int32_t ran[2];   /* full batches of each that ran without */
     sbi_lane lanes[SBI_MAX_LANES];
+    int32_t in_turn;                  /* 1: lanes run one after another, in the memory of the first */
+    int32_t reserved;
     int64_t n_lanes, lane_rows;       /* of a full batch */
     int64_t chunk_rows, n_chunks;     /* a lane goes through its rows in chunks */
 

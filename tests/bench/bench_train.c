@@ -7,7 +7,11 @@
  * processes, because a serial BLAS need not bear several threads); and the share of the latter that training reaches. The share means
  * something only where nothing else runs on the machine.
  *
- *     bench_train [threads] [seconds]     defaults: all processors, about 2 seconds a shape */
+ * Then one JSON line for each ensemble of small members: events a second summed over members and over the whole of sbi_ensemble_train(),
+ * as it runs by itself (`events_per_second`) and with members one after the other (`one_by_one`, an executor with one place), the
+ * better of two each, taken in turn.
+ *
+ *     bench_train [threads] [seconds] [ensembles]     defaults: all processors, about 2 seconds a shape; "ensembles": only those */
 #include <cblas.h>
 #include <math.h>
 #include <stdio.h>
@@ -19,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/random.h"
+#include "sbi/executor.h"
 #include "sbi/train.h"
 
 typedef struct shape {
@@ -109,17 +114,23 @@ static double products_rate(const shape *s, int processes, double seconds)
 
 /* ---- training ---- */
 
-static double training_rate(sbi_context *ctx, const shape *s, int64_t events, int32_t epochs)
+/* The caller frees *x after the dataset. */
+static sbi_dataset *make_data(sbi_context *ctx, int64_t events, float **x)
 {
-    float *x = malloc((size_t)(events * FEATURES) * sizeof *x);
     sbi_dataset *data;
-    if (sbi_dataset_create(&data, ctx)) fail("dataset");
-    for (int64_t k = 0; k < events * FEATURES; k++) x[k] = (float)sbi_random_normal(1, 0, (uint64_t)k);
+    *x = malloc((size_t)(events * FEATURES) * sizeof **x);
+    if (!*x || sbi_dataset_create(&data, ctx)) fail("dataset");
+    for (int64_t k = 0; k < events * FEATURES; k++) (*x)[k] = (float)sbi_random_normal(1, 0, (uint64_t)k);
     const int64_t half = events / 2;
-    const sbi_array a = sbi_array_2d(x, SBI_F32, half, FEATURES);
-    const sbi_array b = sbi_array_2d(x + half * FEATURES, SBI_F32, events - half, FEATURES);
+    const sbi_array a = sbi_array_2d(*x, SBI_F32, half, FEATURES);
+    const sbi_array b = sbi_array_2d(*x + half * FEATURES, SBI_F32, events - half, FEATURES);
     if (sbi_dataset_add_array(data, SBI_NUMERATOR, &a, NULL) || sbi_dataset_add_array(data, SBI_DENOMINATOR, &b, NULL))
         fail("dataset");
+    return data;
+}
+
+static sbi_train_options options_of(const shape *s, int32_t epochs)
+{
     sbi_train_options o = SBI_TRAIN_OPTIONS_INIT;
     o.depth = s->depth;
     o.width = s->width;
@@ -127,6 +138,14 @@ static double training_rate(sbi_context *ctx, const shape *s, int64_t events, in
     o.epochs = epochs;
     o.learning_rate = 1e-4;
     o.validation_fraction = 0;
+    return o;
+}
+
+static double training_rate(sbi_context *ctx, const shape *s, int64_t events, int32_t epochs)
+{
+    float *x;
+    sbi_dataset *data = make_data(ctx, events, &x);
+    const sbi_train_options o = options_of(s, epochs);
     sbi_network *net;
     sbi_network_info info = {.struct_size = sizeof info};
     if (sbi_network_train(&net, data, &o) || sbi_network_info_get(net, &info)) fail("train");
@@ -134,6 +153,48 @@ static double training_rate(sbi_context *ctx, const shape *s, int64_t events, in
     sbi_dataset_destroy(data);
     free(x);
     return (double)events * epochs / info.seconds;
+}
+
+/* ---- ensembles ---- */
+
+static double ensemble_rate(sbi_context *ctx, const shape *s, int32_t members, int64_t events, int32_t epochs, int one_by_one)
+{
+    float *x;
+    sbi_dataset *data = make_data(ctx, events, &x);
+    sbi_train_options o = options_of(s, epochs);
+    sbi_executor *exec = NULL;
+    sbi_ensemble *ensemble;
+    o.members = members;
+    if (one_by_one && sbi_executor_open(&exec, ctx, "local", "{\"threads\": 1}")) fail("executor");
+    const double began = now();
+    if (sbi_ensemble_train(&ensemble, data, &o, exec)) fail("train");
+    const double took = now() - began;
+    sbi_ensemble_destroy(ensemble);
+    sbi_executor_close(exec);
+    sbi_dataset_destroy(data);
+    free(x);
+    return (double)members * (double)events * epochs / took;
+}
+
+static void bench_ensembles(sbi_context *ctx, int threads, double seconds)
+{
+    static const shape small[] = {{4, 100, 1024}, {4, 64, 1024}, {4, 64, 8192}};
+    static const int32_t members[] = {1, 10, 50};
+    for (size_t i = 0; i < sizeof small / sizeof small[0]; i++) {
+        const int64_t events = 51200 / small[i].batch * small[i].batch;
+        const double one = training_rate(ctx, &small[i], events, 4);
+        for (size_t k = 0; k < sizeof members / sizeof members[0]; k++) {
+            const int32_t epochs = (int32_t)(0.25 * seconds * one / (double)(events * members[k])) + 1;
+            double rate[2] = {0, 0};
+            for (int turn = 0; turn < 4; turn++)
+                rate[turn % 2] = fmax(rate[turn % 2], ensemble_rate(ctx, &small[i], members[k], events, epochs, turn % 2));
+            printf("{\"bench\": \"train_ensemble\", \"depth\": %d, \"width\": %d, \"batch\": %d, \"members\": %d, \"threads\": %d, "
+                   "\"events_per_second\": %.0f, \"one_by_one\": %.0f, \"ratio\": %.3f}\n",
+                   (int)small[i].depth, (int)small[i].width, (int)small[i].batch, (int)members[k], threads, rate[0], rate[1],
+                   rate[0] / rate[1]);
+            fflush(stdout);
+        }
+    }
 }
 
 int main(int argc, char **argv)
@@ -144,7 +205,8 @@ int main(int argc, char **argv)
     sbi_context *ctx;
     if (sbi_context_create(&ctx, &options)) fail("context");
     const int threads = sbi_context_threads(ctx) < 64 ? sbi_context_threads(ctx) : 64;
-    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+    const int only = argc > 3 && strcmp(argv[3], "ensembles") == 0;
+    for (size_t i = 0; i < (only ? 0 : sizeof shapes / sizeof shapes[0]); i++) {
         const shape *s = &shapes[i];
         const double hidden = (double)s->width * s->width * (s->depth - 1);
         const double operations = 4.0 * FEATURES * s->width + 6.0 * hidden + 6.0 * s->width; /* an event */
@@ -164,6 +226,7 @@ int main(int argc, char **argv)
                rate * operations / all);
         fflush(stdout);
     }
+    bench_ensembles(ctx, threads, seconds);
     sbi_context_destroy(ctx);
     return 0;
 }

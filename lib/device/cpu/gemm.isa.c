@@ -6,10 +6,12 @@
  *
  * A block of MR rows by NV vectors of C stays in registers while k runs. The right operand is packed in panels of that
  * width, at most KC deep, so that a panel stays in the first-level cache while all rows of the tile pass over it; the left
- * one is read where it is if its rows run along k, and packed otherwise. The order of sums over k depends on k alone.
+ * one is read where it is if its rows run along k, and packed otherwise. Operands of small networks, which are in that cache
+ * anyhow, are read where they are. The order of sums over k depends on k alone.
  * Source: Goto and van de Geijn, ACM TOMS 34 (2008) 12. */
 #include "device/cpu/kernels_isa.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #if defined(__AVX512F__)
@@ -67,21 +69,37 @@ _Static_assert(SBI_CPU_PANEL % NR == 0, "a panel holds whole register blocks");
 #define ROWS ROWS_4
 #endif
 
-/* The left operand: row r at a[r] with steps of 1 along k, or packed with MR values a step at a[0]. */
+/* The left operand: row r at a[r] with steps of 1 along k, or MR neighbours at a[0] with steps of step_a. The right one: steps of
+ * step_b. */
+typedef struct block_operands {
+    const float *a[MR], *b;
+    int64_t depth, step_a, step_b;
+} block_operands;
+
+/* C = alpha AB + beta C of a whole block. */
 #define BLOCK(name, vectors, ELEMENT)                                                                                  \
-    static void name(int64_t depth, const float *const a[MR], const float *restrict b, float *restrict out)             \
+    static void name(const block_operands *o, float *restrict out, int64_t ld, float alpha, float beta)                 \
     {                                                                                                                  \
+        const int64_t depth = o->depth, step_b = o->step_b;                                                            \
+        const float *restrict b = o->b;                                                                                \
         POINTERS                                                                                                       \
         vec c[MR][vectors];                                                                                            \
         for (int i = 0; i < MR; i++)                                                                                   \
             for (int v = 0; v < vectors; v++) c[i][v] = SPREAD(0.0f);                                                  \
-        for (int64_t k = 0; k < depth; k++, b += NR) {                                                                 \
+        for (int64_t k = 0; k < depth; k++, b += step_b) {                                                             \
             vec w[vectors];                                                                                            \
             for (int v = 0; v < vectors; v++) w[v] = LOAD(b + v * LANES);                                              \
             ROWS(ELEMENT)                                                                                              \
+            NEXT                                                                                                       \
         }                                                                                                              \
         for (int i = 0; i < MR; i++)                                                                                   \
-            for (int v = 0; v < vectors; v++) STORE(out + i * NR + v * LANES, c[i][v]);                                \
+            for (int v = 0; v < vectors; v++) c[i][v] = MULTIPLY(SPREAD(alpha), c[i][v]);                              \
+        if (beta != 0)                                                                                                 \
+            for (int i = 0; i < MR; i++)                                                                               \
+                for (int v = 0; v < vectors; v++)                                                                      \
+                    c[i][v] = MULTIPLY_ADD(SPREAD(beta), LOAD(out + i * ld + v * LANES), c[i][v]);                      \
+        for (int i = 0; i < MR; i++)                                                                                   \
+            for (int v = 0; v < vectors; v++) STORE(out + i * ld + v * LANES, c[i][v]);                                \
     }
 
 #define STEP(r, value, vectors)                                                                                        \
@@ -90,8 +108,9 @@ _Static_assert(SBI_CPU_PANEL % NR == 0, "a panel holds whole register blocks");
         for (int v = 0; v < vectors; v++) c[r][v] = MULTIPLY_ADD(x, w[v], c[r][v]);                                    \
     }
 
-#define DECLARE(r) const float *const a##r = a[r];
+#define DECLARE(r) const float *const a##r = o->a[r];
 #define POINTERS ROWS(DECLARE)
+#define NEXT
 #define ELEMENT_1(r) STEP(r, a##r[k], 1)
 #define ELEMENT_2(r) STEP(r, a##r[k], 2)
 #define ELEMENT_3(r) STEP(r, a##r[k], 3)
@@ -99,25 +118,29 @@ BLOCK(rows_1, 1, ELEMENT_1)
 BLOCK(rows_2, 2, ELEMENT_2)
 BLOCK(rows_3, 3, ELEMENT_3)
 #undef POINTERS
-#define POINTERS const float *const packed = a[0];
-#define PACKED_1(r) STEP(r, packed[k * MR + r], 1)
-#define PACKED_2(r) STEP(r, packed[k * MR + r], 2)
-#define PACKED_3(r) STEP(r, packed[k * MR + r], 3)
-BLOCK(packed_1, 1, PACKED_1)
-BLOCK(packed_2, 2, PACKED_2)
-BLOCK(packed_3, 3, PACKED_3)
+#undef NEXT
+#define POINTERS                                                                                                       \
+    const float *near = o->a[0];                                                                                       \
+    const int64_t step_a = o->step_a;
+#define NEXT near += step_a;
+#define NEAR_1(r) STEP(r, near[r], 1)
+#define NEAR_2(r) STEP(r, near[r], 2)
+#define NEAR_3(r) STEP(r, near[r], 3)
+BLOCK(near_1, 1, NEAR_1)
+BLOCK(near_2, 2, NEAR_2)
+BLOCK(near_3, 3, NEAR_3)
 
-typedef void (*block_fn)(int64_t, const float *const *, const float *, float *);
-static const block_fn blocks[2][NV] = {{rows_1, rows_2, rows_3}, {packed_1, packed_2, packed_3}};
+typedef void (*block_fn)(const block_operands *, float *, int64_t, float, float);
+static const block_fn blocks[2][NV] = {{rows_1, rows_2, rows_3}, {near_1, near_2, near_3}};
 
-/* C = alpha AB + beta C for the part of a block that exists. */
-static void store_block(const float *block, float *c, int64_t ldc, int64_t rows, int64_t columns, float alpha, float beta)
+/* The same for the part of a block that exists, from alpha AB. */
+static void store_block(const float *block, float *c, int64_t ldc, int64_t rows, int64_t columns, float beta)
 {
     for (int64_t i = 0; i < rows; i++, c += ldc, block += NR) {
         if (beta == 0) {
-            for (int64_t j = 0; j < columns; j++) c[j] = alpha * block[j];
+            for (int64_t j = 0; j < columns; j++) c[j] = block[j];
         } else {
-            for (int64_t j = 0; j < columns; j++) c[j] = FMA(beta, c[j], alpha * block[j]);
+            for (int64_t j = 0; j < columns; j++) c[j] = FMA(beta, c[j], block[j]);
         }
     }
 }
@@ -183,38 +206,73 @@ static void pack_left(float *restrict to, const float *restrict a, int64_t ld, i
 
 /* ---- a tile ---- */
 
-/* All rows of the tile against one packed panel. */
-static void run_panel(const sbi_cpu_tile *t, const float *left, const float *panel, int64_t first_k, int64_t depth, int64_t j,
-                      int64_t columns)
+/* Up to these lengths of rows, KC of them do not push each other out of the first-level cache. */
+#define NEAR_LEFT 127
+#define NEAR_RIGHT 64
+
+/* Whether a panel of the right operand is read where it is: whole aligned vectors, whatever k. */
+static int panel_is_near(const sbi_cpu_tile *t, int64_t columns)
+{
+    return !t->transpose_b && t->ldb <= NEAR_RIGHT && t->ldb % LANES == 0 && columns % LANES == 0 &&
+           (uintptr_t)t->b % (LANES * sizeof(float)) == 0;
+}
+
+/* Rows of a transposed left operand that are read where they are; the others are packed. */
+static int64_t near_rows(const sbi_cpu_tile *t)
+{
+    return t->transpose_a && t->lda <= NEAR_LEFT ? t->m / MR * MR : 0;
+}
+
+/* All rows of the tile against one panel, depth rows of which are at `panel`, step_b apart. */
+static void run_panel(const sbi_cpu_tile *t, const float *left, const float *panel, int64_t step_b, int64_t first_k, int64_t depth,
+                      int64_t j, int64_t columns)
 {
     const block_fn block = blocks[t->transpose_a != 0][(columns - 1) / LANES];
     const float beta = first_k ? 1.0f : t->beta;
+    const int64_t near = near_rows(t);
     float result[MR * NR] __attribute__((aligned(64)));
+    block_operands o = {.b = panel, .depth = depth, .step_b = step_b};
     for (int64_t i = 0; i < t->m; i += MR) {
         const int64_t rows = t->m - i < MR ? t->m - i : MR;
-        const float *a[MR];
-        for (int64_t r = 0; r < MR; r++) /* rows that are not there repeat the first, and are not stored */
-            a[r] = t->transpose_a ? left + i * KC : t->a + (r < rows ? i + r : i) * t->lda + first_k;
-        block(depth, a, panel, result);
-        store_block(result, t->c + i * t->ldc + j, t->ldc, rows, columns, t->alpha, beta);
+        float *c = t->c + i * t->ldc + j;
+        o.step_a = i < near ? t->lda : MR;
+        if (i < near) {
+            o.a[0] = t->a + first_k * t->lda + i;
+        } else if (t->transpose_a) {
+            o.a[0] = left + i * KC;
+        } else {
+            for (int64_t r = 0; r < MR; r++) /* rows that are not there repeat the first, and are not stored */
+                o.a[r] = t->a + (r < rows ? i + r : i) * t->lda + first_k;
+        }
+        if (rows == MR && columns % LANES == 0) {
+            block(&o, c, t->ldc, t->alpha, beta);
+        } else {
+            block(&o, result, NR, t->alpha, 0);
+            store_block(result, c, t->ldc, rows, columns, beta);
+        }
     }
 }
 
 void SBI_ISA_NAME(sbi_cpu_gemm_tile)(const sbi_cpu_tile *t, float *scratch)
 {
     float *panel = scratch, *left = scratch + SBI_CPU_PANEL * KC;
+    const int64_t near = near_rows(t);
     int64_t k = 0;
     do {
         const int64_t depth = t->k - k < KC ? t->k - k : KC;
-        if (t->transpose_a) pack_left(left, t->a + k * t->lda, t->lda, depth, t->m);
+        if (t->transpose_a) pack_left(left + near * KC, t->a + k * t->lda + near, t->lda, depth, t->m - near);
         for (int64_t j = 0; j < t->n; j += NR) {
             const int64_t columns = t->n - j < NR ? t->n - j : NR;
+            if (panel_is_near(t, columns)) {
+                run_panel(t, left, t->b + k * t->ldb + j, t->ldb, k, depth, j, columns);
+                continue;
+            }
             if (t->transpose_b) {
                 pack_transpose(panel, t->b + j * t->ldb + k, t->ldb, depth, columns);
             } else {
                 pack_copy(panel, t->b + k * t->ldb + j, t->ldb, depth, columns);
             }
-            run_panel(t, left, panel, k, depth, j, columns);
+            run_panel(t, left, panel, NR, k, depth, j, columns);
         }
         k += depth;
     } while (k < t->k);

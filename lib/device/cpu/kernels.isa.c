@@ -68,6 +68,10 @@ static void multiply_row(float *restrict x, const float *restrict d, int64_t n)
 
 static void multiply(float *x, const float *d, int64_t rows, int64_t columns, int64_t ld)
 {
+    if (ld == columns) {
+        multiply_row(x, d, rows * columns);
+        return;
+    }
     for (int64_t i = 0; i < rows; i++) multiply_row(x + i * ld, d + i * ld, columns);
 }
 

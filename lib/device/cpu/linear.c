@@ -10,6 +10,7 @@
  * 1000 gives work to ten threads. */
 #define TILE_ROWS SBI_CPU_TILE_ROWS
 #define TILE_COLUMNS (5 * SBI_CPU_PANEL)
+#define SMALL_TILE 16384 /* floats: they stay in the cache until all of them are there */
 
 typedef struct cut {
     int64_t n, tile, count;
@@ -40,6 +41,12 @@ static sbi_status check_sizes(const char *what, int64_t a, int64_t b, int64_t c)
     if (a < 0 || b < 0 || c < 0 || a > INT32_MAX || b > INT32_MAX || c > INT32_MAX)
         return sbi_fail(SBI_ERR_SHAPE, "%s: a product of %lld x %lld x %lld", what, (long long)a, (long long)b, (long long)c);
     return SBI_OK;
+}
+
+/* Columns of a tile that are multiplied before they go through what follows: a panel, or all of a small tile. */
+static int64_t panel_columns(int64_t rows, int64_t columns)
+{
+    return rows * columns <= SMALL_TILE ? columns : SBI_CPU_PANEL;
 }
 
 /* ---- plain and batched products ---- */
@@ -109,8 +116,9 @@ static sbi_status forward_tile(void *arg, size_t index)
     const float *x = o->x + i0 * o->in;
     sbi_cpu_scratch *scratch = NULL;
     if (o->out > 1 && !(scratch = sbi_cpu_scratch_take(j->cpu))) return SBI_ERR_NO_MEMORY;
-    for (int64_t j0 = first; j0 < last; j0 += SBI_CPU_PANEL) {
-        const int64_t columns = last - j0 < SBI_CPU_PANEL ? last - j0 : SBI_CPU_PANEL;
+    const int64_t step = panel_columns(rows, last - first);
+    for (int64_t j0 = first; j0 < last; j0 += step) {
+        const int64_t columns = last - j0 < step ? last - j0 : step;
         float *y = o->y + i0 * o->out + j0;
         if (o->out == 1) {
             kernels->head_forward(y, x, o->w, 0, rows, o->in);
@@ -155,8 +163,9 @@ static void backward_data(const backward_job *j, int64_t index, float *scratch)
         kernels->head_backward(o->dx + i0 * o->in, dz, o->w, o->d + i0 * o->in, rows, o->in);
         return;
     }
-    for (int64_t j0 = first; j0 < last; j0 += SBI_CPU_PANEL) {
-        const int64_t columns = last - j0 < SBI_CPU_PANEL ? last - j0 : SBI_CPU_PANEL;
+    const int64_t step = panel_columns(rows, last - first);
+    for (int64_t j0 = first; j0 < last; j0 += step) {
+        const int64_t columns = last - j0 < step ? last - j0 : step;
         float *dx = o->dx + i0 * o->in + j0;
         const sbi_cpu_tile t = {0, 0, rows, columns, o->out, dz, o->w + j0, dx, o->out, o->in, o->in, 1, 0};
         kernels->gemm_tile(&t, scratch);
