@@ -9,7 +9,9 @@
 
 sbi_pb_reader sbi_pb_open(sbi_pb_span message, const char *what)
 {
-    return (sbi_pb_reader){message.data, message.data + message.size, what};
+    static const unsigned char none[1];
+    const unsigned char *data = message.data ? message.data : none;
+    return (sbi_pb_reader){data, data + message.size, what};
 }
 
 sbi_status sbi_pb_varint(sbi_pb_reader *r, uint64_t *value)
