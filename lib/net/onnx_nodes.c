@@ -152,6 +152,36 @@ static sbi_status do_erf(sbi_onnx_reader *r, const sbi_onnx_value *a)
     return sbi_onnx_add(r, &v);
 }
 
+/* PyTorch writes softplus as: z where z > 20, else Softplus(z). Above LARGE the two are the same in f32. */
+#define LARGE 18
+
+static sbi_status do_greater(sbi_onnx_reader *r, const sbi_onnx_node *node, const sbi_onnx_value *a)
+{
+    double than[SBI_ONNX_SMALL] = {0};
+    size_t n = 0;
+    const sbi_onnx_value *b = node->n_inputs > 1 ? sbi_onnx_find(r, node->input[1]) : NULL;
+    SBI_TRY(sbi_onnx_expect_linear(r, a));
+    if (b) SBI_TRY(sbi_onnx_constant_small(r, b, than, &n));
+    if (n != 1 || than[0] < LARGE)
+        return sbi_onnx_refuse(r, SBI_ERR_UNSUPPORTED, "only as part of softplus, with a threshold of %d or more", LARGE);
+    sbi_onnx_value v = *a;
+    v.form = SBI_ONNX_LARGE;
+    return sbi_onnx_add(r, &v);
+}
+
+static sbi_status do_where(sbi_onnx_reader *r, const sbi_onnx_node *node, const sbi_onnx_value *large)
+{
+    const sbi_onnx_value *z = node->n_inputs == 3 ? sbi_onnx_find(r, node->input[1]) : NULL;
+    const sbi_onnx_value *h = node->n_inputs == 3 ? sbi_onnx_find(r, node->input[2]) : NULL;
+    if (!z || !h || large->form != SBI_ONNX_LARGE || z->form != SBI_ONNX_LINEAR || z->factor != 1 || h->form != SBI_ONNX_ACTIVATED ||
+        h->activation != SBI_ACTIVATION_SOFTPLUS || z->stage != large->stage || h->stage != large->stage)
+        return sbi_onnx_refuse(r, SBI_ERR_UNSUPPORTED, "only as part of softplus");
+    SBI_TRY(sbi_onnx_expect_current(r, z));
+    SBI_TRY(sbi_onnx_expect_current(r, h));
+    const sbi_onnx_value v = *h;
+    return sbi_onnx_add(r, &v);
+}
+
 /* ---- nodes that change nothing ---- */
 
 static sbi_status same(sbi_onnx_reader *r, const sbi_onnx_value *a)
@@ -264,6 +294,8 @@ static sbi_status do_one_input(sbi_onnx_reader *r, const sbi_onnx_node *node, co
     if (sbi_onnx_is(op, "Gelu")) return do_gelu(r, node, a);
     if (sbi_onnx_is(op, "Swish")) return do_swish(r, node, a);
     if (sbi_onnx_is(op, "Erf")) return do_erf(r, a);
+    if (sbi_onnx_is(op, "Greater")) return do_greater(r, node, a);
+    if (sbi_onnx_is(op, "Where")) return do_where(r, node, a);
     if (sbi_onnx_is(op, "Identity")) return same(r, a);
     if (sbi_onnx_is(op, "Cast")) return do_cast(r, node, a);
     if (sbi_onnx_is(op, "Dropout")) return do_dropout(r, node, a);

@@ -157,7 +157,7 @@ static sbi_status set_names(const sbi_onnx_reader *r, sbi_network *net)
 
 static sbi_status make_network(const sbi_onnx_reader *r, const char *file, sbi_network **out)
 {
-    const sbi_onnx_value *output;
+    const sbi_onnx_value *output = NULL;
     chain layers;
     sbi_mlp mlp;
     SBI_TRY(find_output(r, file, &output));

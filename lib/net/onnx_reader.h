@@ -16,6 +16,7 @@ typedef enum sbi_onnx_form {
     SBI_ONNX_PRODUCT,   /* factor * z * (1 + erf(z / sqrt 2)) */
     SBI_ONNX_ACTIVATED, /* activation(z) */
     SBI_ONNX_EXP,       /* exp(z) */
+    SBI_ONNX_LARGE,     /* is z large? */
 } sbi_onnx_form;
 
 #define SBI_ONNX_SMALL 8

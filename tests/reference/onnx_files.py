@@ -147,7 +147,7 @@ def helper_files():
     for l, (weight, bias) in enumerate(layers(7.0)):
         g.add("Gemm", g.constant(weight.astype(np.float64), raw=l % 2 == 0), g.constant(bias.astype(np.float64), raw=False), transB=1)
         if l < 2:
-            g.add("Softplus")
+            g.add("Tanh")  # onnxruntime has no Softplus in double
     g.save("double")
     names["double"] = NONE
 
@@ -266,7 +266,7 @@ def bad_files():
 
 
 def torch_files():
-    import torch
+    import torch  # only here: the other files, and --check, do without
 
     class Standardised(torch.nn.Module):
         def __init__(self, net):
@@ -277,6 +277,10 @@ def torch_files():
 
         def forward(self, x):
             return self.net((x - self.shift) * self.scale)
+
+    class Squeeze(torch.nn.Module):
+        def forward(self, x):
+            return x.squeeze(1)
 
     def mlp(activation, phase, *end):
         parts = []
@@ -292,7 +296,7 @@ def torch_files():
     models = {
         "torch_silu": (Standardised(mlp(nn.SiLU, 11.0)), NONE),
         "torch_relu": (mlp(nn.ReLU, 12.0), NONE),
-        "torch_leaky_relu": (Standardised(mlp(nn.LeakyReLU, 13.0, nn.Sigmoid(), nn.Flatten(0))), SIGMOID),
+        "torch_leaky_relu": (Standardised(mlp(nn.LeakyReLU, 13.0, nn.Sigmoid(), Squeeze())), SIGMOID),
         "torch_tanh": (mlp(nn.Tanh, 14.0, nn.Sigmoid()), SIGMOID),
         "torch_gelu": (Standardised(mlp(nn.GELU, 15.0)), NONE),
         "torch_softplus": (mlp(nn.Softplus, 16.0), NONE),
