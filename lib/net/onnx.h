@@ -109,8 +109,8 @@ typedef struct sbi_onnx_graph {
 sbi_status sbi_onnx_graph_parse(sbi_onnx_graph *g, sbi_context *ctx, sbi_pb_span file);
 void sbi_onnx_graph_clear(sbi_onnx_graph *g);
 
-/* The head of a TensorProto: name, type, shape; refuses external data, other types than FLOAT, DOUBLE, INT32, INT64 and BOOL, and a shape that
- * the data does not fill. */
+/* The head of a TensorProto: name, type, shape; refuses external data, other types than FLOAT, DOUBLE, INT32, INT64 and BOOL,
+ * and a shape that the data does not fill. */
 sbi_status sbi_onnx_tensor_parse(sbi_onnx_tensor *tensor, sbi_pb_span message);
 /* Its `count` elements. */
 sbi_status sbi_onnx_tensor_read(const sbi_onnx_tensor *tensor, double *out);
@@ -131,6 +131,7 @@ const char *sbi_onnx_show(sbi_pb_span name, char buffer[SBI_ONNX_SHOWN]);
 
 struct sbi_network;
 /* sbi_network_read_onnx() from the bytes of a file; `name` is used in messages. */
-sbi_status sbi_network_read_onnx_memory(struct sbi_network **out, sbi_context *ctx, const void *data, size_t size, const char *name);
+sbi_status sbi_network_read_onnx_memory(struct sbi_network **out, sbi_context *ctx, const void *data, size_t size,
+                                        const char *name);
 
 #endif

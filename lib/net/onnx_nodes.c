@@ -31,7 +31,7 @@ const sbi_onnx_value *sbi_onnx_find(const sbi_onnx_reader *r, sbi_pb_span name)
 sbi_status sbi_onnx_add(sbi_onnx_reader *r, const sbi_onnx_value *value)
 {
     const sbi_onnx_node *node = &r->graph.nodes[r->node];
-    if (node->n_outputs == 0) return sbi_onnx_refuse(r, SBI_ERR_FORMAT, "it has no output");
+    if (node->output.size == 0) return sbi_onnx_refuse(r, SBI_ERR_FORMAT, "it has no output");
     if (sbi_onnx_find(r, node->output)) return sbi_onnx_refuse(r, SBI_ERR_FORMAT, "its output was given before");
     r->values[r->n_values] = *value;
     r->values[r->n_values++].name = node->output;
@@ -242,7 +242,8 @@ static sbi_status do_reshape(sbi_onnx_reader *r, const sbi_onnx_node *node, cons
     const int column = n == 1 && width == 1;
     const int table = n == 2 && (to[1] == (double)width || (to[1] == -1 && to[0] != -1 && !a->flat));
     if (!column && !table)
-        return sbi_onnx_refuse(r, SBI_ERR_UNSUPPORTED, "to %zu dimensions from [batch, %" PRId64 "]; only where it changes nothing", n, width);
+        return sbi_onnx_refuse(r, SBI_ERR_UNSUPPORTED, "to %zu dimensions from [batch, %" PRId64 "]; only where it changes nothing", n,
+                               width);
     return sbi_onnx_add(r, &v);
 }
 

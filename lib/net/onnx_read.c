@@ -108,8 +108,9 @@ static sbi_status find_layers(const sbi_onnx_reader *r, int32_t last, chain *c, 
         mlp->size[l + 1] = s->out;
         if (l == 1) mlp->activation = s->activation;
         if (l > 1 && s->activation != mlp->activation)
-            return sbi_fail(SBI_ERR_UNSUPPORTED, "node %zu: its input is %s of a layer, but layers before have %s; networks here have one "
-                                                 "activation", s->node, sbi_activation_name(s->activation), sbi_activation_name(mlp->activation));
+            return sbi_fail(SBI_ERR_UNSUPPORTED,
+                            "node %zu: its input is %s of a layer, but layers before have %s; networks here have one activation", s->node,
+                            sbi_activation_name(s->activation), sbi_activation_name(mlp->activation));
     }
     if (c->n == 1) mlp->activation = SBI_ACTIVATION_SILU;
     return sbi_mlp_finish(mlp);

@@ -272,7 +272,8 @@ static sbi_status features_json(sbi_text *out, const sbi_network *net)
     json_t *names = json_array();
     int complete = names != NULL;
     for (int64_t j = 0; complete && j < net->mlp.size[0]; j++) complete = json_array_append_new(names, json_string(net->names[j])) == 0;
-    sbi_status status = complete ? sbi_json_canonical(out, names) : sbi_fail(SBI_ERR_NO_MEMORY, "ONNX: out of memory for names of features");
+    sbi_status status = complete ? sbi_json_canonical(out, names)
+                                 : sbi_fail(SBI_ERR_NO_MEMORY, "ONNX: out of memory for names of features");
     json_decref(names);
     return status;
 }

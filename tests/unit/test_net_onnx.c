@@ -181,7 +181,8 @@ START_TEST(files_that_are_no_onnx)
     fails(sbi_network_read_onnx(&net, ctx, folder_path(&folder, "none.onnx").text), SBI_ERR_NOT_FOUND, "none.onnx");
     fails(sbi_network_read_onnx_memory(&net, ctx, "", 0, "empty"), SBI_ERR_FORMAT, "empty: there is no graph");
     fails(sbi_network_read_onnx_memory(&net, ctx, "\x93NUMPY\x01\x00", 8, "npy"), SBI_ERR_FORMAT, "npy: model: field");
-    fails(sbi_network_read_onnx_memory(&net, ctx, "\x3a\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 10, "long"), SBI_ERR_FORMAT, "bytes, 0 are left");
+    fails(sbi_network_read_onnx_memory(&net, ctx, "\x3a\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 10, "long"), SBI_ERR_FORMAT,
+          "bytes, 0 are left");
     fails(sbi_network_read_onnx_memory(&net, ctx, "\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 11, "wide"), SBI_ERR_FORMAT,
           "more than 64 bits");
     fails(sbi_network_read_onnx(NULL, ctx, "x"), SBI_ERR_ARGUMENT, "out is NULL");
@@ -205,7 +206,8 @@ static sbi_network *make(int32_t activation, int32_t layers, uint64_t seed, int 
     for (int32_t l = 0; l < layers; l++) {
         for (int64_t k = 0; k < mlp.size[l] * mlp.size[l + 1]; k++)
             net->params[mlp.w[l] + k] = (float)(0.6 * sbi_random_normal(seed, 1, (uint64_t)(mlp.w[l] + k)));
-        for (int64_t k = 0; k < mlp.size[l + 1]; k++) net->params[mlp.b[l] + k] = (float)(0.6 * sbi_random_normal(seed, 2, (uint64_t)(mlp.b[l] + k)));
+        for (int64_t k = 0; k < mlp.size[l + 1]; k++)
+            net->params[mlp.b[l] + k] = (float)(0.6 * sbi_random_normal(seed, 2, (uint64_t)(mlp.b[l] + k)));
     }
     for (int j = 0; standardised && j < D; j++) {
         net->shift[j] = sbi_random_normal(seed, 3, (uint64_t)j);
