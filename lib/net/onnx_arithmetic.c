@@ -35,7 +35,6 @@ static sbi_status begin_layer(sbi_onnx_reader *r, const sbi_onnx_value *from, co
     if (s->out < 1 || s->out > 1 << 20) return sbi_onnx_refuse(r, SBI_ERR_SHAPE, "its weights give %" PRId64 " columns", s->out);
     s->bias = sbi_alloc_zero(r->ctx, (size_t)s->out, sizeof *s->bias);
     if (!s->bias) return SBI_ERR_NO_MEMORY;
-    for (int64_t o = 0; o < s->out; o++) s->bias[o] = -0.0; /* which keeps every bit of what is added, -0 too */
     r->n_stages++;
     *out = s;
     return SBI_OK;
@@ -75,7 +74,9 @@ static sbi_status add_bias(sbi_onnx_reader *r, int32_t stage, const sbi_onnx_val
     sbi_status status;
     double *b = columns(r, c, s->out, &status);
     if (!b) return status;
-    for (int64_t j = 0; j < s->out; j++) s->bias[j] += factor * b[j];
+    /* The first is kept with every bit, also that of -0. */
+    for (int64_t j = 0; j < s->out; j++) s->bias[j] = s->biased ? s->bias[j] + factor * b[j] : factor * b[j];
+    s->biased = 1;
     sbi_free(r->ctx, b);
     return SBI_OK;
 }

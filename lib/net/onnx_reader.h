@@ -42,6 +42,8 @@ typedef struct sbi_onnx_stage {
     int32_t previous;   /* stage of the layer's input */
     int32_t activation; /* of the layer's input; 0: the features */
     int32_t transposed; /* the weight is stored as [in, out] */
+    int32_t biased;     /* bias was given */
+    int32_t reserved;
     size_t node;
     int64_t in, out;
     double alpha;       /* of the weight */
