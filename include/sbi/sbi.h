@@ -18,6 +18,7 @@
 #include "network.h"
 #include "neyman.h"
 #include "objective.h"
+#include "onnx.h"
 #include "ratio.h"
 #include "shard.h"
 #include "status.h"

@@ -88,6 +88,8 @@ ACTIVATION_SOFTPLUS = 6
 COMBINE_MEAN_RATIO = 0
 COMBINE_MEAN_LOG = 1
 COMBINE_MEDIAN = 2
+ONNX_LOG_RATIO = 0
+ONNX_RATIO = 1
 RATIO_VALUE = 0
 RATIO_LOG = 1
 TABLE_CALIBRATION = 1
@@ -666,6 +668,18 @@ class NeymanOptions(Structure):
     ]
 
 
+class OnnxOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("output", c_int32),
+        ("dtype", c_int32),
+        ("reserved_", c_int32),
+        ("correction", c_double),
+        ("input_name", c_char_p),
+        ("output_name", c_char_p),
+    ]
+
+
 class RatioOptions(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -1129,6 +1143,10 @@ _declare("sbi_neyman_set", c_int32, c_void_p, c_size_t, POINTER(c_double), c_siz
 _declare("sbi_objective_from_model", c_int32, POINTER(c_void_p), c_void_p, POINTER(TapeWorkOptions))
 _declare("sbi_objective_from_tape", c_int32, POINTER(c_void_p), c_void_p, POINTER(c_double), POINTER(TapeWorkOptions))
 _declare("sbi_objective_destroy", None, POINTER(Objective))
+_declare("sbi_onnx_options_init", None, POINTER(OnnxOptions))
+_declare("sbi_network_write_onnx", c_int32, c_void_p, c_char_p, POINTER(OnnxOptions))
+_declare("sbi_ensemble_write_onnx", c_int32, c_void_p, c_char_p, POINTER(OnnxOptions))
+_declare("sbi_network_read_onnx", c_int32, POINTER(c_void_p), c_void_p, c_char_p)
 _declare("sbi_ratio_options_init", None, POINTER(RatioOptions))
 _declare("sbi_ratio_evaluate", c_int32, c_void_p, POINTER(Array), POINTER(c_double), POINTER(c_double), POINTER(RatioOptions))
 _declare("sbi_ratio_write", c_int32, c_void_p, c_char_p, c_char_p, POINTER(RatioOptions))

@@ -72,6 +72,20 @@ class Network(Handle):
         self.close = lambda: None
         return self
 
+    @classmethod
+    def read_onnx(cls, path, context: Optional[Context] = None) -> "Network":
+        """A multilayer perceptron from an ONNX file; a Sigmoid or Exp at its end is left out (docs/onnx.md)."""
+        context = context or default()
+        self = cls.__new__(cls)
+        Handle.__init__(self, make(lib.sbi_network_read_onnx, context.pointer, text(path)), context)
+        return self
+
+    def write_onnx(self, path, ratio: bool = False, dtype="f4", correction: float = 1.0, input_name: Optional[str] = None,
+                   output_name: Optional[str] = None) -> None:
+        """An ONNX file with the standardisation inside, whose output is ln r, or r. dtype: of input and output, "f4" or "f8"."""
+        o = _onnx_options(ratio, dtype, correction, input_name, output_name)
+        check(lib.sbi_network_write_onnx(self.pointer, text(path), ctypes.byref(o)))
+
     def save(self, path) -> None:
         check(lib.sbi_network_save(self.pointer, text(path)))
 
@@ -99,6 +113,20 @@ class Network(Handle):
         out = np.empty(len(features))
         check(lib.sbi_network_evaluate(self.pointer, ctypes.byref(view(features)), pointer(out)))
         return out
+
+
+def _onnx_options(ratio, dtype, correction, input_name, output_name):
+    dtypes = {np.dtype("f4"): _api.F32, np.dtype("f8"): _api.F64}
+    if np.dtype(dtype) not in dtypes:
+        raise ValueError(f"dtype is {dtype}, expected f4 or f8")
+    o = _api.OnnxOptions()
+    lib.sbi_onnx_options_init(ctypes.byref(o))
+    o.output = _api.ONNX_RATIO if ratio else _api.ONNX_LOG_RATIO
+    o.dtype = dtypes[np.dtype(dtype)]
+    o.correction = correction
+    o.input_name = text(input_name)
+    o.output_name = text(output_name)
+    return o
 
 
 def _train_options(options: dict):
@@ -129,6 +157,30 @@ class Ensemble(Handle):
         Handle.__init__(self, make(lib.sbi_ensemble_train, data.pointer, ctypes.byref(o),
                                    executor.pointer if executor else None), *data._kept)
         return self
+
+    @classmethod
+    def of(cls, networks: Sequence[Network], context: Optional[Context] = None) -> "Ensemble":
+        """An ensemble of networks that are there already, for instance read from ONNX files. It shares them."""
+        context = context or default()
+        c = (ctypes.c_void_p * len(networks))(*(n.pointer for n in networks))
+        self = cls.__new__(cls)
+        Handle.__init__(self, make(lib.sbi_ensemble_create, context.pointer, c, len(networks)), context, *networks)
+        return self
+
+    @property
+    def combination(self) -> int:
+        """COMBINE_MEAN_RATIO, COMBINE_MEAN_LOG or COMBINE_MEDIAN."""
+        return lib.sbi_ensemble_combination(self.pointer)
+
+    @combination.setter
+    def combination(self, value: int) -> None:
+        check(lib.sbi_ensemble_set_combination(self.pointer, value))
+
+    def write_onnx(self, path, ratio: bool = False, dtype="f4", correction: float = 1.0, input_name: Optional[str] = None,
+                   output_name: Optional[str] = None) -> None:
+        """Like Network.write_onnx(), with all members and their combination in one graph."""
+        o = _onnx_options(ratio, dtype, correction, input_name, output_name)
+        check(lib.sbi_ensemble_write_onnx(self.pointer, text(path), ctypes.byref(o)))
 
     def save(self, folder) -> None:
         check(lib.sbi_ensemble_save(self.pointer, text(folder)))

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Following a graph from its input: what each tensor is, in terms of a multilayer perceptron. */
+#ifndef SBI_NET_ONNX_READER_H
+#define SBI_NET_ONNX_READER_H
+
+#include "net/onnx.h"
+
+/* What a tensor is. z is the output of a layer before its activation. */
+typedef enum sbi_onnx_form {
+    SBI_ONNX_CONSTANT,
+    SBI_ONNX_FEATURES,  /* (x - shift) * scale */
+    SBI_ONNX_LINEAR,    /* factor * z */
+    SBI_ONNX_SIGMOID,   /* sigmoid(z) */
+    SBI_ONNX_ERF,       /* erf(z / sqrt 2) */
+    SBI_ONNX_ERF_PLUS,  /* factor * (1 + erf(z / sqrt 2)) */
+    SBI_ONNX_PRODUCT,   /* factor * z * (1 + erf(z / sqrt 2)) */
+    SBI_ONNX_ACTIVATED, /* activation(z) */
+    SBI_ONNX_EXP,       /* exp(z) */
+    SBI_ONNX_LARGE,     /* is z large? */
+} sbi_onnx_form;
+
+#define SBI_ONNX_SMALL 8
+
+typedef struct sbi_onnx_value {
+    sbi_pb_span name;
+    sbi_onnx_form form;
+    int32_t stage, version; /* of what it is made */
+    int32_t activation;     /* of ACTIVATED */
+    int32_t flat;           /* [batch], and not [batch, 1] */
+    int32_t transposed;     /* of a constant matrix */
+    double factor;
+    /* Constants: a tensor, or (without one) a few numbers. */
+    const sbi_onnx_tensor *tensor;
+    double small[SBI_ONNX_SMALL];
+    size_t n_small;
+} sbi_onnx_value;
+
+/* The features, or a layer. Nodes that shift or scale it change it in place: tensors that came before have an older version, and
+ * may not be used any more. */
+typedef struct sbi_onnx_stage {
+    int32_t version;
+    int32_t previous;   /* stage of the layer's input */
+    int32_t activation; /* of the layer's input; 0: the features */
+    int32_t transposed; /* the weight is stored as [in, out] */
+    int32_t biased;     /* bias was given */
+    int32_t reserved;
+    size_t node;
+    int64_t in, out;
+    double alpha;       /* of the weight */
+    const sbi_onnx_tensor *weight;
+    double *bias;          /* [out] */
+    double *shift, *scale; /* [out], of the features */
+} sbi_onnx_stage;
+
+typedef struct sbi_onnx_reader {
+    sbi_context *ctx;
+    sbi_onnx_graph graph;
+    sbi_onnx_value *values;
+    sbi_onnx_stage *stages;        /* the first is the features */
+    sbi_onnx_tensor *own;          /* of Constant nodes */
+    size_t n_values, n_stages, n_own, node;
+} sbi_onnx_reader;
+
+/* A failure at the node in work. */
+sbi_status sbi_onnx_refuse(const sbi_onnx_reader *r, sbi_status status, const char *format, ...) SBI_PRINTF(3, 4);
+/* The tensor of this name; NULL if there is none yet. */
+const sbi_onnx_value *sbi_onnx_find(const sbi_onnx_reader *r, sbi_pb_span name);
+/* Adds what the node in work gives. */
+sbi_status sbi_onnx_add(sbi_onnx_reader *r, const sbi_onnx_value *value);
+/* Does what the node in work says. */
+sbi_status sbi_onnx_do_node(sbi_onnx_reader *r);
+/* The nodes that have weights, and those that do arithmetic with two tensors. */
+sbi_status sbi_onnx_do_linear(sbi_onnx_reader *r, const sbi_onnx_node *node, const sbi_onnx_value *a);
+sbi_status sbi_onnx_do_arithmetic(sbi_onnx_reader *r, const sbi_onnx_node *node);
+
+/* Number of elements of a constant, and the elements. */
+size_t sbi_onnx_constant_count(const sbi_onnx_value *v);
+sbi_status sbi_onnx_constant_read(const sbi_onnx_value *v, double *out);
+/* The elements of a constant of at most SBI_ONNX_SMALL; refuses longer ones. */
+sbi_status sbi_onnx_constant_small(const sbi_onnx_reader *r, const sbi_onnx_value *v, double out[SBI_ONNX_SMALL], size_t *n);
+/* Refuses unless v is z itself, of the present version. */
+sbi_status sbi_onnx_expect_linear(const sbi_onnx_reader *r, const sbi_onnx_value *v);
+sbi_status sbi_onnx_expect_current(const sbi_onnx_reader *r, const sbi_onnx_value *v);
+
+#endif
