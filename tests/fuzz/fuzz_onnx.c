@@ -16,8 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void write_and_read(sbi_context *ctx, const sbi_network *net)
 {
-    char path[64];
-    snprintf(path, sizeof path, "/tmp/sbi-fuzz-onnx-%ld.onnx", (long)getpid());
+    char path[4096];
+    const char *folder = getenv("TMPDIR");
+    snprintf(path, sizeof path, "%s/sbi-fuzz-onnx-%ld.onnx", folder && *folder ? folder : P_tmpdir, (long)getpid());
     sbi_network *again;
     if (sbi_network_write_onnx(net, path, NULL) != SBI_OK) abort();
     if (sbi_network_read_onnx(&again, ctx, path) != SBI_OK) abort();
