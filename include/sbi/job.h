@@ -9,7 +9,7 @@
 #ifndef SBI_JOB_H
 #define SBI_JOB_H
 
-#include "executor.h"
+#include "store.h"
 
 SBI_BEGIN_DECLS
 
@@ -43,6 +43,30 @@ SBI_API sbi_status sbi_job_key(sbi_context *ctx, const void *spec, size_t size, 
  *  status is SBI_ERR_CANCELLED, the exit code SBI_EXIT_PREEMPTED. SBI_ERR_EXISTS: another attempt was first, with another result: the
  *  job is not reproducible, an alarm. Since: 0.1 */
 SBI_API sbi_status sbi_job_run_folder(sbi_context *ctx, const char *folder, int32_t *exit_code);
+
+/* ---- jobs in a store: what executors on other machines are made of ------------------------------------------------ */
+
+/** Puts what a task names (files of its spec; data that only its attachment holds) into the store under the names of their contents, unless
+ *  it is there, and then the spec, with its places changed to those, as `jobs/KEY/spec.json`, never replaced. Safe to repeat. Tasks that need what cannot be
+ *  put into a store (a model that was built in memory) give SBI_ERR_UNSUPPORTED. Since: 0.1 */
+SBI_API sbi_status sbi_job_stage(sbi_context *ctx, sbi_store *store, const sbi_task *task);
+/** Writes the list of keys that an array of jobs goes by, `arrays/NAME`, a key a line: index i is line i. Since: 0.1 */
+SBI_API sbi_status sbi_job_stage_array(sbi_store *store, const char *name, const char *const *keys, size_t n);
+/** What the store tells of a job: SBI_TASK_DONE with a commit record; otherwise what the newest attempt's heartbeat says (running, progress,
+ *  host, memory, or how it ended); SBI_TASK_PENDING without any. @param report struct_size set by the caller. Since: 0.1 */
+SBI_API sbi_status sbi_job_look(sbi_context *ctx, sbi_store *store, const char *key, sbi_task_report *report);
+/** The result of a job that is done, checked against its commit record. SBI_ERR_NOT_FOUND: not done. Since: 0.1 */
+SBI_API sbi_status sbi_job_fetch(sbi_context *ctx, sbi_store *store, const char *key, sbi_sink *sink);
+/** The log of the newest attempt. Since: 0.1 */
+SBI_API sbi_status sbi_job_log(sbi_context *ctx, sbi_store *store, const char *key, sbi_sink *sink);
+/** What an exit code of sbi-worker means for the task: SBI_TASK_... and, in *status (may be NULL), why. Codes that are not the worker's own
+ *  (128 + signal) are lost or out of memory. Since: 0.1 */
+SBI_API int32_t sbi_job_exit_state(int32_t exit_code, sbi_status *status);
+
+/** Runs one job of a store, as sbi-worker does on any machine: like sbi_job_run_folder(), with inputs brought into the folder `scratch` and verified (streamed
+ *  where the job allows it), checkpoints and heartbeats put into the store. @param scratch a folder for this worker's files, made if
+ *  missing. @param[out] exit_code as there. Since: 0.1 */
+SBI_API sbi_status sbi_job_run_store(sbi_context *ctx, sbi_store *store, const char *key, const char *scratch, int32_t *exit_code);
 
 SBI_END_DECLS
 #endif

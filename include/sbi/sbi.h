@@ -22,6 +22,7 @@
 #include "ratio.h"
 #include "shard.h"
 #include "status.h"
+#include "store.h"
 #include "systematics.h"
 #include "tape.h"
 #include "toy.h"

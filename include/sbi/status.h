@@ -59,5 +59,9 @@ SBI_API const char *sbi_status_text(sbi_status status);
  *  next failing call of the same thread. A successful call does not clear it. Never NULL. Since: 0.1 */
 SBI_API const char *sbi_last_error(void);
 
+/** Sets this thread's message (a copy of one line is kept) and returns `status`: for executors, stores and callbacks of one's own, which then write
+ *  `return sbi_error_set(SBI_ERR_IO, "...")`. Since: 0.1 */
+SBI_API sbi_status sbi_error_set(sbi_status status, const char *message);
+
 SBI_END_DECLS
 #endif

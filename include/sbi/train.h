@@ -30,12 +30,35 @@ SBI_BEGIN_DECLS
 #define SBI_SCHEDULE_STEP 2      /**< rate * schedule_factor ^ floor(e / schedule_epochs) */
 #define SBI_SCHEDULE_COSINE 3    /**< falls from rate to rate * final_rate as half a cosine (default) */
 #define SBI_SCHEDULE_GEOMETRIC 4 /**< rate * final_rate ^ (e / E) */
+#define SBI_SCHEDULE_EXPONENTIAL 6 /**< rate * schedule_factor ^ e */
 #define SBI_SCHEDULE_PLATEAU 5   /**< times schedule_factor after schedule_epochs epochs without a better loss */
 
 /** Standardisation of the inputs. */
 #define SBI_STANDARDISE_NONE 0
 #define SBI_STANDARDISE_MEAN_STD 1 /**< weighted mean 0 and standard deviation 1, each side counting half (default) */
 #define SBI_STANDARDISE_MIN_MAX 2  /**< to [-1, 1] */
+#define SBI_STANDARDISE_YEO_JOHNSON 3 /**< Yeo-Johnson's power transform (Biometrika 87, 954), its exponents by maximum likelihood, then mean 0 and
+                                           standard deviation 1 */
+
+/** What is minimised; docs/training.md has the formulae. All but BCE and MULTICLASS need joint ratios or scores of the simulator in the
+ *  dataset (arXiv 1805.00020, 1808.00973). */
+#define SBI_LOSS_BCE 1        /**< weighted binary cross-entropy (default); with theta in the dataset this is CARL, arXiv 1506.02169 */
+#define SBI_LOSS_MULTICLASS 2 /**< softmax cross-entropy over all classes of the dataset: one logit a class */
+#define SBI_LOSS_REGRESSION 3 /**< squared error of the output against the dataset's target */
+#define SBI_LOSS_ROLR 4       /**< squared error of r (numerator) or 1/r (denominator) against the joint ratio */
+#define SBI_LOSS_ALICE 5      /**< cross-entropy with the joint ratio in place of the label */
+#define SBI_LOSS_RASCAL 6     /**< ROLR plus score_weight times the squared error of the score */
+#define SBI_LOSS_ALICES 7     /**< ALICE plus score_weight times the squared error of the score */
+#define SBI_LOSS_CASCAL 8     /**< CARL plus score_weight times the squared error of the score */
+
+/** How the weights of the training's steps are averaged. Validation and the result use the averaged ones. */
+#define SBI_AVERAGING_NONE 0
+#define SBI_AVERAGING_EMA 1 /**< average = decay average + (1 - decay) weights after each step, its start corrected for */
+#define SBI_AVERAGING_SWA 2 /**< equal mean over the ends of epochs (arXiv 1803.05407) */
+
+/** Arithmetic of the matrix products. Weights, sums and the optimiser stay f32. */
+#define SBI_PRECISION_F32 0
+#define SBI_PRECISION_BF16 1 /**< factors rounded to bf16, where the processor and the BLAS have it: SBI_ERR_UNSUPPORTED elsewhere */
 
 typedef struct sbi_train_options {
     uint32_t struct_size; /**< sizeof(sbi_train_options) */
@@ -68,13 +91,32 @@ typedef struct sbi_train_options {
     const char *campaign;       /**< folder for checkpoints and the journal; NULL (default): nothing is kept, no resuming */
     const char *device;         /**< "cpu" (also NULL, the default), "cuda", "cuda:1", "cuda:0?precision=tf32": docs/devices.md. Not
                                      part of what a checkpoint was made for: training may go on with another device */
+    int32_t residual;      /**< hidden layers in a residual block, h + F(h); the first layer brings to `width`; 0 (default): none */
+    int32_t layer_norm;    /**< 1: layer normalisation (arXiv 1607.06450) before each activation; default 0 */
+    int32_t loss;          /**< SBI_LOSS_BCE */
+    int32_t class_balance; /**< 1 (default): the weights of each side or class are scaled to the same sum; 0: taken as they are */
+    int32_t averaging;     /**< SBI_AVERAGING_NONE */
+    int32_t precision;     /**< SBI_PRECISION_F32 */
+    int32_t retries;       /**< a member that diverges begins anew at most so often, each time with the rate times retry_factor; default 0 */
+    int32_t folds;         /**< k: member m trains without fold m mod k, on which it is then judged; 0 (default): no folds */
+    double dropout;          /**< probability that an output of a hidden layer is zeroed in training; default 0 */
+    double leaky_slope;      /**< of LeakyReLU below 0; default 0.01 */
+    double label_smoothing;  /**< labels y become (1 - s) y + s / classes; default 0 */
+    double score_weight;     /**< default 1 */
+    double averaging_decay;  /**< of EMA; default 0.999 */
+    double averaging_start;  /**< epochs before averaging begins; default 0 */
+    double retry_factor;     /**< default 0.3 */
+    uint64_t memory;         /**< most bytes for the events as training reads them; beyond, they lie in a file under `campaign` or TMPDIR and are mapped;
+                                  0 (default): no limit. Not part of what a checkpoint was made for */
+    const char *epoch_log;   /**< folder in which `member-0000.jsonl` gets a line of JSON an epoch; NULL (default): `campaign`, if there is one */
 } sbi_train_options;
 
 #define SBI_TRAIN_OPTIONS_INIT                                                                                         \
     {                                                                                                                  \
         (uint32_t)sizeof(sbi_train_options), 4, 128, SBI_ACTIVATION_SILU, 100, 1, SBI_OPTIMISER_NADAM,                 \
             SBI_SCHEDULE_COSINE, 10, 0, SBI_STANDARDISE_MEAN_STD, 0, 1024, 1, 1e-3, 0.0, 0.1, 0.01, 0.9, 0.999, 1e-8,  \
-            0.0, 0.0, 0.1, 0.0, 30.0, NULL, NULL                                                                       \
+            0.0, 0.0, 0.1, 0.0, 30.0, NULL, NULL, 0, 0, SBI_LOSS_BCE, 1, SBI_AVERAGING_NONE, SBI_PRECISION_F32, 0, 0,  \
+            0.0, 0.01, 0.0, 1.0, 0.999, 0.0, 0.3, 0, NULL \
     }
 
 /** Fills in the defaults; the same values as SBI_TRAIN_OPTIONS_INIT. Since: 0.1 */

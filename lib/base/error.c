@@ -29,6 +29,12 @@ void sbi_error_set_message(const char *message)
     keep_one_line();
 }
 
+sbi_status sbi_error_set(sbi_status status, const char *message)
+{
+    sbi_error_set_message(message);
+    return status;
+}
+
 /* Formats into a buffer of its own first, since an argument may point into the old message. */
 static void set_message(const char *format, va_list arguments)
 {

@@ -99,6 +99,9 @@ TABLE_CLOSURE_SUMMARY = 4
 SHARD_VALUE = 0
 SHARD_GRADIENT = 1
 SHARD_HESSIAN = 2
+STORE_ABI = 1
+STORE_NAME_MAX = 512
+STORE_CREATE = 1
 IMPACT_POSTFIT_HESSIAN = 1
 IMPACT_PREFIT_HESSIAN = 2
 IMPACT_POSTFIT = 3
@@ -144,10 +147,25 @@ SCHEDULE_CONSTANT = 1
 SCHEDULE_STEP = 2
 SCHEDULE_COSINE = 3
 SCHEDULE_GEOMETRIC = 4
+SCHEDULE_EXPONENTIAL = 6
 SCHEDULE_PLATEAU = 5
 STANDARDISE_NONE = 0
 STANDARDISE_MEAN_STD = 1
 STANDARDISE_MIN_MAX = 2
+STANDARDISE_YEO_JOHNSON = 3
+LOSS_BCE = 1
+LOSS_MULTICLASS = 2
+LOSS_REGRESSION = 3
+LOSS_ROLR = 4
+LOSS_ALICE = 5
+LOSS_RASCAL = 6
+LOSS_ALICES = 7
+LOSS_CASCAL = 8
+AVERAGING_NONE = 0
+AVERAGING_EMA = 1
+AVERAGING_SWA = 2
+PRECISION_F32 = 0
+PRECISION_BF16 = 1
 ABI_VERSION = 0
 FIT_CONVERGED = 1
 FIT_AT_LIMIT = 2
@@ -762,6 +780,40 @@ class ShardRequest(Structure):
     ]
 
 
+class Source(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved_", c_int32),
+        ("read", CFUNCTYPE(c_int32, c_void_p, c_void_p, c_size_t, POINTER(c_size_t))),
+        ("rewind", CFUNCTYPE(c_int32, c_void_p)),
+        ("user", c_void_p),
+    ]
+
+
+class StoreInfo(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("has_adler32", c_int32),
+        ("size", c_uint64),
+        ("modified_ms", c_int64),
+        ("adler32", c_uint32),
+        ("reserved_", c_uint32),
+    ]
+
+
+class StoreOps(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("abi", c_uint32),
+        ("get", CFUNCTYPE(c_int32, c_void_p, c_char_p, c_uint64, c_uint64, POINTER(Sink))),
+        ("stat", CFUNCTYPE(c_int32, c_void_p, c_char_p, POINTER(StoreInfo))),
+        ("put", CFUNCTYPE(c_int32, c_void_p, c_char_p, POINTER(Source), c_uint64, c_uint32)),
+        ("list", CFUNCTYPE(c_int32, c_void_p, c_char_p, c_void_p, c_void_p)),
+        ("remove", CFUNCTYPE(c_int32, c_void_p, c_char_p)),
+        ("close", CFUNCTYPE(None, c_void_p)),
+    ]
+
+
 class ImpactsOptions(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -922,10 +974,28 @@ class TrainOptions(Structure):
         ("checkpoint_seconds", c_double),
         ("campaign", c_char_p),
         ("device", c_char_p),
+        ("residual", c_int32),
+        ("layer_norm", c_int32),
+        ("loss", c_int32),
+        ("class_balance", c_int32),
+        ("averaging", c_int32),
+        ("precision", c_int32),
+        ("retries", c_int32),
+        ("folds", c_int32),
+        ("dropout", c_double),
+        ("leaky_slope", c_double),
+        ("label_smoothing", c_double),
+        ("score_weight", c_double),
+        ("averaging_decay", c_double),
+        ("averaging_start", c_double),
+        ("retry_factor", c_double),
+        ("memory", c_uint64),
+        ("epoch_log", c_char_p),
     ]
 
 
 ExecutorOpenFn = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_char_p, POINTER(c_void_p), POINTER(c_void_p))
+StoreOpenFn = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_char_p, c_char_p, POINTER(c_void_p), POINTER(c_void_p))
 
 
 def _declare(name, result, *arguments):
@@ -1047,6 +1117,13 @@ _declare("sbi_contour_get_info", c_int32, c_void_p, POINTER(ContourInfo))
 _declare("sbi_job_run", c_int32, c_void_p, POINTER(Task), c_char_p, c_char_p, POINTER(Sink))
 _declare("sbi_job_key", c_int32, c_void_p, c_void_p, c_size_t, c_void_p)
 _declare("sbi_job_run_folder", c_int32, c_void_p, c_char_p, POINTER(c_int32))
+_declare("sbi_job_stage", c_int32, c_void_p, c_void_p, POINTER(Task))
+_declare("sbi_job_stage_array", c_int32, c_void_p, c_char_p, POINTER(c_char_p), c_size_t)
+_declare("sbi_job_look", c_int32, c_void_p, c_void_p, c_char_p, POINTER(TaskReport))
+_declare("sbi_job_fetch", c_int32, c_void_p, c_void_p, c_char_p, POINTER(Sink))
+_declare("sbi_job_log", c_int32, c_void_p, c_void_p, c_char_p, POINTER(Sink))
+_declare("sbi_job_exit_state", c_int32, c_int32, POINTER(c_int32))
+_declare("sbi_job_run_store", c_int32, c_void_p, c_void_p, c_char_p, c_char_p, POINTER(c_int32))
 _declare("sbi_fit_profiled", c_int32, c_void_p, c_char_p, c_double, POINTER(c_double), POINTER(c_double))
 _declare("sbi_fit_run_asimov", c_int32, POINTER(c_void_p), POINTER(c_void_p), c_void_p, c_char_p, c_double)
 _declare("sbi_asymptotic_p_value", c_int32, c_int32, c_double, c_double, POINTER(c_double))
@@ -1168,6 +1245,21 @@ _declare("sbi_shard_free", None, c_void_p, c_void_p)
 _declare("sbi_status_name", c_char_p, c_int32)
 _declare("sbi_status_text", c_char_p, c_int32)
 _declare("sbi_last_error", c_char_p)
+_declare("sbi_error_set", c_int32, c_int32, c_char_p)
+_declare("sbi_store_open", c_int32, POINTER(c_void_p), c_void_p, c_char_p, c_char_p)
+_declare("sbi_store_create", c_int32, POINTER(c_void_p), c_void_p, POINTER(StoreOps), c_void_p, c_char_p)
+_declare("sbi_store_register", c_int32, c_void_p, c_char_p, StoreOpenFn, c_void_p)
+_declare("sbi_store_close", None, c_void_p)
+_declare("sbi_store_url", c_char_p, c_void_p)
+_declare("sbi_store_get", c_int32, c_void_p, c_char_p, c_uint64, c_uint64, POINTER(Sink))
+_declare("sbi_store_stat", c_int32, c_void_p, c_char_p, POINTER(StoreInfo))
+_declare("sbi_store_put", c_int32, c_void_p, c_char_p, POINTER(Source), c_uint64, c_uint32)
+_declare("sbi_store_list", c_int32, c_void_p, c_char_p, c_void_p, c_void_p)
+_declare("sbi_store_remove", c_int32, c_void_p, c_char_p)
+_declare("sbi_store_put_bytes", c_int32, c_void_p, c_char_p, c_void_p, c_size_t, c_uint32)
+_declare("sbi_store_put_file", c_int32, c_void_p, c_char_p, c_char_p, c_uint32)
+_declare("sbi_store_get_file", c_int32, c_void_p, c_char_p, c_char_p, c_char_p)
+_declare("sbi_store_put_content", c_int32, c_void_p, c_char_p, c_void_p)
 _declare("sbi_impacts_options_init", None, POINTER(ImpactsOptions))
 _declare("sbi_impacts_run", c_int32, POINTER(c_void_p), c_void_p, c_char_p, POINTER(ImpactsOptions))
 _declare("sbi_impacts_destroy", None, c_void_p)
