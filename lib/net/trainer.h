@@ -3,6 +3,8 @@
 #ifndef SBI_NET_TRAINER_H
 #define SBI_NET_TRAINER_H
 
+#include "net/loss.h"
+#include "net/score.h"
 #include "net/train.h"
 
 /* Where training stands, between two batches: with the arrays, all that a checkpoint holds. */
@@ -24,11 +26,13 @@ typedef struct sbi_train_state {
 /* Memory in which some rows of a batch go forward and back. */
 typedef struct sbi_lane {
     float *memory;
-    float *x, *y, *w;             /* gathered rows, labels, weights */
+    float *x, *y, *w;             /* gathered rows, labels, weights, */
+    float *t;                     /* scores; NULL without */
     float *h[SBI_MLP_MAX_LAYERS]; /* outputs of the layers, the last the logits */
     float *d[SBI_MLP_MAX_LAYERS]; /* derivatives of their activations */
     float *dz[2];
     float *grads; /* [mlp.n] */
+    sbi_score *score; /* NULL without */
 } sbi_lane;
 
 #define SBI_MAX_LANES 16
@@ -43,10 +47,13 @@ typedef struct sbi_trainer {
     uint64_t seed; /* of the member */
     sbi_device device;
     sbi_mlp mlp;
+    sbi_loss loss;
     const sbi_dataset_pack *pack;
     char checksum[72]; /* of the dataset */
 
-    float *x, *y, *w; /* tables of all events on the device */
+    float *x, *y, *w; /* tables of all events on the device: inputs, labels [n, loss.columns], weights */
+    float *scores;     /* [n, q + 1] of all events, here; NULL without */
+    float *score_rate; /* [q] d input / d theta */
     uint32_t *train, *valid;
     int64_t n_train, n_valid, n_batches;
     uint32_t *order; /* of the events of this epoch */
