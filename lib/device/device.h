@@ -104,16 +104,29 @@ typedef struct sbi_device_norm_backward {
     int32_t reserved;
 } sbi_device_norm_backward;
 
-/* Weighted binary cross-entropy on logits: *loss = sum_i w_i (ln(1 + exp(z_i)) - y_i z_i), in f64, and
- * dz_i = scale w_i (1 / (1 + exp(-z_i)) - y_i). */
-typedef struct sbi_device_bce {
-    int64_t rows;
-    const float *z, *y, *w; /* [rows] */
-    float *dz;              /* [rows], or NULL: not wanted */
-    double *loss;
-    float scale;
+/* Losses of rows of outputs z with labels y: *loss = sum_i w_i l_i in f64, and dz_ik = scale w_i dl_i/dz_ik. With s = smoothing, K = outputs:
+ *   BCE           K = 1: l = ln(1 + exp(z)) - y z, y in [0, 1] (s is not looked at);
+ *   SOFTMAX       l = ln sum_k exp(z_k) - (1 - s) z_y - s / K sum_k z_k, y the class, 0 to K - 1;
+ *   HEADS         y the class, 0 to K: l = sum_k [ln(1 + exp(z_k)) - v z_k] over all k where y = 0, with v = s / 2, else k = y - 1 alone, with
+ *                 v = 1 - s / 2;
+ *   SQUARE        l = sum_k (z_k - y_k)^2;
+ *   RATIO_SQUARE  K = 1: l = (exp(z) - y)^2 where y > 0, (exp(-z) + y)^2 where y < 0. */
+#define SBI_DEVICE_LOSS_BCE 1
+#define SBI_DEVICE_LOSS_SOFTMAX 2
+#define SBI_DEVICE_LOSS_HEADS 3
+#define SBI_DEVICE_LOSS_SQUARE 4
+#define SBI_DEVICE_LOSS_RATIO_SQUARE 5
+typedef struct sbi_device_loss {
+    int32_t kind;
     int32_t reserved;
-} sbi_device_bce;
+    int64_t rows, outputs;
+    const float *z; /* [rows, outputs] */
+    const float *y; /* [rows, outputs] for SQUARE, else [rows] */
+    const float *w; /* [rows] */
+    float *dz;      /* [rows, outputs], or NULL: not wanted */
+    double *loss;
+    float scale, smoothing;
+} sbi_device_loss;
 
 /* One step of an optimiser on n values, with g' = grad_scale g + decay p (decay p only where it is coupled):
  *   SGD    m = beta1 m + g';                                p -= step_g m
@@ -158,7 +171,7 @@ typedef struct sbi_device_ops {
     sbi_status (*forward)(void *self, const sbi_device_forward *op);
     sbi_status (*backward)(void *self, const sbi_device_backward *op);
     sbi_status (*norm_backward)(void *self, const sbi_device_norm_backward *op);
-    sbi_status (*bce)(void *self, const sbi_device_bce *op);
+    sbi_status (*loss)(void *self, const sbi_device_loss *op);
     sbi_status (*update)(void *self, const sbi_device_update *op);
     /* out[i, :] = table[index[i], :]; index is memory of the device. */
     sbi_status (*gather)(void *self, float *out, const float *table, const uint32_t *index, int64_t rows, int64_t columns);

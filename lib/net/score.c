@@ -24,7 +24,7 @@ static int64_t padded(int64_t n)
 int64_t sbi_score_place(sbi_score *s, int64_t rows, float *memory)
 {
     const sbi_mlp *mlp = s->mlp;
-    int64_t used = 0, widest = mlp->widest;
+    int64_t used = 0, widest = 0;
 #define PLACE(pointer, count)                                                                                          \
     do {                                                                                                               \
         if (memory) (pointer) = memory + used;                                                                         \
@@ -39,14 +39,8 @@ int64_t sbi_score_place(sbi_score *s, int64_t rows, float *memory)
         if (mlp->norm[l]) PLACE(s->nt[l], s->q * n);
         if (sbi_mlp_activation(mlp, l) != SBI_DEVICE_IDENTITY) PLACE(s->dd[l], n);
     }
-    for (int side = 0; side < 2; side++) {
-        PLACE(s->g[side], rows * widest);
-        PLACE(s->gt[side], s->q * rows * widest);
-    }
-    if (mlp->blocks) {
-        PLACE(s->block, rows * widest);
-        PLACE(s->blockt, s->q * rows * widest);
-    }
+    for (int side = 0; side < 2; side++) PLACE(s->gt[side], s->q * rows * widest);
+    if (mlp->blocks) PLACE(s->blockt, s->q * rows * widest);
 #undef PLACE
     return used;
 }

@@ -13,18 +13,22 @@ typedef struct sbi_score {
     const float *params;
     const float *rate; /* [q] derivative of an input along its element of theta; theta is the last q inputs */
     int64_t q;
-    float *x;                            /* [rows, inputs] */
-    float *h[SBI_MLP_MAX_LAYERS];        /* of the values: outputs, */
-    float *d[SBI_MLP_MAX_LAYERS];        /* first */
-    float *dd[SBI_MLP_MAX_LAYERS];       /* and second derivatives of activations, dropout inside, */
-    float *n[SBI_MLP_MAX_LAYERS];        /* normalised rows, */
-    float *r[SBI_MLP_MAX_LAYERS];        /* and what they were multiplied by */
-    float *xt;                           /* tangents of the inputs, */
-    float *ht[SBI_MLP_MAX_LAYERS];       /* of the outputs, */
-    float *zt[SBI_MLP_MAX_LAYERS];       /* of W h + b, */
-    float *nt[SBI_MLP_MAX_LAYERS];       /* of normalised rows */
-    float *g[2], *gt[2];                 /* gradients of a layer's output, and of its tangents */
-    float *block, *blockt;               /* the same at the end of a residual block */
+    /* The caller's, of the pass over the values. */
+    float *x;                     /* [rows, inputs] */
+    float *h[SBI_MLP_MAX_LAYERS]; /* outputs of the layers, */
+    float *d[SBI_MLP_MAX_LAYERS]; /* first derivatives of activations, dropout inside, */
+    float *n[SBI_MLP_MAX_LAYERS]; /* normalised rows, */
+    float *r[SBI_MLP_MAX_LAYERS]; /* and what they were multiplied by */
+    float *g[2];                  /* gradients of a layer's output */
+    float *block;                 /* the same at the end of a residual block */
+    /* Set by sbi_score_place(). */
+    float *dd[SBI_MLP_MAX_LAYERS]; /* second derivatives of activations, to be filled in by the pass over the values */
+    float *xt;                     /* tangents of the inputs, */
+    float *ht[SBI_MLP_MAX_LAYERS]; /* of the outputs, */
+    float *zt[SBI_MLP_MAX_LAYERS]; /* of W h + b, */
+    float *nt[SBI_MLP_MAX_LAYERS]; /* of normalised rows */
+    float *gt[2];                  /* gradients of the tangents of a layer's output */
+    float *blockt;                 /* the same at the end of a residual block */
 } sbi_score;
 
 /* Sets the pointers that are the score's own, from a block of memory, or with NULL gives its length in floats. */

@@ -56,6 +56,8 @@ static void free_trainer(sbi_trainer *t)
     sbi_free(t->ctx, t->train);
     sbi_free(t->ctx, t->valid);
     sbi_free(t->ctx, t->order);
+    sbi_free(t->ctx, t->scores);
+    sbi_free(t->ctx, t->score_rate);
     sbi_free(t->ctx, t->history);
     sbi_free(t->ctx, t);
 }
@@ -90,7 +92,7 @@ static sbi_status initialise(sbi_trainer *t)
     return status;
 }
 
-static sbi_status set_shape(sbi_mlp *mlp, const sbi_train_options *o, int64_t d)
+static sbi_status set_shape(sbi_mlp *mlp, const sbi_train_options *o, int64_t d, int64_t outputs)
 {
     mlp->layers = o->depth + 1;
     mlp->activation = o->activation;
@@ -101,25 +103,30 @@ static sbi_status set_shape(sbi_mlp *mlp, const sbi_train_options *o, int64_t d)
         mlp->norm[l - 1] = o->layer_norm;
         if (o->residual && l > 1 && (l - 1) % o->residual == 0) mlp->residual[l - 1] = o->residual;
     }
-    mlp->size[mlp->layers] = 1;
+    mlp->size[mlp->layers] = outputs;
     return sbi_mlp_finish(mlp);
 }
 
-int sbi_member_is_small(const sbi_train_options *options, int64_t d)
+int sbi_member_is_small(const sbi_train_options *options, const sbi_dataset *data)
 {
     sbi_mlp mlp = {0};
+    sbi_loss loss;
     if (options->device && strcmp(options->device, "cpu") != 0) return 0;
-    return set_shape(&mlp, options, d) == SBI_OK && mlp.n <= SBI_LANE_PARAMETERS;
+    return sbi_loss_choose(&loss, data, options) == SBI_OK && set_shape(&mlp, options, data->inputs, loss.outputs) == SBI_OK &&
+           mlp.n <= SBI_LANE_PARAMETERS;
 }
 
 static sbi_status prepare(sbi_trainer *t)
 {
     const sbi_train_options *o = t->options;
     t->seed = sbi_random_derive(o->seed, "member", (uint64_t)t->member);
+    SBI_TRY(sbi_loss_choose(&t->loss, t->data, o));
     SBI_TRY(sbi_dataset_pack_get(t->data, o->standardise, &t->pack));
     SBI_TRY(sbi_dataset_checksum(t->data, t->checksum));
-    SBI_TRY(set_shape(&t->mlp, o, t->data->d));
+    SBI_TRY(set_shape(&t->mlp, o, t->data->inputs, t->loss.outputs));
     SBI_TRY(sbi_device_open(&t->device, t->ctx, o->device));
+    if (t->loss.score && !(t->device.ops->flags & SBI_DEVICE_HOST))
+        return sbi_fail(SBI_ERR_UNSUPPORTED, "training: losses with a score run on the cpu, not on \"%s\"", o->device);
     SBI_TRY(sbi_trainer_prepare_events(t));
     SBI_TRY(make_array(t, &t->params));
     SBI_TRY(make_array(t, &t->best));
@@ -294,7 +301,7 @@ static sbi_status fill_network(sbi_trainer *t, sbi_network *net)
     SBI_TRY(dev->ops->download(dev->self, net->params, t->best, sizeof(float) * (size_t)t->mlp.n));
     memcpy(net->shift, t->pack->shift, d * sizeof *net->shift);
     memcpy(net->scale, t->pack->scale, d * sizeof *net->scale);
-    for (size_t j = 0; j < d; j++) SBI_TRY(sbi_network_set_name(net, (int64_t)j, sbi_dataset_feature_name(t->data, j)));
+    for (size_t j = 0; j < d; j++) SBI_TRY(sbi_network_set_name(net, (int64_t)j, sbi_dataset_input_name(t->data, (int64_t)j)));
     if (!(net->history = sbi_alloc_array(t->ctx, n_history, sizeof *net->history))) return SBI_ERR_NO_MEMORY;
     memcpy(net->history, t->history, n_history * sizeof *net->history);
     net->epochs = s->epoch;
@@ -334,7 +341,6 @@ sbi_status sbi_member_train(sbi_network **out, sbi_context *ctx, sbi_dataset *da
 {
     *out = NULL;
     sbi_dataset_freeze(data);
-    SBI_TRY(sbi_dataset_check_sides(data));
     sbi_trainer *t = sbi_alloc_zero(ctx, 1, sizeof *t);
     if (!t) return SBI_ERR_NO_MEMORY;
     t->ctx = ctx;

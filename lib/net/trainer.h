@@ -35,7 +35,7 @@ typedef struct sbi_lane {
     float *dz[2];
     float *dh; /* gradient of the output of a residual block, until its input is reached; NULL without blocks */
     float *grads; /* [mlp.n] */
-    sbi_score *score; /* NULL without */
+    float *score; /* memory of an sbi_score; NULL without */
 } sbi_lane;
 
 #define SBI_MAX_LANES 16

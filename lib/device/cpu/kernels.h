@@ -58,8 +58,8 @@ typedef struct sbi_cpu_kernels {
     void (*head_weights)(float *dw, const float *dz, const float *x, int64_t rows, int64_t columns, int64_t ld,
                          int32_t accumulate);
 
-    /* loss[i] = w (softplus(z) - y z) and dz as sbi_device_bce says; dz may be NULL. */
-    void (*bce)(float *loss, float *dz, const float *z, const float *y, const float *w, float scale, int64_t rows);
+    /* Rows [first, first + n) of a loss: their w l into values, their dz. */
+    void (*loss)(const sbi_device_loss *op, float *values, int64_t first, int64_t n);
     void (*update)(const sbi_device_update *op, int64_t first, int64_t n);
     void (*sum_parts)(float *out, const float *parts, int64_t count, int64_t stride, int64_t n);
     double (*sum_squares)(const float *x, int64_t n);

@@ -111,13 +111,6 @@ static void head_weights(float *dw, const float *dz, const float *x, int64_t row
     }
 }
 
-static void bce(float *loss, float *dz, const float *z, const float *y, const float *w, float scale, int64_t rows)
-{
-    for (int64_t i = 0; i < rows; i++) loss[i] = w[i] * (vsoftplus(z[i]) - y[i] * z[i]);
-    if (dz)
-        for (int64_t i = 0; i < rows; i++) dz[i] = scale * w[i] * (vlogistic(z[i]) - y[i]);
-}
-
 static void sum_parts(float *out, const float *parts, int64_t count, int64_t stride, int64_t n)
 {
     if (out != parts) memcpy(out, parts, (size_t)n * sizeof *out);
@@ -149,7 +142,7 @@ const sbi_cpu_kernels SBI_ISA_NAME(sbi_cpu_kernels) = {
     .head_forward = head_forward,
     .head_backward = head_backward,
     .head_weights = head_weights,
-    .bce = bce,
+    .loss = SBI_ISA_NAME(sbi_cpu_loss),
     .update = SBI_ISA_NAME(sbi_cpu_update),
     .sum_parts = sum_parts,
     .sum_squares = sum_squares,

@@ -18,4 +18,7 @@ void SBI_ISA_NAME(sbi_cpu_normalise)(const sbi_device_forward *o, float *z, int6
 void SBI_ISA_NAME(sbi_cpu_norm_sums)(const sbi_device_norm_backward *o, int64_t first, int64_t columns);
 void SBI_ISA_NAME(sbi_cpu_norm_rows)(const sbi_device_norm_backward *o, int64_t row, int64_t rows);
 
+/* loss.isa.c */
+void SBI_ISA_NAME(sbi_cpu_loss)(const sbi_device_loss *op, float *values, int64_t first, int64_t rows);
+
 #endif
