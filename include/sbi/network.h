@@ -54,6 +54,9 @@ typedef struct sbi_network_info {
     int32_t reserved_;
     double leaky_slope; /**< of LeakyReLU below 0, as the f32 that it is */
     double epsilon;     /**< of the normalisations, likewise */
+    int32_t theta;      /**< q: the last q of the features are parameters theta; 0: not parameterised */
+    int32_t classes;    /**< K that the outputs tell apart: of K outputs each has a logit; of K - 1 outputs the one of class k > 0 is ln p_k / p_0,
+                             number k - 1; 0: a regression */
 } sbi_network_info;
 
 /** What a network has beyond a chain of layers. */
@@ -67,11 +70,14 @@ typedef struct sbi_network_form {
     const int32_t *residual; /**< [layers] layers of the residual block that ends with this layer, 0: none; blocks do not overlap, the last
                                   layer is in none, and a block has as many outputs as inputs; NULL (default): none */
     const int32_t *linear;   /**< [layers] 1: a hidden layer without activation; NULL (default): none */
+    int32_t theta;           /**< as in sbi_network_info; default 0 */
+    int32_t classes;         /**< as many as outputs, or one more; 0: the outputs are those of a regression; -1 (default): one more for one output,
+                                  else as many */
 } sbi_network_form;
 
 #define SBI_NETWORK_FORM_INIT                                                                                          \
     {                                                                                                                  \
-        (uint32_t)sizeof(sbi_network_form), SBI_ACTIVATION_SILU, 0.01, 1e-5, NULL, NULL, NULL, NULL                    \
+        (uint32_t)sizeof(sbi_network_form), SBI_ACTIVATION_SILU, 0.01, 1e-5, NULL, NULL, NULL, NULL, 0, -1             \
     }
 
 /** Fills in the defaults; the same values as SBI_NETWORK_FORM_INIT. Since: 0.1 */
@@ -127,6 +133,13 @@ SBI_API sbi_status sbi_network_evaluate(const sbi_network *net, const sbi_array 
  *  sbi_network_evaluate(), whose results these are for a network with one output. Since: 0.1 */
 SBI_API sbi_status sbi_network_evaluate_all(const sbi_network *net, const sbi_array *features, double *outputs);
 
+/** All outputs at one theta. @param features [n, d], without theta. @param theta [n_theta], n_theta = q of sbi_network_info.
+ *  @param[out] outputs [n, outputs]. Otherwise as sbi_network_evaluate_all(). Since: 0.1 */
+SBI_API sbi_status sbi_network_evaluate_at(const sbi_network *net, const sbi_array *features, const double *theta, size_t n_theta,
+                                           double *outputs);
+/** Name of a class; NULL out of range. Owned by the network. Since: 0.1 */
+SBI_API const char *sbi_network_class_name(const sbi_network *net, size_t index);
+
 /* ---- ensembles ------------------------------------------------------------------------------------------------- */
 
 /** How members make one ratio. */
@@ -134,7 +147,7 @@ SBI_API sbi_status sbi_network_evaluate_all(const sbi_network *net, const sbi_ar
 #define SBI_COMBINE_MEAN_LOG 1   /**< exp(sum_m ln r_m / M) */
 #define SBI_COMBINE_MEDIAN 2     /**< of the r_m; the mean of ln r of the middle two for even M */
 
-/** An ensemble of n >= 1 networks with the same number of features and of outputs; it shares them: destroying yours is fine. Since: 0.1 */
+/** An ensemble of n >= 1 networks with the same numbers of features, theta, outputs and classes; it shares them: destroying yours is fine. Since: 0.1 */
 SBI_API sbi_status sbi_ensemble_create(sbi_ensemble **out, sbi_context *ctx, sbi_network *const *networks, size_t n);
 /** Gives up an ensemble; NULL is fine. Since: 0.1 */
 SBI_API void sbi_ensemble_destroy(sbi_ensemble *ens);

@@ -152,7 +152,7 @@ const char *sbi_dataset_input_name(const sbi_dataset *data, int64_t index)
 }
 
 /* The default ones, "class2" to "class63" without allocating. */
-static const char *default_class_name(int32_t side)
+const char *sbi_class_name(int32_t side)
 {
     static const char names[SBI_CLASSES_MAX - 2][8] = {
         "class2",  "class3",  "class4",  "class5",  "class6",  "class7",  "class8",  "class9",  "class10", "class11", "class12",
@@ -167,7 +167,7 @@ static const char *default_class_name(int32_t side)
 const char *sbi_dataset_class_name(const sbi_dataset *data, int32_t side)
 {
     if (!data || side < 0 || side >= SBI_CLASSES_MAX) return NULL;
-    return data->class_names[side] ? data->class_names[side] : default_class_name(side);
+    return data->class_names[side] ? data->class_names[side] : sbi_class_name(side);
 }
 
 sbi_status sbi_dataset_set_class_name(sbi_dataset *data, int32_t side, const char *name)

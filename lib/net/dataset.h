@@ -66,6 +66,8 @@ struct sbi_dataset {
     char checksum[72]; /* empty until asked for */
 };
 
+/* What a class is called without a name of its own. */
+const char *sbi_class_name(int32_t side);
 /* Makes the dataset immutable. */
 void sbi_dataset_freeze(sbi_dataset *data);
 /* SBI_ERR_VALUE unless numerator and denominator have events and a positive sum of weights. */

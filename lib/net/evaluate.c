@@ -55,6 +55,7 @@ typedef struct evaluation {
     const sbi_network *net;
     const sbi_array *features;
     const sbi_device *device;
+    const double *theta; /* [q] for all rows, or NULL */
     double *logit;
     int64_t n, outputs;
     atomic_llong next;
@@ -68,6 +69,7 @@ static sbi_status evaluate_chunks(evaluation *e, double *x, float *logit, float 
         const int64_t rows = e->n - first < SBI_EVALUATE_ROWS ? e->n - first : SBI_EVALUATE_ROWS;
         SBI_TRY(sbi_check_cancel(e->net->ctx, "evaluating a network"));
         SBI_TRY(sbi_rows_read_checked(e->features, first, rows, x, "features"));
+        if (e->theta) sbi_rows_append_theta(x, rows, e->net->mlp.size[0], e->theta, e->net->theta);
         SBI_TRY(sbi_network_logits(e->net, e->device, x, rows, scratch, logit));
         for (int64_t i = 0; i < rows * e->outputs; i++) e->logit[first * e->outputs + i] = (double)logit[i];
     }
@@ -88,16 +90,17 @@ static sbi_status evaluate_worker(void *arg, size_t i)
     return status;
 }
 
-static sbi_status evaluate(const sbi_network *net, const sbi_array *features, double *logit)
+static sbi_status evaluate(const sbi_network *net, const sbi_array *features, const double *theta, double *logit)
 {
     sbi_array view;
     SBI_TRY(sbi_features_view(features, &view, "features"));
-    if (view.shape[1] != net->mlp.size[0])
-        return sbi_fail(SBI_ERR_SHAPE, "features: %lld columns, but the network has %lld inputs", (long long)view.shape[1],
-                        (long long)net->mlp.size[0]);
+    const int64_t columns = net->mlp.size[0] - (theta ? net->theta : 0);
+    if (view.shape[1] != columns)
+        return sbi_fail(SBI_ERR_SHAPE, "features: %lld columns, but the network has %lld inputs%s", (long long)view.shape[1],
+                        (long long)columns, theta ? " beside theta" : "");
     sbi_device device;
     SBI_TRY(sbi_device_open(&device, net->ctx, "cpu"));
-    evaluation e = {.net = net, .features = &view, .device = &device, .logit = logit, .n = view.shape[0]};
+    evaluation e = {.net = net, .features = &view, .device = &device, .theta = theta, .logit = logit, .n = view.shape[0]};
     e.outputs = sbi_mlp_outputs(&net->mlp);
     const size_t chunks = (size_t)((e.n + SBI_EVALUATE_ROWS - 1) / SBI_EVALUATE_ROWS);
     size_t workers = sbi_parallel_workers(net->ctx);
@@ -113,11 +116,18 @@ sbi_status sbi_network_evaluate(const sbi_network *net, const sbi_array *feature
     if (sbi_mlp_outputs(&net->mlp) != 1)
         return sbi_fail(SBI_ERR_SHAPE, "sbi_network_evaluate: the network has %lld outputs, see sbi_network_evaluate_all()",
                         (long long)sbi_mlp_outputs(&net->mlp));
-    return evaluate(net, features, logit);
+    return evaluate(net, features, NULL, logit);
 }
 
 sbi_status sbi_network_evaluate_all(const sbi_network *net, const sbi_array *features, double *outputs)
 {
     SBI_REQUIRE(net && features && outputs, "sbi_network_evaluate_all: net, features or outputs is NULL");
-    return evaluate(net, features, outputs);
+    return evaluate(net, features, NULL, outputs);
+}
+
+sbi_status sbi_network_evaluate_at(const sbi_network *net, const sbi_array *features, const double *theta, size_t n_theta, double *outputs)
+{
+    SBI_REQUIRE(net && features && theta && outputs, "sbi_network_evaluate_at: net, features, theta or outputs is NULL");
+    SBI_TRY(sbi_network_check_theta(net, theta, n_theta, "sbi_network_evaluate_at"));
+    return evaluate(net, features, theta, outputs);
 }

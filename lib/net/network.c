@@ -29,7 +29,7 @@ sbi_status sbi_network_new(sbi_network **out, sbi_context *ctx, const sbi_mlp *m
         net->scale[j] = 1;
         if (!(net->names[j] = sbi_strf(ctx, "x%" PRId64, j))) complete = 0;
     }
-    if (!complete) {
+    if (!complete || sbi_network_set_meaning(net, 0, -1, NULL) != SBI_OK) {
         sbi_network_destroy(net);
         return SBI_ERR_NO_MEMORY;
     }
@@ -48,6 +48,7 @@ void sbi_network_destroy(sbi_network *net)
     if (!net || atomic_fetch_sub(&net->references, 1) != 1) return;
     sbi_context *ctx = net->ctx;
     for (int64_t j = 0; net->names && j < net->mlp.size[0]; j++) sbi_free(ctx, net->names[j]);
+    sbi_network_free_classes(net);
     sbi_free(ctx, net->names);
     sbi_free(ctx, net->params);
     sbi_free(ctx, net->shift);
@@ -178,6 +179,7 @@ sbi_status sbi_network_create_with(sbi_network **out, sbi_context *ctx, size_t l
     SBI_TRY(sbi_network_new(&net, ctx, &mlp));
     sbi_status status = fill(net, weights, biases, &known);
     if (status == SBI_OK) status = fill_standardisation(net, shift, scale);
+    if (status == SBI_OK) status = sbi_network_set_meaning(net, known.theta, known.classes, NULL);
     if (status != SBI_OK) {
         sbi_network_destroy(net);
         return status;
@@ -222,6 +224,8 @@ sbi_status sbi_network_info_get(const sbi_network *net, sbi_network_info *info)
         .residual_blocks = mlp->blocks,
         .leaky_slope = (double)mlp->slope,
         .epsilon = (double)mlp->epsilon,
+        .theta = net->theta,
+        .classes = net->classes,
     };
     const size_t size = info->struct_size;
     if (size > sizeof full) memset((char *)info + sizeof full, 0, size - sizeof full);

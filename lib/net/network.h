@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "device/device.h"
+#include "io/json.h"
 #include "sbi/network.h"
 
 #define SBI_MLP_MAX_LAYERS 64
@@ -62,6 +63,9 @@ struct sbi_network {
     uint64_t seed;
     double loss, validation_loss, seconds;
     char *training; /* JSON text of how it was trained, or NULL */
+    int32_t theta;   /* the last inputs that are parameters */
+    int32_t classes; /* as in sbi_network_info */
+    char **class_names; /* [classes] */
 };
 
 /* A network with parameters zero, shift 0, scale 1 and names x0, x1, .... */
@@ -71,6 +75,22 @@ sbi_network *sbi_network_retain(sbi_network *net);
 sbi_status sbi_network_load_memory(sbi_network **out, sbi_context *ctx, const void *data, size_t size, const char *name);
 /* Replaces the name of a feature. */
 sbi_status sbi_network_set_name(sbi_network *net, int64_t index, const char *name);
+
+/* meaning.c: what inputs and outputs stand for. */
+/* @param names [classes], or NULL: denominator, numerator, class2, .... SBI_ERR_SHAPE if they do not fit the network. */
+sbi_status sbi_network_set_meaning(sbi_network *net, int32_t theta, int32_t classes, const char *const *names);
+void sbi_network_free_classes(sbi_network *net);
+/* 1 for what a network without more is: one output, numerator over denominator, no theta. */
+int sbi_network_is_ratio(const sbi_network *net);
+/* The output of a class; -1 for the reference, which is 0. */
+int32_t sbi_network_class_output(const sbi_network *net, int32_t index);
+/* Writes `theta` and `classes` into meta.json, and reads them. */
+int sbi_network_meaning_to_json(const sbi_network *net, json_t *meta);
+sbi_status sbi_network_meaning_from_json(sbi_network *net, const json_t *meta, const sbi_json_place *at);
+/* SBI_ERR_SHAPE or SBI_ERR_VALUE unless the network has so many parameters and all are finite. */
+sbi_status sbi_network_check_theta(const sbi_network *net, const double *theta, size_t n, const char *name);
+/* Rows x [rows, d - q], which stand at the beginning of x, become [rows, d] that end in theta. */
+void sbi_rows_append_theta(double *x, int64_t rows, int64_t d, const double *theta, int64_t q);
 
 const char *sbi_activation_name(int32_t activation); /* NULL if unknown */
 int32_t sbi_activation_find(const char *name);       /* 0 if unknown */

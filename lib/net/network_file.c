@@ -16,15 +16,16 @@
 #include "net/network.h"
 
 #define FORMAT "sbi network"
-/* 1: a plain chain with one output. 2: has `layer_norm`, `residual` and `linear`, a number a layer each, `leaky_slope` and `epsilon`, all of
+/* 1: a plain chain with one output. 2: has `layer_norm`, `residual` and `linear`, a number a layer each, `leaky_slope`, `epsilon`, `theta` and `classes`, all of
  * which may be missing. A network is written in the oldest version that can say what it is. */
 #define VERSION 2
 
-static int is_plain(const sbi_mlp *mlp)
+static int is_plain(const sbi_network *net)
 {
+    const sbi_mlp *mlp = &net->mlp;
     for (int32_t l = 0; l < mlp->layers; l++)
         if (mlp->norm[l] || mlp->residual[l] || mlp->linear[l]) return 0;
-    return sbi_mlp_outputs(mlp) == 1 && mlp->slope == 0.01f;
+    return sbi_network_is_ratio(net) && mlp->slope == 0.01f;
 }
 
 /* Digest of everything that counts when evaluating: a file that was changed by hand is noticed. */
@@ -37,12 +38,14 @@ static void content_digest(const sbi_network *net, char hex[SBI_SHA256_HEX_SIZE]
     sbi_sha256_update(&h, &mlp->layers, sizeof mlp->layers);
     sbi_sha256_update(&h, &mlp->activation, sizeof mlp->activation);
     sbi_sha256_update(&h, mlp->size, sizeof mlp->size[0] * (size_t)(mlp->layers + 1));
-    if (!is_plain(mlp)) {
+    if (!is_plain(net)) {
         sbi_sha256_update(&h, mlp->norm, sizeof mlp->norm[0] * (size_t)mlp->layers);
         sbi_sha256_update(&h, mlp->residual, sizeof mlp->residual[0] * (size_t)mlp->layers);
         sbi_sha256_update(&h, mlp->linear, sizeof mlp->linear[0] * (size_t)mlp->layers);
         sbi_sha256_update(&h, &mlp->slope, sizeof mlp->slope);
         sbi_sha256_update(&h, &mlp->epsilon, sizeof mlp->epsilon);
+        sbi_sha256_update(&h, &net->theta, sizeof net->theta);
+        sbi_sha256_update(&h, &net->classes, sizeof net->classes);
     }
     sbi_sha256_update(&h, net->params, sizeof *net->params * (size_t)mlp->n);
     sbi_sha256_update(&h, net->shift, sizeof *net->shift * (size_t)mlp->size[0]);
@@ -76,14 +79,14 @@ static json_t *make_meta(const sbi_network *net)
     for (int32_t l = 0; l <= net->mlp.layers; l++) json_array_append_new(sizes, json_integer(net->mlp.size[l]));
     for (int64_t j = 0; j < net->mlp.size[0]; j++) json_array_append_new(names, json_string(net->names[j]));
     json_t *training = net->training ? json_loads(net->training, 0, NULL) : json_null();
-    const int plain = is_plain(&net->mlp);
+    const int plain = is_plain(net);
     json_t *meta =
            json_pack("{s:s, s:i, s:s, s:o, s:o, s:i, s:i, s:o, s:o, s:o, s:s, s:o}", "format", FORMAT, "version", plain ? 1 : VERSION,
                      "activation", sbi_activation_name(net->mlp.activation), "sizes", sizes, "features", names, "member",
                      (int)net->member, "best_epoch", (int)net->best_epoch, "seed", sbi_json_from_u64(net->seed), "loss",
                      sbi_json_from_double(net->loss), "validation_loss", sbi_json_from_double(net->validation_loss), "sha256",
                      hex, "training", training);
-    if (meta && !plain && add_form(meta, &net->mlp)) {
+    if (meta && !plain && (add_form(meta, &net->mlp) || sbi_network_meaning_to_json(net, meta))) {
         json_decref(meta);
         meta = NULL;
     }
@@ -262,6 +265,7 @@ static sbi_status read_meta(sbi_network *net, const json_t *meta, const sbi_json
     int64_t member, best_epoch;
     const char *sha256;
     char hex[SBI_SHA256_HEX_SIZE];
+    SBI_TRY(sbi_network_meaning_from_json(net, meta, at));
     SBI_TRY(sbi_json_get_array(meta, at, "features", &names));
     if ((int64_t)json_array_size(names) != net->mlp.size[0])
         return sbi_json_fail(SBI_ERR_FORMAT, at, "features has %zu names for %" PRId64 " inputs", json_array_size(names),

@@ -302,6 +302,9 @@ static sbi_status fill_network(sbi_trainer *t, sbi_network *net)
     memcpy(net->shift, t->pack->shift, d * sizeof *net->shift);
     memcpy(net->scale, t->pack->scale, d * sizeof *net->scale);
     for (size_t j = 0; j < d; j++) SBI_TRY(sbi_network_set_name(net, (int64_t)j, sbi_dataset_input_name(t->data, (int64_t)j)));
+    const char *classes[SBI_CLASSES_MAX];
+    for (int32_t c = 0; c < t->loss.classes; c++) classes[c] = sbi_dataset_class_name(t->data, c);
+    SBI_TRY(sbi_network_set_meaning(net, (int32_t)t->data->extra_columns[SBI_EXTRA_THETA], t->loss.classes, classes));
     if (!(net->history = sbi_alloc_array(t->ctx, n_history, sizeof *net->history))) return SBI_ERR_NO_MEMORY;
     memcpy(net->history, t->history, n_history * sizeof *net->history);
     net->epochs = s->epoch;
