@@ -51,6 +51,7 @@ void sbi_dataset_destroy(sbi_dataset *data)
     for (int i = 0; i < SBI_DATASET_PACKS; i++) sbi_dataset_pack_free(data, &data->packs[i]);
     free_names(data, data->names);
     free_names(data, data->default_names);
+    sbi_transforms_free(data->transforms);
     sbi_free(data->ctx, data->parts);
     pthread_mutex_destroy(&data->lock);
     sbi_free(data->ctx, data);

@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/scratch.h"
+#include "net/transform.h"
 #include "sbi/dataset.h"
 
 typedef struct sbi_dataset_part {
@@ -21,13 +23,17 @@ typedef struct sbi_dataset_part {
     char *weight_path;
 } sbi_dataset_part;
 
-/* All events as training reads them: standardised f32, rows in the order said above. */
+/* All events as training reads them: transformed, standardised f32, rows in the order said above. */
 typedef struct sbi_dataset_pack {
-    float *x;             /* [n, d] */
-    double *shift, *scale; /* [d] */
+    const float *x; /* [n, inputs]; NULL: not made yet */
+    int64_t inputs;
+    sbi_transforms *transforms; /* NULL: the inputs are the features */
+    double *shift, *scale;      /* [inputs] */
+    float *memory;              /* what x is, or NULL: */
+    sbi_scratch file;           /* mapped */
 } sbi_dataset_pack;
 
-#define SBI_DATASET_PACKS 3 /* one a kind of standardisation */
+#define SBI_DATASET_PACKS 4 /* one a kind of standardisation */
 
 struct sbi_dataset {
     sbi_context *ctx;
@@ -37,6 +43,7 @@ struct sbi_dataset {
     int64_t events[2];
     double weight[2], weight_rest[2], weight_abs[2]; /* compensated sums */
     int32_t policy;
+    sbi_transforms *transforms; /* as they were given, values may be missing; NULL: none */
     char **names; /* NULL: x0, x1, ... */
     char **default_names;
     pthread_mutex_t lock; /* for what follows */
@@ -56,6 +63,12 @@ void sbi_dataset_read_weights(const sbi_dataset *data, int32_t side, int64_t fir
 void sbi_dataset_read_column(const sbi_dataset *data, int32_t side, int64_t feature, double *out);
 /* The packed events for a kind of standardisation, made at first use and kept; owned by the dataset. */
 sbi_status sbi_dataset_pack_get(sbi_dataset *data, int32_t standardise, const sbi_dataset_pack **pack);
+/* The same; where they are made now and are more than `most` bytes (0: no limit), they lie in a file in this folder, which has no name
+ * any more. folder NULL: $TMPDIR, or /tmp. */
+sbi_status sbi_dataset_pack_get_within(sbi_dataset *data, int32_t standardise, uint64_t most, const char *folder,
+                                       const sbi_dataset_pack **pack);
+/* Feature of events [first, first + n) of a part. */
+void sbi_dataset_part_column(const sbi_dataset_part *part, int64_t feature, int64_t first, int64_t n, double *out);
 /* Is event `index` of `side` kept apart? */
 int sbi_dataset_is_held_out(int32_t side, int64_t index, uint64_t seed, double fraction);
 

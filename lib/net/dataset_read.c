@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading a dataset that is in use: rows, the checksum, and the standardised copy that training runs on. */
+/* Reading a dataset that is in use: rows and the checksum. */
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
@@ -12,7 +12,6 @@
 #include "base/sha256.h"
 #include "io/column.h"
 #include "net/dataset.h"
-#include "sbi/train.h"
 
 #define ROWS 256     /* rows read at once */
 #define BLOCK 16384  /* rows of one piece of parallel work */
@@ -42,6 +41,12 @@ static sbi_array column_of(const sbi_array *a, int64_t j)
     c.data = (const char *)a->data + j * a->strides[1];
     c.ndim = 1;
     return c;
+}
+
+void sbi_dataset_part_column(const sbi_dataset_part *part, int64_t feature, int64_t first, int64_t n, double *out)
+{
+    const sbi_array c = column_of(&part->features, feature);
+    sbi_column_read_f64(&c, first, n, out);
 }
 
 /* Row-major f64; through columns, because that is what the readers of every type offer. */
@@ -110,44 +115,17 @@ void sbi_dataset_read_column(const sbi_dataset *data, int32_t side, int64_t feat
     }
 }
 
-/* ---- work over blocks of both sides ---- */
+/* ---- the checksum ---- */
 
-typedef struct blocks {
+typedef struct digests {
     sbi_dataset *data;
     int64_t count[2]; /* blocks of each side */
-    double *sums;     /* [blocks, 2 d] of whatever the pass adds up */
-    const double *centre;
-    const double *scale;
-    float *x;
-    unsigned char (*digests)[32];
-    int32_t pass;
-    int32_t reserved;
-} blocks;
+    unsigned char (*of)[32];
+} digests;
 
-enum { PASS_MEAN, PASS_VARIANCE, PASS_RANGE, PASS_PACK, PASS_DIGEST };
-
-static void block_sums(const blocks *b, const double *x, const double *w, int64_t rows, double *sum)
+static sbi_status digest_block(void *arg, size_t index)
 {
-    const int64_t d = b->data->d;
-    for (int64_t i = 0; i < rows; i++) {
-        for (int64_t j = 0; j < d; j++) {
-            const double v = x[i * d + j];
-            if (b->pass == PASS_MEAN) {
-                sum[j] += fabs(w[i]) * v;
-            } else if (b->pass == PASS_VARIANCE) {
-                const double c = v - b->centre[j];
-                sum[j] += fabs(w[i]) * c * c;
-            } else {
-                sum[j] = v < sum[j] ? v : sum[j];
-                sum[d + j] = v > sum[d + j] ? v : sum[d + j];
-            }
-        }
-    }
-}
-
-static sbi_status run_block(void *arg, size_t index)
-{
-    blocks *b = arg;
+    const digests *b = arg;
     sbi_dataset *data = b->data;
     const int64_t d = data->d;
     const int32_t side = (int64_t)index >= b->count[0];
@@ -157,157 +135,55 @@ static sbi_status run_block(void *arg, size_t index)
     double *x = sbi_alloc_array(data->ctx, (size_t)(ROWS * (d + 1)), sizeof *x);
     if (!x) return SBI_ERR_NO_MEMORY;
     double *w = x + ROWS * d;
-    double *sum = b->sums ? b->sums + (int64_t)index * 2 * d : NULL;
-    for (int64_t j = 0; sum && j < 2 * d; j++) sum[j] = b->pass != PASS_RANGE ? 0 : j < d ? DBL_MAX : -DBL_MAX;
     sbi_sha256 hash;
     sbi_sha256_init(&hash);
     for (int64_t start = first; start < last; start += ROWS) {
         const int64_t rows = last - start < ROWS ? last - start : ROWS;
         read_parts(data, side, start, rows, x, w);
-        if (b->pass == PASS_DIGEST) {
-            sbi_sha256_update(&hash, x, sizeof *x * (size_t)(rows * d));
-            sbi_sha256_update(&hash, w, sizeof *w * (size_t)rows);
-        } else if (b->pass == PASS_PACK) {
-            float *to = b->x + (start + (side ? data->events[0] : 0)) * d;
-            for (int64_t i = 0; i < rows; i++)
-                for (int64_t j = 0; j < d; j++)
-                    to[i * d + j] = (float)((x[i * d + j] - b->centre[j]) * b->scale[j]);
-        } else {
-            block_sums(b, x, w, rows, sum);
-        }
+        sbi_sha256_update(&hash, x, sizeof *x * (size_t)(rows * d));
+        sbi_sha256_update(&hash, w, sizeof *w * (size_t)rows);
     }
-    if (b->pass == PASS_DIGEST) sbi_sha256_final(&hash, b->digests[index]);
+    sbi_sha256_final(&hash, b->of[index]);
     sbi_free(data->ctx, x);
     return SBI_OK;
 }
 
-static blocks blocks_of(sbi_dataset *data)
+/* Adds the transforms, if there are any: they change what is learnt. */
+static sbi_status digest_transforms(const sbi_dataset *data, sbi_sha256 *hash)
 {
-    blocks b = {.data = data};
-    for (int side = 0; side < 2; side++) b.count[side] = (data->events[side] + BLOCK - 1) / BLOCK;
-    return b;
-}
-
-/* Each side's mean of what the blocks added up, averaged over the sides. */
-static void average_sides(const blocks *b, double *out)
-{
-    const int64_t d = b->data->d;
-    for (int64_t j = 0; j < d; j++) {
-        double mean = 0;
-        for (int side = 0; side < 2; side++) {
-            double sum = 0;
-            for (int64_t i = 0; i < b->count[side]; i++) sum += b->sums[(i + (side ? b->count[0] : 0)) * 2 * d + j];
-            mean += 0.5 * sum / b->data->weight_abs[side];
-        }
-        out[j] = mean;
-    }
-}
-
-static void set_scale(const sbi_dataset *data, double *scale, int64_t j, double width)
-{
-    if (width > 0) {
-        scale[j] = 1 / width;
-    } else {
-        scale[j] = 1;
-        sbi_log(data->ctx, SBI_LOG_WARNING, "dataset: feature \"%s\" has the same value in all events",
-                sbi_dataset_feature_name(data, (size_t)j));
-    }
-}
-
-static sbi_status find_standardisation(blocks *b, int32_t kind, double *shift, double *scale)
-{
-    sbi_dataset *data = b->data;
-    const int64_t d = data->d, n_blocks = b->count[0] + b->count[1];
-    for (int64_t j = 0; j < d; j++) shift[j] = 0, scale[j] = 1;
-    if (kind == SBI_STANDARDISE_NONE) return SBI_OK;
-    if (kind == SBI_STANDARDISE_MEAN_STD) {
-        b->pass = PASS_MEAN;
-        SBI_TRY(sbi_parallel_for(data->ctx, (size_t)n_blocks, run_block, b));
-        average_sides(b, shift);
-        b->pass = PASS_VARIANCE;
-        b->centre = shift;
-        SBI_TRY(sbi_parallel_for(data->ctx, (size_t)n_blocks, run_block, b));
-        average_sides(b, scale);
-        for (int64_t j = 0; j < d; j++) set_scale(data, scale, j, sqrt(scale[j]));
-        return SBI_OK;
-    }
-    b->pass = PASS_RANGE;
-    SBI_TRY(sbi_parallel_for(data->ctx, (size_t)n_blocks, run_block, b));
-    for (int64_t j = 0; j < d; j++) {
-        double low = DBL_MAX, high = -DBL_MAX;
-        for (int64_t i = 0; i < n_blocks; i++) {
-            low = fmin(low, b->sums[i * 2 * d + j]);
-            high = fmax(high, b->sums[i * 2 * d + d + j]);
-        }
-        shift[j] = 0.5 * low + 0.5 * high;
-        set_scale(data, scale, j, 0.5 * high - 0.5 * low);
-    }
-    return SBI_OK;
-}
-
-static sbi_status make_pack(sbi_dataset *data, int32_t kind, sbi_dataset_pack *pack)
-{
-    blocks b = blocks_of(data);
-    const int64_t d = data->d, n_blocks = b.count[0] + b.count[1];
-    sbi_status status = SBI_ERR_NO_MEMORY;
-    sbi_dataset_pack made = {0};
-    made.shift = sbi_alloc_array(data->ctx, (size_t)d, sizeof *made.shift);
-    made.scale = sbi_alloc_array(data->ctx, (size_t)d, sizeof *made.scale);
-    made.x = sbi_alloc_array(data->ctx, (size_t)((data->events[0] + data->events[1]) * d), sizeof *made.x);
-    b.sums = sbi_alloc_array(data->ctx, (size_t)(n_blocks * 2 * d), sizeof *b.sums);
-    if (!made.shift || !made.scale || !made.x || !b.sums) goto done;
-    SBI_GOTO(find_standardisation(&b, kind, made.shift, made.scale), done);
-    b.pass = PASS_PACK;
-    b.centre = made.shift;
-    b.scale = made.scale;
-    b.x = made.x;
-    SBI_GOTO(sbi_parallel_for(data->ctx, (size_t)n_blocks, run_block, &b), done);
-    *pack = made;
-done:
-    sbi_free(data->ctx, b.sums);
-    if (status != SBI_OK) sbi_dataset_pack_free(data, &made);
-    return status;
-}
-
-void sbi_dataset_pack_free(sbi_dataset *data, sbi_dataset_pack *pack)
-{
-    sbi_free(data->ctx, pack->x);
-    sbi_free(data->ctx, pack->shift);
-    sbi_free(data->ctx, pack->scale);
-}
-
-sbi_status sbi_dataset_pack_get(sbi_dataset *data, int32_t standardise, const sbi_dataset_pack **pack)
-{
-    sbi_dataset_freeze(data);
-    SBI_TRY(sbi_dataset_check_sides(data));
-    pthread_mutex_lock(&data->lock);
-    sbi_dataset_pack *own = &data->packs[standardise];
-    sbi_status status = own->x ? SBI_OK : make_pack(data, standardise, own);
-    pthread_mutex_unlock(&data->lock);
-    *pack = own;
+    if (!data->transforms) return SBI_OK;
+    json_t *json = sbi_transforms_to_json(data->transforms);
+    if (!json) return sbi_fail(SBI_ERR_NO_MEMORY, "dataset: out of memory");
+    sbi_text text;
+    sbi_text_init(&text, data->ctx);
+    sbi_status status = sbi_json_canonical(&text, json);
+    json_decref(json);
+    if (status == SBI_OK) sbi_sha256_update(hash, text.data, text.size);
+    sbi_text_clear(&text);
     return status;
 }
 
 /* The digest of a header and of the digests of all blocks. */
 static sbi_status make_checksum(sbi_dataset *data, char hex[SBI_SHA256_HEX_SIZE])
 {
-    blocks b = blocks_of(data);
+    digests b = {.data = data};
+    for (int side = 0; side < 2; side++) b.count[side] = (data->events[side] + BLOCK - 1) / BLOCK;
     const size_t n_blocks = (size_t)(b.count[0] + b.count[1]);
-    b.pass = PASS_DIGEST;
-    b.digests = sbi_alloc_array(data->ctx, n_blocks, sizeof *b.digests);
-    if (!b.digests) return SBI_ERR_NO_MEMORY;
-    sbi_status status = sbi_parallel_for(data->ctx, n_blocks, run_block, &b);
+    b.of = sbi_alloc_array(data->ctx, n_blocks, sizeof *b.of);
+    if (!b.of) return SBI_ERR_NO_MEMORY;
+    sbi_status status = sbi_parallel_for(data->ctx, n_blocks, digest_block, &b);
     if (status == SBI_OK) {
         unsigned char digest[32];
         const int64_t header[4] = {1, data->d, data->events[0], data->events[1]};
         sbi_sha256 hash;
         sbi_sha256_init(&hash);
         sbi_sha256_update(&hash, header, sizeof header);
-        sbi_sha256_update(&hash, b.digests, n_blocks * sizeof *b.digests);
+        sbi_sha256_update(&hash, b.of, n_blocks * sizeof *b.of);
+        status = digest_transforms(data, &hash);
         sbi_sha256_final(&hash, digest);
         sbi_sha256_hex(digest, hex);
     }
-    sbi_free(data->ctx, b.digests);
+    sbi_free(data->ctx, b.of);
     return status;
 }
 
@@ -316,7 +192,9 @@ sbi_status sbi_dataset_checksum(sbi_dataset *data, char hex[65])
     SBI_REQUIRE(data && hex, "sbi_dataset_checksum: data or hex is NULL");
     sbi_dataset_freeze(data);
     pthread_mutex_lock(&data->lock);
-    sbi_status status = data->checksum[0] ? SBI_OK : make_checksum(data, data->checksum);
+    char made[SBI_SHA256_HEX_SIZE];
+    sbi_status status = data->checksum[0] ? SBI_OK : make_checksum(data, made);
+    if (status == SBI_OK && !data->checksum[0]) memcpy(data->checksum, made, sizeof made);
     memcpy(hex, data->checksum, SBI_SHA256_HEX_SIZE);
     pthread_mutex_unlock(&data->lock);
     return status;

@@ -42,10 +42,8 @@ sbi_status sbi_network_logits(const sbi_network *net, const sbi_device *device, 
                               float *scratch, float *logit)
 {
     const sbi_mlp *mlp = &net->mlp;
-    const int64_t d = mlp->size[0];
     float *in = scratch, *out = scratch + mlp->widest * SBI_EVALUATE_ROWS;
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < d; j++) in[i * d + j] = (float)((x[i * d + j] - net->shift[j]) * net->scale[j]);
+    sbi_network_inputs(net, x, rows, in, out);
     return sbi_mlp_logits(mlp, device, net->params, rows, in, out, logit);
 }
 
@@ -66,6 +64,7 @@ static sbi_status evaluate_chunks(evaluation *e, double *x, float *logit, float 
         const int64_t rows = e->n - first < SBI_EVALUATE_ROWS ? e->n - first : SBI_EVALUATE_ROWS;
         SBI_TRY(sbi_check_cancel(e->net->ctx, "evaluating a network"));
         SBI_TRY(sbi_rows_read_checked(e->features, first, rows, x, "features"));
+        SBI_TRY(sbi_network_check_rows(e->net, x, first, rows, "features"));
         SBI_TRY(sbi_network_logits(e->net, e->device, x, rows, scratch, logit));
         for (int64_t i = 0; i < rows; i++) e->logit[first + i] = (double)logit[i];
     }
@@ -76,7 +75,7 @@ static sbi_status evaluate_worker(void *arg, size_t i)
     (void)i;
     evaluation *e = arg;
     sbi_context *ctx = e->net->ctx;
-    const size_t n_x = (size_t)(e->net->mlp.size[0] * SBI_EVALUATE_ROWS);
+    const size_t n_x = (size_t)(sbi_network_features(e->net) * SBI_EVALUATE_ROWS);
     double *x = sbi_alloc_array(ctx, n_x, sizeof *x);
     float *scratch = sbi_alloc_array(ctx, sbi_network_scratch_size(&e->net->mlp) + SBI_EVALUATE_ROWS, sizeof *scratch);
     sbi_status status = x && scratch ? evaluate_chunks(e, x, scratch, scratch + SBI_EVALUATE_ROWS) : SBI_ERR_NO_MEMORY;
@@ -90,9 +89,9 @@ sbi_status sbi_network_evaluate(const sbi_network *net, const sbi_array *feature
     SBI_REQUIRE(net && features && logit, "sbi_network_evaluate: net, features or logit is NULL");
     sbi_array view;
     SBI_TRY(sbi_features_view(features, &view, "features"));
-    if (view.shape[1] != net->mlp.size[0])
-        return sbi_fail(SBI_ERR_SHAPE, "features: %lld columns, but the network has %lld inputs", (long long)view.shape[1],
-                        (long long)net->mlp.size[0]);
+    if (view.shape[1] != sbi_network_features(net))
+        return sbi_fail(SBI_ERR_SHAPE, "features: %lld columns, but the network has %lld features", (long long)view.shape[1],
+                        (long long)sbi_network_features(net));
     sbi_device device;
     SBI_TRY(sbi_device_open(&device, net->ctx, "cpu"));
     evaluation e = {.net = net, .features = &view, .device = &device, .logit = logit, .n = view.shape[0]};

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "device/device.h"
+#include "net/transform.h"
 #include "sbi/network.h"
 
 #define SBI_MLP_MAX_LAYERS 64
@@ -35,8 +36,9 @@ struct sbi_network {
     int32_t member;
     sbi_mlp mlp;
     float *params; /* [mlp.n] */
-    double *shift, *scale;
-    char **names;
+    double *shift, *scale;      /* of inputs */
+    sbi_transforms *transforms; /* from features to inputs, before the standardisation; NULL: the inputs are the features */
+    char **names;               /* of features */
     double *history; /* [epochs, SBI_HISTORY_COLUMNS] */
     int32_t epochs, best_epoch;
     uint64_t seed;
@@ -51,6 +53,15 @@ sbi_network *sbi_network_retain(sbi_network *net);
 sbi_status sbi_network_load_memory(sbi_network **out, sbi_context *ctx, const void *data, size_t size, const char *name);
 /* Replaces the name of a feature. */
 sbi_status sbi_network_set_name(sbi_network *net, int64_t index, const char *name);
+
+/* inputs.c: number of features; at most that of inputs. */
+int64_t sbi_network_features(const sbi_network *net);
+/* Gives a new network a copy of finished transforms; NULL is fine. */
+sbi_status sbi_network_set_transforms(sbi_network *net, const sbi_transforms *transforms);
+/* Inputs `in` [rows, mlp.size[0]] of rows x [rows, features] that were checked; spare: memory for as many floats. */
+void sbi_network_inputs(const sbi_network *net, const double *x, int64_t rows, float *in, void *spare);
+/* SBI_ERR_VALUE naming NAME, row and column of a value that the transforms cannot take; first: number of the first row. */
+sbi_status sbi_network_check_rows(const sbi_network *net, const double *x, int64_t first, int64_t rows, const char *name);
 
 const char *sbi_activation_name(int32_t activation); /* NULL if unknown */
 int32_t sbi_activation_find(const char *name);       /* 0 if unknown */

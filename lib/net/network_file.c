@@ -14,9 +14,11 @@
 #include "io/npz.h"
 #include "net/json_values.h"
 #include "net/network.h"
+#include "net/transform_file.h"
 
 #define FORMAT "sbi network"
 #define VERSION 1
+#define VERSION_TRANSFORMS 2 /* of files with transforms */
 
 /* Digest of everything that counts when evaluating: a file that was changed by hand is noticed. */
 static void content_digest(const sbi_network *net, char hex[SBI_SHA256_HEX_SIZE])
@@ -31,6 +33,7 @@ static void content_digest(const sbi_network *net, char hex[SBI_SHA256_HEX_SIZE]
     sbi_sha256_update(&h, net->params, sizeof *net->params * (size_t)mlp->n);
     sbi_sha256_update(&h, net->shift, sizeof *net->shift * (size_t)mlp->size[0]);
     sbi_sha256_update(&h, net->scale, sizeof *net->scale * (size_t)mlp->size[0]);
+    sbi_transforms_digest(net->transforms, &h);
     sbi_sha256_final(&h, digest);
     sbi_sha256_hex(digest, hex);
 }
@@ -41,9 +44,10 @@ static json_t *make_meta(const sbi_network *net)
     content_digest(net, hex);
     json_t *sizes = json_array(), *names = json_array();
     for (int32_t l = 0; l <= net->mlp.layers; l++) json_array_append_new(sizes, json_integer(net->mlp.size[l]));
-    for (int64_t j = 0; j < net->mlp.size[0]; j++) json_array_append_new(names, json_string(net->names[j]));
+    for (int64_t j = 0; j < sbi_network_features(net); j++) json_array_append_new(names, json_string(net->names[j]));
     json_t *training = net->training ? json_loads(net->training, 0, NULL) : json_null();
-    return json_pack("{s:s, s:i, s:s, s:o, s:o, s:i, s:i, s:o, s:o, s:o, s:s, s:o}", "format", FORMAT, "version", VERSION,
+    return json_pack("{s:s, s:i, s:s, s:o, s:o, s:i, s:i, s:o, s:o, s:o, s:s, s:o}", "format", FORMAT, "version",
+                     net->transforms ? VERSION_TRANSFORMS : VERSION,
                      "activation", sbi_activation_name(net->mlp.activation), "sizes", sizes, "features", names, "member",
                      (int)net->member, "best_epoch", (int)net->best_epoch, "seed", sbi_json_from_u64(net->seed), "loss",
                      sbi_json_from_double(net->loss), "validation_loss", sbi_json_from_double(net->validation_loss), "sha256",
@@ -66,6 +70,7 @@ static sbi_status write_members(const sbi_network *net, sbi_npz_writer *w)
     const sbi_array scale = sbi_array_1d(net->scale, SBI_F64, mlp->size[0]);
     SBI_TRY(sbi_npz_writer_add(w, "shift", &shift));
     SBI_TRY(sbi_npz_writer_add(w, "scale", &scale));
+    SBI_TRY(sbi_transforms_write(net->transforms, w));
     const double none = 0;
     const sbi_array history = sbi_array_2d(net->history ? net->history : &none, SBI_F64, net->epochs, SBI_HISTORY_COLUMNS);
     SBI_TRY(sbi_npz_writer_add(w, "history", &history));
@@ -102,8 +107,8 @@ static sbi_status read_shape(sbi_mlp *mlp, const json_t *meta, const sbi_json_pl
     if (strcmp(format, FORMAT) != 0)
         return sbi_json_fail(SBI_ERR_FORMAT, at, "format is \"%s\", expected \"%s\"", format, FORMAT);
     SBI_TRY(sbi_json_get_integer(meta, at, "version", &version));
-    if (version != VERSION)
-        return sbi_json_fail(SBI_ERR_VERSION, at, "version is %" PRId64 ", this library reads %d", version, VERSION);
+    if (version != VERSION && version != VERSION_TRANSFORMS)
+        return sbi_json_fail(SBI_ERR_VERSION, at, "version is %" PRId64 ", this library reads %d and %d", version, VERSION, VERSION_TRANSFORMS);
     SBI_TRY(sbi_json_get_string(meta, at, "activation", &activation));
     memset(mlp, 0, sizeof *mlp);
     if (!(mlp->activation = sbi_activation_find(activation)))
@@ -162,17 +167,18 @@ static sbi_status read_arrays(sbi_network *net, const sbi_npz *npz)
     return net->history ? SBI_OK : SBI_ERR_NO_MEMORY;
 }
 
-static sbi_status read_meta(sbi_network *net, const json_t *meta, const sbi_json_place *at)
+static sbi_status read_meta(sbi_network *net, const sbi_npz *npz, const json_t *meta, const sbi_json_place *at)
 {
     json_t *names;
     int64_t member, best_epoch;
     const char *sha256;
     char hex[SBI_SHA256_HEX_SIZE];
     SBI_TRY(sbi_json_get_array(meta, at, "features", &names));
-    if ((int64_t)json_array_size(names) != net->mlp.size[0])
-        return sbi_json_fail(SBI_ERR_FORMAT, at, "features has %zu names for %" PRId64 " inputs", json_array_size(names),
-                             net->mlp.size[0]);
-    for (int64_t j = 0; j < net->mlp.size[0]; j++) {
+    SBI_TRY(sbi_network_read_transforms(net, npz, (int64_t)json_array_size(names)));
+    if ((int64_t)json_array_size(names) != sbi_network_features(net))
+        return sbi_json_fail(SBI_ERR_FORMAT, at, "features has %zu names for %" PRId64 " features", json_array_size(names),
+                             sbi_network_features(net));
+    for (int64_t j = 0; j < sbi_network_features(net); j++) {
         const char *name = json_string_value(json_array_get(names, (size_t)j));
         if (!name) return sbi_json_fail(SBI_ERR_FORMAT, at, "features[%" PRId64 "] is not a string", j);
         SBI_TRY(sbi_network_set_name(net, j, name));
@@ -218,7 +224,7 @@ static sbi_status load_open(sbi_network **out, sbi_context *ctx, const sbi_npz *
     SBI_GOTO(read_shape(&mlp, meta, &at), done);
     SBI_GOTO(sbi_network_new(&net, ctx, &mlp), done);
     SBI_GOTO(read_arrays(net, npz), done);
-    SBI_GOTO(read_meta(net, meta, &at), done);
+    SBI_GOTO(read_meta(net, npz, meta, &at), done);
     *out = net;
     net = NULL;
 done:

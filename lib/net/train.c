@@ -50,7 +50,7 @@ static void free_trainer(sbi_trainer *t)
         dev->ops->release(dev->self, t->w);
         if (t->order_there != t->order) dev->ops->release(dev->self, t->order_there);
         if (t->valid_there != t->valid) dev->ops->release(dev->self, t->valid_there);
-        if (t->pack && t->x != t->pack->x) dev->ops->release(dev->self, t->x);
+        if (t->pack && t->x_there) dev->ops->release(dev->self, t->x_there);
     }
     sbi_device_close(&t->device);
     sbi_free(t->ctx, t->train);
@@ -110,9 +110,9 @@ static sbi_status prepare(sbi_trainer *t)
 {
     const sbi_train_options *o = t->options;
     t->seed = sbi_random_derive(o->seed, "member", (uint64_t)t->member);
-    SBI_TRY(sbi_dataset_pack_get(t->data, o->standardise, &t->pack));
+    SBI_TRY(sbi_dataset_pack_get_within(t->data, o->standardise, o->memory, o->campaign, &t->pack));
     SBI_TRY(sbi_dataset_checksum(t->data, t->checksum));
-    SBI_TRY(set_shape(&t->mlp, o, t->data->d));
+    SBI_TRY(set_shape(&t->mlp, o, t->pack->inputs));
     SBI_TRY(sbi_device_open(&t->device, t->ctx, o->device));
     SBI_TRY(sbi_trainer_prepare_events(t));
     SBI_TRY(make_array(t, &t->params));
@@ -159,6 +159,7 @@ static sbi_status run_batch(sbi_trainer *t, company *c)
     sbi_train_state *s = &t->state;
     const int64_t first = s->batch * t->options->batch;
     const int64_t rows = t->n_train - first < t->options->batch ? t->n_train - first : t->options->batch;
+    sbi_trainer_read_ahead(t, t->order, first + rows, t->n_train);
     SBI_TRY(sbi_trainer_gradient(t, first, rows));
     if (!t->kept) SBI_TRY(sbi_trainer_settle(t));
     SBI_TRY(sbi_trainer_update(t, sbi_schedule_rate(t->options, s, t->n_batches)));
@@ -186,6 +187,7 @@ static sbi_status validate(sbi_trainer *t, double *loss)
     for (int64_t first = 0; first < t->n_valid; first += most) {
         const int64_t rows = t->n_valid - first < most ? t->n_valid - first : most;
         double part;
+        sbi_trainer_read_ahead(t, t->valid, first + rows, t->n_valid);
         SBI_TRY(sbi_trainer_loss(t, first, rows, &part));
         sum += part;
     }
@@ -284,10 +286,11 @@ static sbi_status fill_network(sbi_trainer *t, sbi_network *net)
 {
     const sbi_device *dev = &t->device;
     const sbi_train_state *s = &t->state;
-    const size_t d = (size_t)t->mlp.size[0], n_history = (size_t)s->epoch * SBI_HISTORY_COLUMNS;
+    const size_t d = (size_t)t->data->d, inputs = (size_t)t->pack->inputs, n_history = (size_t)s->epoch * SBI_HISTORY_COLUMNS;
     SBI_TRY(dev->ops->download(dev->self, net->params, t->best, sizeof(float) * (size_t)t->mlp.n));
-    memcpy(net->shift, t->pack->shift, d * sizeof *net->shift);
-    memcpy(net->scale, t->pack->scale, d * sizeof *net->scale);
+    memcpy(net->shift, t->pack->shift, inputs * sizeof *net->shift);
+    memcpy(net->scale, t->pack->scale, inputs * sizeof *net->scale);
+    SBI_TRY(sbi_network_set_transforms(net, t->pack->transforms));
     for (size_t j = 0; j < d; j++) SBI_TRY(sbi_network_set_name(net, (int64_t)j, sbi_dataset_feature_name(t->data, j)));
     if (!(net->history = sbi_alloc_array(t->ctx, n_history, sizeof *net->history))) return SBI_ERR_NO_MEMORY;
     memcpy(net->history, t->history, n_history * sizeof *net->history);

@@ -46,7 +46,9 @@ typedef struct sbi_trainer {
     const sbi_dataset_pack *pack;
     char checksum[72]; /* of the dataset */
 
-    float *x, *y, *w; /* tables of all events on the device */
+    const float *x;           /* table of all events on the device */
+    float *x_there;           /* the same, or NULL where it is the packed events' */
+    float *y, *w;             /* tables of all events on the device */
     uint32_t *train, *valid;
     int64_t n_train, n_valid, n_batches;
     uint32_t *order; /* of the events of this epoch */
@@ -66,6 +68,8 @@ typedef struct sbi_trainer {
     int64_t pending, pending_rows[SBI_MAX_PENDING];
     void *program[2]; /* of a full batch, forward only and forward and back, where the device can record */
     int32_t ran[2];   /* full batches of each that ran without */
+    int64_t page_faults; /* of this process that had to wait for a disk, when last looked */
+    int64_t reading_ahead; /* of so many events that follow */
     sbi_lane lanes[SBI_MAX_LANES];
     int32_t in_turn;                  /* 1: lanes run one after another, in the memory of the first */
     int32_t reserved;
@@ -79,6 +83,9 @@ typedef struct sbi_trainer {
 /* events.c: which events are trained on, with which weights; the order of an epoch. */
 sbi_status sbi_trainer_prepare_events(sbi_trainer *t);
 sbi_status sbi_trainer_shuffle(sbi_trainer *t);
+
+/* read_ahead.c: asks the system for the events that come next in a list, where packed events lie in a file and did not stay in memory. */
+void sbi_trainer_read_ahead(sbi_trainer *t, const uint32_t *list, int64_t next, int64_t n);
 
 /* step.c */
 sbi_status sbi_trainer_make_lanes(sbi_trainer *t);

@@ -159,6 +159,7 @@ static sbi_status run_chunks(run *r, const scratch *s)
             SBI_TRY(sbi_check_cancel(j->ens->ctx, "evaluating ratios"));
             const sbi_network *net = j->ens->networks[m];
             float *logit = s->logit + m * SBI_EVALUATE_ROWS;
+            SBI_TRY(sbi_network_check_rows(net, s->x, first, rows, j->name));
             if (r->params) {
                 SBI_TRY(sbi_network_logits_there(net, &r->device, r->params[m], r->room, s->x, rows, s->network, logit));
             } else {
@@ -225,9 +226,9 @@ static void close_run(run *r)
 sbi_status sbi_ratio_run(const sbi_ratio_job *job)
 {
     const sbi_ensemble *ens = job->ens;
-    const int64_t d = ens->networks[0]->mlp.size[0];
+    const int64_t d = sbi_network_features(ens->networks[0]);
     if (job->features.shape[1] != d)
-        return sbi_fail(SBI_ERR_SHAPE, "%s: %" PRId64 " columns, but the networks have %" PRId64 " inputs", job->name,
+        return sbi_fail(SBI_ERR_SHAPE, "%s: %" PRId64 " columns, but the networks have %" PRId64 " features", job->name,
                         job->features.shape[1], d);
     run r = {.job = job, .log_correction = log(job->correction), .n = job->features.shape[0]};
     SBI_TRY(sbi_device_open(&r.device, ens->ctx, job->device));

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shift and scale of inputs, after their transforms. */
+#include <float.h>
+#include <math.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "net/dataset_pass.h"
+#include "sbi/train.h"
+
+/* A spread of so many roundings of the mean is none: the inputs would be rounding errors scaled up. */
+#define ROUNDINGS 16
+
+typedef struct moments {
+    int64_t inputs;
+    const double *centre;
+} moments;
+
+static sbi_status add_means(void *user, const sbi_dataset_rows *r, double *sums)
+{
+    const moments *m = user;
+    for (int64_t i = 0; i < r->n; i++)
+        for (int64_t j = 0; j < m->inputs; j++) sums[j] += fabs(r->w[i]) * r->y[i * m->inputs + j];
+    return SBI_OK;
+}
+
+static sbi_status add_squares(void *user, const sbi_dataset_rows *r, double *sums)
+{
+    const moments *m = user;
+    for (int64_t i = 0; i < r->n; i++) {
+        for (int64_t j = 0; j < m->inputs; j++) {
+            const double c = r->y[i * m->inputs + j] - m->centre[j];
+            sums[j] += fabs(r->w[i]) * c * c;
+        }
+    }
+    return SBI_OK;
+}
+
+/* The least of each input, and of its negative. */
+static sbi_status find_range(void *user, const sbi_dataset_rows *r, double *sums)
+{
+    const moments *m = user;
+    for (int64_t i = 0; i < r->n; i++) {
+        for (int64_t j = 0; j < m->inputs; j++) {
+            const double v = r->y[i * m->inputs + j];
+            sums[j] = v < sums[j] ? v : sums[j];
+            sums[m->inputs + j] = -v < sums[m->inputs + j] ? -v : sums[m->inputs + j];
+        }
+    }
+    return SBI_OK;
+}
+
+static sbi_status mean_and_deviation(sbi_dataset_pass *pass, moments *m, double *shift, double *width)
+{
+    pass->n_sums = (size_t)m->inputs;
+    pass->rows = add_means;
+    SBI_TRY(sbi_dataset_pass_run(pass));
+    for (int64_t j = 0; j < m->inputs; j++) shift[j] = sbi_dataset_pass_mean(pass, (size_t)j);
+    m->centre = shift;
+    pass->rows = add_squares;
+    SBI_TRY(sbi_dataset_pass_run(pass));
+    for (int64_t j = 0; j < m->inputs; j++) width[j] = sqrt(sbi_dataset_pass_mean(pass, (size_t)j));
+    return SBI_OK;
+}
+
+static sbi_status middle_and_range(sbi_dataset_pass *pass, const moments *m, double *shift, double *width)
+{
+    pass->n_sums = pass->n_least = 2 * (size_t)m->inputs;
+    pass->rows = find_range;
+    SBI_TRY(sbi_dataset_pass_run(pass));
+    for (int64_t j = 0; j < m->inputs; j++) {
+        const double low = sbi_dataset_pass_least(pass, (size_t)j), high = -sbi_dataset_pass_least(pass, (size_t)(m->inputs + j));
+        shift[j] = 0.5 * low + 0.5 * high;
+        width[j] = 0.5 * high - 0.5 * low;
+    }
+    return SBI_OK;
+}
+
+/* Inputs of a feature with categories are 0 and 1 and stay so. */
+static int is_one_hot(const sbi_transforms *t, int64_t feature)
+{
+    if (!t || t->first_step[feature] == t->first_step[feature + 1]) return 0;
+    const int64_t kind = t->steps[t->first_step[feature]].kind;
+    return kind == SBI_TRANSFORM_ONE_HOT || kind == SBI_TRANSFORM_ONE_HOT_OR_ZERO;
+}
+
+/* scale holds widths, and then scales. */
+static void finish(const sbi_dataset *data, const sbi_transforms *t, double *shift, double *scale)
+{
+    for (int64_t j = 0; j < data->d; j++) {
+        const int64_t first = t ? t->first_input[j] : j, end = t ? t->first_input[j + 1] : j + 1;
+        for (int64_t k = first; k < end; k++) {
+            const int plain = is_one_hot(t, j), constant = !(scale[k] > ROUNDINGS * DBL_EPSILON * fabs(shift[k]));
+            if (plain) shift[k] = 0;
+            if (constant && !plain)
+                sbi_log(data->ctx, SBI_LOG_WARNING, "dataset: feature \"%s\" has the same value in all events",
+                        sbi_dataset_feature_name(data, (size_t)j));
+            scale[k] = constant || plain ? 1 : 1 / scale[k];
+        }
+    }
+}
+
+static sbi_status find_scales(sbi_dataset *data, int32_t standardise, const sbi_transforms *t, double *shift, double *scale)
+{
+    moments m = {.inputs = t ? t->inputs : data->d};
+    sbi_dataset_pass pass = {.data = data, .transforms = t, .user = &m};
+    sbi_status status;
+    if (standardise == SBI_STANDARDISE_NONE) {
+        for (int64_t j = 0; j < m.inputs; j++) shift[j] = 0, scale[j] = 1;
+        return SBI_OK;
+    }
+    if (standardise == SBI_STANDARDISE_MIN_MAX) {
+        status = middle_and_range(&pass, &m, shift, scale);
+    } else {
+        status = mean_and_deviation(&pass, &m, shift, scale);
+    }
+    sbi_dataset_pass_clear(&pass);
+    if (status == SBI_OK) finish(data, t, shift, scale);
+    return status;
+}
+
+sbi_status sbi_dataset_find_inputs(sbi_dataset *data, int32_t standardise, sbi_transforms **transforms, double **shift, double **scale)
+{
+    SBI_TRY(sbi_dataset_find_transforms(data, standardise, transforms));
+    const size_t inputs = (size_t)(*transforms ? (*transforms)->inputs : data->d);
+    *shift = sbi_alloc_array(data->ctx, inputs, sizeof **shift);
+    *scale = sbi_alloc_array(data->ctx, inputs, sizeof **scale);
+    sbi_status status = *shift && *scale ? find_scales(data, standardise, *transforms, *shift, *scale) : SBI_ERR_NO_MEMORY;
+    if (status == SBI_OK) return SBI_OK;
+    sbi_transforms_free(*transforms);
+    sbi_free(data->ctx, *shift);
+    sbi_free(data->ctx, *scale);
+    *transforms = NULL;
+    *shift = *scale = NULL;
+    return status;
+}
