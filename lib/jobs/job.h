@@ -40,6 +40,7 @@ typedef struct sbi_job {
     size_t n_parts;
     const char **names; /* of features; none: the default ones */
     size_t n_names;
+    const json_t *transforms; /* of features; NULL: none */
 
     /* evaluate_columns */
     sbi_job_file *members;

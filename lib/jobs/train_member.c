@@ -20,6 +20,12 @@ static sbi_status add_part(sbi_context *ctx, sbi_dataset *data, const sbi_job_pa
     return status;
 }
 
+static sbi_status set_transforms(sbi_dataset *data, const sbi_job *job)
+{
+    const sbi_json_place at = sbi_json_root("job train_member: transforms");
+    return sbi_transforms_from_json(&data->transforms, data->ctx, data->d, job->transforms, &at);
+}
+
 static sbi_status load_data(sbi_dataset **out, sbi_context *ctx, const sbi_job *job, const sbi_job_place *place)
 {
     if (!job->n_parts)
@@ -28,6 +34,7 @@ static sbi_status load_data(sbi_dataset **out, sbi_context *ctx, const sbi_job *
     SBI_TRY(sbi_dataset_create(&data, ctx));
     sbi_status status = sbi_dataset_set_weight_policy(data, job->weight_policy);
     for (size_t i = 0; i < job->n_parts && status == SBI_OK; i++) status = add_part(ctx, data, &job->parts[i], place);
+    if (status == SBI_OK && job->transforms) status = set_transforms(data, job);
     if (status == SBI_OK && job->n_names) status = sbi_dataset_set_feature_names(data, job->names, job->n_names);
     if (status != SBI_OK) {
         sbi_dataset_destroy(data);

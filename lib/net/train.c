@@ -106,11 +106,22 @@ int sbi_member_is_small(const sbi_train_options *options, int64_t d)
     return set_shape(&mlp, options, d) == SBI_OK && mlp.n <= SBI_LANE_PARAMETERS;
 }
 
-static sbi_status prepare(sbi_trainer *t)
+/* Beside the checkpoint, if there is not to be enough memory for them. */
+static sbi_status pack_events(sbi_trainer *t, const char *checkpoint)
+{
+    const sbi_train_options *o = t->options;
+    char *folder = checkpoint ? sbi_path_folder(t->ctx, checkpoint) : NULL;
+    if (checkpoint && !folder) return SBI_ERR_NO_MEMORY;
+    sbi_status status = sbi_dataset_pack_get_within(t->data, o->standardise, o->memory, folder, &t->pack);
+    sbi_free(t->ctx, folder);
+    return status;
+}
+
+static sbi_status prepare(sbi_trainer *t, const char *checkpoint)
 {
     const sbi_train_options *o = t->options;
     t->seed = sbi_random_derive(o->seed, "member", (uint64_t)t->member);
-    SBI_TRY(sbi_dataset_pack_get_within(t->data, o->standardise, o->memory, o->campaign, &t->pack));
+    SBI_TRY(pack_events(t, checkpoint));
     SBI_TRY(sbi_dataset_checksum(t->data, t->checksum));
     SBI_TRY(set_shape(&t->mlp, o, t->pack->inputs));
     SBI_TRY(sbi_device_open(&t->device, t->ctx, o->device));
@@ -305,7 +316,7 @@ static sbi_status fill_network(sbi_trainer *t, sbi_network *net)
 
 static sbi_status train(sbi_trainer *t, company *c, sbi_network **net)
 {
-    SBI_TRY(prepare(t));
+    SBI_TRY(prepare(t, c->checkpoint));
     if (c->checkpoint) {
         sbi_status status = sbi_checkpoint_load(t, c->checkpoint);
         if (status != SBI_OK && status != SBI_ERR_NOT_FOUND) return status;

@@ -150,7 +150,7 @@ static void set_domain(sbi_transforms *t, int64_t feature, const sbi_transform_s
 {
     double *low = &t->low[feature], *high = &t->high[feature];
     const double value = is_one_hot(s->kind) ? 0 : t->values[s->first];
-    if (s->kind == SBI_TRANSFORM_LOG) *low = -value;
+    if (s->kind == SBI_TRANSFORM_LOG) *low = 0 - value;
     if (s->kind == SBI_TRANSFORM_SIGNED_LOG && value < 1) *low = -DBL_MAX * value, *high = DBL_MAX * value;
     if (s->kind == SBI_TRANSFORM_YEO_JOHNSON && s == &t->steps[t->first_step[feature]]) {
         *high = largest_for(value);

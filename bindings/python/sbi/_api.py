@@ -27,6 +27,12 @@ DENOMINATOR = 0
 NUMERATOR = 1
 WEIGHTS_REFUSE_NEGATIVE = 0
 WEIGHTS_ALLOW_NEGATIVE = 1
+TRANSFORM_NONE = 0
+TRANSFORM_LOG = 1
+TRANSFORM_SIGNED_LOG = 2
+TRANSFORM_YEO_JOHNSON = 3
+TRANSFORM_ONE_HOT = 4
+TRANSFORM_ONE_HOT_OR_ZERO = 5
 EXECUTOR_ABI = 1
 TASK_KEY_MAX = 64
 TASK_PENDING = 1
@@ -1036,6 +1042,7 @@ _declare("sbi_dataset_add_npy", c_int32, c_void_p, c_int32, c_char_p, c_char_p)
 _declare("sbi_dataset_add_array", c_int32, c_void_p, c_int32, POINTER(Array), POINTER(Array))
 _declare("sbi_dataset_set_feature_names", c_int32, c_void_p, POINTER(c_char_p), c_size_t)
 _declare("sbi_dataset_feature_name", c_char_p, c_void_p, c_size_t)
+_declare("sbi_dataset_add_transform", c_int32, c_void_p, c_size_t, c_int32, POINTER(c_double), c_size_t)
 _declare("sbi_dataset_features", c_size_t, c_void_p)
 _declare("sbi_dataset_events", c_int64, c_void_p, c_int32)
 _declare("sbi_dataset_weight", c_double, c_void_p, c_int32)
@@ -1194,6 +1201,8 @@ _declare("sbi_network_load", c_int32, POINTER(c_void_p), c_void_p, c_char_p)
 _declare("sbi_network_info_get", c_int32, c_void_p, POINTER(NetworkInfo))
 _declare("sbi_network_layer", c_int32, c_void_p, c_size_t, POINTER(Array), POINTER(Array))
 _declare("sbi_network_standardisation", c_int32, c_void_p, POINTER(Array), POINTER(Array))
+_declare("sbi_network_transform_count", c_size_t, c_void_p, c_size_t)
+_declare("sbi_network_transform", c_int32, c_void_p, c_size_t, c_size_t, POINTER(c_int32), POINTER(Array))
 _declare("sbi_network_feature_name", c_char_p, c_void_p, c_size_t)
 _declare("sbi_network_history", c_int32, c_void_p, POINTER(Array))
 _declare("sbi_network_evaluate", c_int32, c_void_p, POINTER(Array), POINTER(c_double))
