@@ -146,13 +146,19 @@ static double largest_for(double exponent)
     return exponent > 0 ? expm1(fmin(700 / exponent, 709)) : DBL_MAX;
 }
 
+/* Backwards through the chain: low and high hold what may come out of this step, and then what may go in. */
 static void set_domain(sbi_transforms *t, int64_t feature, const sbi_transform_step *s)
 {
     double *low = &t->low[feature], *high = &t->high[feature];
     const double value = is_one_hot(s->kind) ? 0 : t->values[s->first];
-    if (s->kind == SBI_TRANSFORM_LOG) *low = 0 - value;
-    if (s->kind == SBI_TRANSFORM_SIGNED_LOG && value < 1) *low = -DBL_MAX * value, *high = DBL_MAX * value;
-    if (s->kind == SBI_TRANSFORM_YEO_JOHNSON && s == &t->steps[t->first_step[feature]]) {
+    if (s->kind == SBI_TRANSFORM_LOG) {
+        *low = exp(*low) - value;
+        *high = exp(*high) - value;
+    } else if (s->kind == SBI_TRANSFORM_SIGNED_LOG) {
+        *low = -value * expm1(-*low);
+        *high = value * expm1(*high);
+        if (value < 1) *low = fmax(*low, -DBL_MAX * value), *high = fmin(*high, DBL_MAX * value);
+    } else if (s->kind == SBI_TRANSFORM_YEO_JOHNSON) {
         *high = largest_for(value);
         *low = -largest_for(2 - value);
     }
@@ -192,10 +198,9 @@ sbi_status sbi_transforms_finish(sbi_transforms *t)
         t->first_step[j] = (int64_t)step;
         t->low[j] = -INFINITY;
         t->high[j] = INFINITY;
-        for (; step < n && t->steps[step].feature == j; step++) {
-            set_domain(t, j, &t->steps[step]);
+        for (; step < n && t->steps[step].feature == j; step++)
             if (is_one_hot(t->steps[step].kind)) width = t->steps[step].n;
-        }
+        for (int64_t k = (int64_t)step; k-- > t->first_step[j];) set_domain(t, j, &t->steps[k]);
         t->first_input[j + 1] = t->first_input[j] + width;
     }
     t->first_step[t->features] = (int64_t)n;

@@ -9,7 +9,8 @@
 /* A logarithm, then Yeo-Johnson: chains are no longer. */
 #define SBI_TRANSFORM_MAX_STEPS 2
 #define SBI_TRANSFORM_MAX_CATEGORIES 4096
-#define SBI_TRANSFORM_LARGEST_EXPONENT 100.0
+/* Quantities of 1e-6 and more find theirs within. */
+#define SBI_TRANSFORM_LARGEST_EXPONENT 1e6
 
 /* Four 64-bit integers, as a network file has them. */
 typedef struct sbi_transform_step {

@@ -68,9 +68,11 @@ void sbi_exponent_search_begin(sbi_exponent_search *s, double smallest, double l
     if (smallest < 0) s->low = fmax(s->low, 2 - LARGEST_LOG / log1p(-smallest));
     if (typical > 0) s->low = fmax(s->low, SMALLEST_LOG / log1p(typical));
     if (typical < 0) s->high = fmin(s->high, 2 - SMALLEST_LOG / log1p(-typical));
-    /* Values near the largest double leave little to choose from, but always 1 and its neighbourhood. */
-    s->low = fmin(s->low, 0.5);
-    s->high = fmax(s->high, 1.5);
+    s->exponent = fmin(fmax(s->exponent, s->low), s->high);
+    /* Values near the largest double on both sides leave nothing to choose from. */
+    if (s->low <= s->high) return;
+    s->exponent = 1;
+    s->done = s->at_bound = 1;
 }
 
 static void finish(sbi_exponent_search *s, double exponent)
