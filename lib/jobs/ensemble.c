@@ -11,6 +11,7 @@
 #include "jobs/collect.h"
 #include "jobs/job.h"
 #include "net/json_values.h"
+#include "net/loss.h"
 #include "net/train.h"
 
 /* A path that means the same in another working directory. */
@@ -141,7 +142,7 @@ static sbi_status prepare(training *t, int here)
 static sbi_status open_here(training *t, sbi_executor **used, sbi_executor **owned)
 {
     const int together = t->options.members >= sbi_context_threads(t->ctx) && !t->ctx->options.parallel_for &&
-                         sbi_member_is_small(&t->options, t->data->d);
+                         sbi_member_is_small(&t->options, t->data);
     if (!together) return sbi_jobs_executor(used, owned, t->ctx, NULL);
     SBI_TRY(sbi_local_open(owned, t->ctx, 0, sbi_job_run_local, NULL));
     *used = *owned;
@@ -164,7 +165,8 @@ sbi_status sbi_ensemble_train(sbi_ensemble **out, sbi_dataset *data, const sbi_t
     SBI_REQUIRE(data, "sbi_ensemble_train: data is NULL");
     training t = {.ctx = data->ctx, .data = data};
     SBI_TRY(sbi_train_options_read(&t.options, options));
-    SBI_TRY(sbi_dataset_check_sides(data));
+    sbi_loss loss;
+    SBI_TRY(sbi_loss_choose(&loss, data, &t.options));
     t.attachment.data = data;
     t.attachment.folder = t.options.campaign;
     sbi_executor *used, *owned = NULL;

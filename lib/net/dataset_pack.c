@@ -19,7 +19,7 @@ static sbi_status refuse_overflow(const packing *p, int64_t input, double value)
     int64_t feature = 0;
     while (t && t->first_input[feature + 1] <= input) feature++;
     return sbi_fail(SBI_ERR_VALUE, "dataset: feature \"%s\": a standardised value is %g, too large for f32",
-                    sbi_dataset_feature_name(p->data, (size_t)(t ? feature : input)), value);
+                    sbi_dataset_input_name(p->data, t ? feature : input), value);
 }
 
 static sbi_status pack_rows(void *user, const sbi_dataset_rows *r, double *sums)
@@ -45,7 +45,7 @@ static sbi_status pack_rows(void *user, const sbi_dataset_rows *r, double *sums)
 
 static sbi_status fill(sbi_dataset *data, uint64_t most, const char *folder, sbi_dataset_pack *pack)
 {
-    const uint64_t values = (uint64_t)(data->events[0] + data->events[1]) * (uint64_t)pack->inputs;
+    const uint64_t values = (uint64_t)sbi_dataset_all_events(data) * (uint64_t)pack->inputs;
     const int in_file = most && values > most / sizeof(float);
     if (in_file) {
         SBI_TRY(sbi_scratch_open(&pack->file, data->ctx, folder, sizeof(float) * values));
@@ -65,7 +65,7 @@ static sbi_status make_pack(sbi_dataset *data, int32_t standardise, uint64_t mos
 {
     sbi_dataset_pack made = {0};
     SBI_TRY(sbi_dataset_find_inputs(data, standardise, &made.transforms, &made.shift, &made.scale));
-    made.inputs = made.transforms ? made.transforms->inputs : data->d;
+    made.inputs = made.transforms ? made.transforms->inputs : data->inputs;
     sbi_status status = fill(data, most, folder, &made);
     if (status == SBI_OK) {
         made.x = made.memory ? made.memory : made.file.data;
@@ -89,10 +89,11 @@ sbi_status sbi_dataset_pack_get_within(sbi_dataset *data, int32_t standardise, u
                                        const sbi_dataset_pack **pack)
 {
     sbi_dataset_freeze(data);
-    SBI_TRY(sbi_dataset_check_sides(data));
+    SBI_TRY(sbi_dataset_check_events(data));
     pthread_mutex_lock(&data->lock);
     sbi_dataset_pack *own = &data->packs[standardise];
-    sbi_status status = own->x ? SBI_OK : make_pack(data, standardise, most, folder, own);
+    sbi_status status = sbi_dataset_draw_theta(data);
+    if (status == SBI_OK && !own->x) status = make_pack(data, standardise, most, folder, own);
     pthread_mutex_unlock(&data->lock);
     *pack = own;
     return status;

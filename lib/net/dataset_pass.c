@@ -11,7 +11,6 @@
 
 #define ROWS 256    /* rows read at once */
 #define BLOCK 16384 /* rows of one piece of parallel work */
-#define SIDES 2
 
 static int64_t blocks_of(const sbi_dataset *data, int32_t side)
 {
@@ -22,11 +21,12 @@ static int64_t blocks_of(const sbi_dataset *data, int32_t side)
 static sbi_status refuse(const sbi_dataset_pass *pass, int32_t side, int64_t row, int64_t feature, double value)
 {
     const sbi_dataset *data = pass->data;
+    char own[SBI_PART_NAME];
     const char *name = "features";
     for (size_t p = 0; p < data->n_parts; p++) {
         const sbi_dataset_part *part = &data->parts[p];
         if (part->side != side || row < part->first || row >= part->first + part->n) continue;
-        name = part->feature_path ? part->feature_path : side == SBI_NUMERATOR ? "numerator features" : "denominator features";
+        name = sbi_dataset_part_name(data, part, own);
         row -= part->first;
         break;
     }
@@ -37,7 +37,7 @@ static sbi_status run_rows(const sbi_dataset_pass *pass, sbi_dataset_rows *r, in
 {
     const sbi_dataset *data = pass->data;
     const sbi_transforms *t = pass->transforms;
-    sbi_dataset_read_features(data, r->side, first, r->n, x);
+    sbi_dataset_read_inputs(data, r->side, first, r->n, x);
     sbi_dataset_read_weights(data, r->side, first, r->n, w);
     if (t) {
         const int64_t bad = sbi_transforms_find_bad(t, x, r->n);
@@ -63,9 +63,9 @@ static sbi_status run_block(void *arg, size_t index)
     const int64_t last = first + BLOCK < data->events[r.side] ? first + BLOCK : data->events[r.side];
     const int64_t inputs = pass->transforms ? pass->transforms->inputs : 0;
     SBI_TRY(sbi_check_cancel(data->ctx, "reading the dataset"));
-    double *x = sbi_alloc_array(data->ctx, (size_t)(data->d + inputs + 1), ROWS * sizeof *x);
+    double *x = sbi_alloc_array(data->ctx, (size_t)(data->inputs + inputs + 1), ROWS * sizeof *x);
     if (!x) return SBI_ERR_NO_MEMORY;
-    double *y = x + ROWS * data->d, *w = y + ROWS * inputs, *sums = pass->sums + index * pass->n_sums;
+    double *y = x + ROWS * data->inputs, *w = y + ROWS * inputs, *sums = pass->sums + index * pass->n_sums;
     for (size_t k = 0; k < pass->n_sums; k++) sums[k] = k < pass->n_sums - pass->n_least ? 0 : INFINITY;
     sbi_status status = SBI_OK;
     for (int64_t start = first; start < last && status == SBI_OK; start += ROWS) {
@@ -80,7 +80,7 @@ static sbi_status run_block(void *arg, size_t index)
 static size_t all_blocks(const sbi_dataset *data)
 {
     size_t n = 0;
-    for (int32_t side = 0; side < SIDES; side++) n += (size_t)blocks_of(data, side);
+    for (int32_t side = 0; side < data->classes; side++) n += (size_t)blocks_of(data, side);
     return n;
 }
 
@@ -95,13 +95,13 @@ double sbi_dataset_pass_mean(const sbi_dataset_pass *pass, size_t k)
 {
     const sbi_dataset *data = pass->data;
     const double *block = pass->sums + k;
-    int32_t sides = 0;
+    int32_t classes = 0;
     double mean = 0;
-    for (int32_t side = 0; side < SIDES; side++) sides += data->events[side] > 0;
-    for (int32_t side = 0; side < SIDES; side++) {
+    for (int32_t side = 0; side < data->classes; side++) classes += data->events[side] > 0;
+    for (int32_t side = 0; side < data->classes; side++) {
         double sum = 0;
         for (int64_t i = 0; i < blocks_of(data, side); i++, block += pass->n_sums) sum += *block;
-        if (data->events[side]) mean += 1.0 / sides * sum / data->weight_abs[side];
+        if (data->events[side]) mean += 1.0 / classes * sum / data->weight_abs[side];
     }
     return mean;
 }

@@ -21,16 +21,33 @@ void sbi_dataset_freeze(sbi_dataset *data)
     atomic_store(&data->in_use, 1);
 }
 
+static sbi_status check_class(const sbi_dataset *data, int32_t side)
+{
+    const char *name = sbi_dataset_class_name(data, side);
+    if (data->events[side] == 0) return sbi_fail(SBI_ERR_VALUE, "dataset: the %s has no events", name);
+    const double weight = sbi_dataset_weight(data, side);
+    if (!(weight > 0) || !isfinite(weight))
+        return sbi_fail(SBI_ERR_VALUE, "dataset: the weights of the %s sum to %g, expected a positive number", name, weight);
+    return SBI_OK;
+}
+
 sbi_status sbi_dataset_check_sides(const sbi_dataset *data)
 {
-    for (int32_t side = 0; side < 2; side++) {
-        const char *name = side == SBI_NUMERATOR ? "numerator" : "denominator";
-        if (data->events[side] == 0) return sbi_fail(SBI_ERR_VALUE, "dataset: the %s has no events", name);
-        const double weight = sbi_dataset_weight(data, side);
-        if (!(weight > 0) || !isfinite(weight))
-            return sbi_fail(SBI_ERR_VALUE, "dataset: the weights of the %s sum to %g, expected a positive number", name,
-                            weight);
-    }
+    SBI_TRY(check_class(data, SBI_DENOMINATOR));
+    return check_class(data, SBI_NUMERATOR);
+}
+
+sbi_status sbi_dataset_check_classes(const sbi_dataset *data)
+{
+    for (int32_t c = 0; c < data->classes; c++) SBI_TRY(check_class(data, c));
+    return SBI_OK;
+}
+
+sbi_status sbi_dataset_check_events(const sbi_dataset *data)
+{
+    if (sbi_dataset_all_events(data) == 0) return sbi_fail(SBI_ERR_VALUE, "dataset: there are no events");
+    for (int32_t c = 0; c < data->classes; c++)
+        if (data->events[c]) SBI_TRY(check_class(data, c));
     return SBI_OK;
 }
 
@@ -50,7 +67,7 @@ void sbi_dataset_part_column(const sbi_dataset_part *part, int64_t feature, int6
 }
 
 /* Row-major f64; through columns, because that is what the readers of every type offer. */
-static void read_rows(const sbi_array *a, int64_t first, int64_t n, double *out)
+void sbi_rows_read_f64(const sbi_array *a, int64_t first, int64_t n, double *out, int64_t ld)
 {
     const int64_t d = a->shape[1];
     double column[ROWS];
@@ -59,15 +76,15 @@ static void read_rows(const sbi_array *a, int64_t first, int64_t n, double *out)
         for (int64_t j = 0; j < d; j++) {
             const sbi_array c = column_of(a, j);
             sbi_column_read_f64(&c, first + start, rows, column);
-            for (int64_t i = 0; i < rows; i++) out[(start + i) * d + j] = column[i];
+            for (int64_t i = 0; i < rows; i++) out[(start + i) * ld + j] = column[i];
         }
     }
 }
 
 sbi_status sbi_rows_read_checked(const sbi_array *a, int64_t first, int64_t n, double *out, const char *name)
 {
-    read_rows(a, first, n, out);
     const int64_t d = a->shape[1];
+    sbi_rows_read_f64(a, first, n, out, d);
     for (int64_t k = 0; k < n * d; k++) {
         if (!(fabs(out[k]) <= DBL_MAX))
             return sbi_fail(SBI_ERR_VALUE, "%s: row %" PRId64 ", column %" PRId64 ": value is %g", name, first + k / d,
@@ -77,7 +94,7 @@ sbi_status sbi_rows_read_checked(const sbi_array *a, int64_t first, int64_t n, d
 }
 
 /* Events [first, first + n) of a side, from all parts that have some; either output may be NULL. */
-static void read_parts(const sbi_dataset *data, int32_t side, int64_t first, int64_t n, double *features, double *weights)
+static void read_parts(const sbi_dataset *data, int32_t side, int64_t first, int64_t n, double *features, int64_t ld, double *weights)
 {
     for (size_t p = 0; p < data->n_parts; p++) {
         const sbi_dataset_part *part = &data->parts[p];
@@ -85,7 +102,7 @@ static void read_parts(const sbi_dataset *data, int32_t side, int64_t first, int
         const int64_t begin = first > part->first ? first : part->first;
         const int64_t end = first + n < part->first + part->n ? first + n : part->first + part->n;
         if (begin >= end) continue;
-        if (features) read_rows(&part->features, begin - part->first, end - begin, features + (begin - first) * data->d);
+        if (features) sbi_rows_read_f64(&part->features, begin - part->first, end - begin, features + (begin - first) * ld, ld);
         if (!weights) continue;
         if (part->weights.ndim) {
             sbi_column_read_f64(&part->weights, begin - part->first, end - begin, weights + (begin - first));
@@ -97,12 +114,18 @@ static void read_parts(const sbi_dataset *data, int32_t side, int64_t first, int
 
 void sbi_dataset_read_features(const sbi_dataset *data, int32_t side, int64_t first, int64_t n, double *out)
 {
-    read_parts(data, side, first, n, out, NULL);
+    read_parts(data, side, first, n, out, data->d, NULL);
+}
+
+void sbi_dataset_read_inputs(const sbi_dataset *data, int32_t side, int64_t first, int64_t n, double *out)
+{
+    read_parts(data, side, first, n, out, data->inputs, NULL);
+    if (data->inputs > data->d) sbi_dataset_read_extra(data, side, SBI_EXTRA_THETA, first, n, out + data->d, data->inputs);
 }
 
 void sbi_dataset_read_weights(const sbi_dataset *data, int32_t side, int64_t first, int64_t n, double *out)
 {
-    read_parts(data, side, first, n, NULL, out);
+    read_parts(data, side, first, n, NULL, 0, out);
 }
 
 void sbi_dataset_read_column(const sbi_dataset *data, int32_t side, int64_t feature, double *out)
@@ -119,17 +142,23 @@ void sbi_dataset_read_column(const sbi_dataset *data, int32_t side, int64_t feat
 
 typedef struct digests {
     sbi_dataset *data;
-    int64_t count[2]; /* blocks of each side */
     unsigned char (*of)[32];
 } digests;
+
+static int64_t blocks_of(const sbi_dataset *data, int32_t side)
+{
+    return (data->events[side] + BLOCK - 1) / BLOCK;
+}
 
 static sbi_status digest_block(void *arg, size_t index)
 {
     const digests *b = arg;
     sbi_dataset *data = b->data;
     const int64_t d = data->d;
-    const int32_t side = (int64_t)index >= b->count[0];
-    const int64_t first = ((int64_t)index - (side ? b->count[0] : 0)) * BLOCK;
+    int32_t side = 0;
+    int64_t block = (int64_t)index;
+    while (block >= blocks_of(data, side)) block -= blocks_of(data, side++);
+    const int64_t first = block * BLOCK;
     const int64_t last = first + BLOCK < data->events[side] ? first + BLOCK : data->events[side];
     SBI_TRY(sbi_check_cancel(data->ctx, "reading the dataset"));
     double *x = sbi_alloc_array(data->ctx, (size_t)(ROWS * (d + 1)), sizeof *x);
@@ -139,7 +168,7 @@ static sbi_status digest_block(void *arg, size_t index)
     sbi_sha256_init(&hash);
     for (int64_t start = first; start < last; start += ROWS) {
         const int64_t rows = last - start < ROWS ? last - start : ROWS;
-        read_parts(data, side, start, rows, x, w);
+        read_parts(data, side, start, rows, x, d, w);
         sbi_sha256_update(&hash, x, sizeof *x * (size_t)(rows * d));
         sbi_sha256_update(&hash, w, sizeof *w * (size_t)rows);
     }
@@ -167,18 +196,21 @@ static sbi_status digest_transforms(const sbi_dataset *data, sbi_sha256 *hash)
 static sbi_status make_checksum(sbi_dataset *data, char hex[SBI_SHA256_HEX_SIZE])
 {
     digests b = {.data = data};
-    for (int side = 0; side < 2; side++) b.count[side] = (data->events[side] + BLOCK - 1) / BLOCK;
-    const size_t n_blocks = (size_t)(b.count[0] + b.count[1]);
+    size_t n_blocks = 0;
+    for (int32_t c = 0; c < data->classes; c++) n_blocks += (size_t)blocks_of(data, c);
     b.of = sbi_alloc_array(data->ctx, n_blocks, sizeof *b.of);
     if (!b.of) return SBI_ERR_NO_MEMORY;
     sbi_status status = sbi_parallel_for(data->ctx, n_blocks, digest_block, &b);
+    unsigned char digest[32], extras[32];
+    const int plain = sbi_dataset_is_plain(data);
+    if (status == SBI_OK && !plain) status = sbi_dataset_digest_extras(data, extras);
     if (status == SBI_OK) {
-        unsigned char digest[32];
-        const int64_t header[4] = {1, data->d, data->events[0], data->events[1]};
+        const int64_t header[4] = {plain ? 1 : 2, data->d, data->events[0], data->events[1]};
         sbi_sha256 hash;
         sbi_sha256_init(&hash);
         sbi_sha256_update(&hash, header, sizeof header);
         sbi_sha256_update(&hash, b.of, n_blocks * sizeof *b.of);
+        if (!plain) sbi_sha256_update(&hash, extras, sizeof extras);
         status = digest_transforms(data, &hash);
         sbi_sha256_final(&hash, digest);
         sbi_sha256_hex(digest, hex);

@@ -2,9 +2,17 @@
 /* Transforms that are asked for. */
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include "base/error.h"
 #include "net/dataset.h"
+
+const char *sbi_dataset_part_name(const sbi_dataset *data, const sbi_dataset_part *part, char own[SBI_PART_NAME])
+{
+    if (part->feature_path) return part->feature_path;
+    snprintf(own, SBI_PART_NAME, "%.100s features", sbi_dataset_class_name(data, part->side));
+    return own;
+}
 
 sbi_status sbi_dataset_add_transform(sbi_dataset *data, size_t feature, int32_t kind, const double *values, size_t n)
 {

@@ -48,7 +48,8 @@ static sbi_status add_category(categories *c, double x)
 static sbi_status read_categories(const sbi_dataset *data, const sbi_dataset_part *part, categories *c)
 {
     double x[ROWS];
-    const char *name = part->feature_path ? part->feature_path : part->side == SBI_NUMERATOR ? "numerator features" : "denominator features";
+    char own[SBI_PART_NAME];
+    const char *name = sbi_dataset_part_name(data, part, own);
     for (int64_t first = 0; first < part->n; first += ROWS) {
         const int64_t n = part->n - first < ROWS ? part->n - first : ROWS;
         SBI_TRY(sbi_check_cancel(data->ctx, "finding categories"));
@@ -245,7 +246,7 @@ sbi_status sbi_dataset_find_transforms(sbi_dataset *data, int32_t standardise, s
     *out = NULL;
     if (!data->transforms && standardise != SBI_STANDARDISE_YEO_JOHNSON) return SBI_OK;
     sbi_transforms *t;
-    SBI_TRY(sbi_transforms_new(&t, data->ctx, data->d));
+    SBI_TRY(sbi_transforms_new(&t, data->ctx, data->inputs));
     sbi_status status = SBI_OK;
     for (int64_t j = 0; j < data->d && status == SBI_OK; j++) status = add_chain(data, standardise, t, j);
     if (status == SBI_OK) status = find_exponents(data, t);

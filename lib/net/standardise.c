@@ -80,17 +80,17 @@ static int is_one_hot(const sbi_transforms *t, int64_t feature)
 /* scale holds widths, and then scales. */
 static sbi_status finish(const sbi_dataset *data, const sbi_transforms *t, double *shift, double *scale)
 {
-    for (int64_t j = 0; j < data->d; j++) {
+    for (int64_t j = 0; j < data->inputs; j++) {
         const int64_t first = t ? t->first_input[j] : j, end = t ? t->first_input[j + 1] : j + 1;
         for (int64_t k = first; k < end; k++) {
             if (!isfinite(shift[k]) || !isfinite(scale[k]))
                 return sbi_fail(SBI_ERR_VALUE, "dataset: feature \"%s\": its mean is %g with the spread %g, too large for doubles",
-                                sbi_dataset_feature_name(data, (size_t)j), shift[k], scale[k]);
+                                sbi_dataset_input_name(data, j), shift[k], scale[k]);
             const int plain = is_one_hot(t, j), constant = !(scale[k] > ROUNDINGS * DBL_EPSILON * fabs(shift[k]));
             if (plain) shift[k] = 0;
             if (constant && !plain)
                 sbi_log(data->ctx, SBI_LOG_WARNING, "dataset: feature \"%s\" has the same value in all events",
-                        sbi_dataset_feature_name(data, (size_t)j));
+                        sbi_dataset_input_name(data, j));
             scale[k] = constant || plain ? 1 : 1 / scale[k];
         }
     }
@@ -99,7 +99,7 @@ static sbi_status finish(const sbi_dataset *data, const sbi_transforms *t, doubl
 
 static sbi_status find_scales(sbi_dataset *data, int32_t standardise, const sbi_transforms *t, double *shift, double *scale)
 {
-    moments m = {.inputs = t ? t->inputs : data->d};
+    moments m = {.inputs = t ? t->inputs : data->inputs};
     sbi_dataset_pass pass = {.data = data, .transforms = t, .user = &m};
     if (standardise == SBI_STANDARDISE_NONE) {
         for (int64_t j = 0; j < m.inputs; j++) shift[j] = 0, scale[j] = 1;
@@ -118,7 +118,7 @@ static sbi_status find_scales(sbi_dataset *data, int32_t standardise, const sbi_
 sbi_status sbi_dataset_find_inputs(sbi_dataset *data, int32_t standardise, sbi_transforms **transforms, double **shift, double **scale)
 {
     SBI_TRY(sbi_dataset_find_transforms(data, standardise, transforms));
-    const size_t inputs = (size_t)(*transforms ? (*transforms)->inputs : data->d);
+    const size_t inputs = (size_t)(*transforms ? (*transforms)->inputs : data->inputs);
     *shift = sbi_alloc_array(data->ctx, inputs, sizeof **shift);
     *scale = sbi_alloc_array(data->ctx, inputs, sizeof **scale);
     sbi_status status = *shift && *scale ? find_scales(data, standardise, *transforms, *shift, *scale) : SBI_ERR_NO_MEMORY;

@@ -131,7 +131,7 @@ static sbi_status evaluate_ratios(sbi_sample *s, const sbi_ensemble *ens, const 
                                   double correction, double spread[2])
 {
     enum { CHUNK = 16 * SBI_EVALUATE_ROWS };
-    const int64_t d = data->d;
+    const int64_t d = ens->networks[0]->theta ? data->inputs : data->d; /* a parameterised ensemble is judged at each event's own theta */
     double *x = sbi_alloc_array(data->ctx, (size_t)(d + 1), CHUNK * sizeof *x);
     if (!x) return SBI_ERR_NO_MEMORY;
     double *deviation = x + d * CHUNK;
@@ -140,7 +140,8 @@ static sbi_status evaluate_ratios(sbi_sample *s, const sbi_ensemble *ens, const 
         const int64_t rows = s->n - first < CHUNK ? s->n - first : CHUNK;
         for (int64_t i = 0, run; i < rows; i += run) { /* neighbours are read together */
             for (run = 1; i + run < rows && s->event[first + i + run] == s->event[first + i] + run;) run++;
-            sbi_dataset_read_features(data, side, s->event[first + i], run, x + i * d);
+            if (d == data->d) sbi_dataset_read_features(data, side, s->event[first + i], run, x + i * d);
+            else sbi_dataset_read_inputs(data, side, s->event[first + i], run, x + i * d);
         }
         const sbi_ratio_job job = {
             .ens = ens,
@@ -149,6 +150,8 @@ static sbi_status evaluate_ratios(sbi_sample *s, const sbi_ensemble *ens, const 
             .log = 1,
             .dtype = SBI_F64,
             .correction = correction,
+            .numerator = SBI_NUMERATOR,
+            .denominator = SBI_DENOMINATOR,
             .ratio = s->log_ratio + first,
             .spread = deviation,
         };
@@ -243,7 +246,7 @@ static sbi_status make_diagnostics(sbi_diagnostics **out, const sbi_dataset *dat
 static sbi_status run(sbi_diagnostics **out, const sbi_ensemble *ens, const sbi_array *const given[2], sbi_dataset *data,
                       const sbi_diagnostics_options *o)
 {
-    sbi_dataset_freeze(data);
+    SBI_TRY(sbi_dataset_prepare(data));
     SBI_TRY(sbi_dataset_check_sides(data));
     sbi_sample sample[2] = {{0}, {0}};
     sbi_diagnostics *diag = NULL;

@@ -19,7 +19,10 @@ typedef struct sbi_ratio_job {
     void *members; /* [n, members] */
     const char *device; /* NULL: "cpu" */
     int32_t report; /* 1: progress under the stage "ratio" */
+    int32_t numerator, denominator; /* classes; SBI_NUMERATOR and SBI_DENOMINATOR unless somebody chose */
     int32_t reserved;
+    const double *theta; /* [q] for all rows; NULL: the rows end in theta, or there is none */
+    size_t n_theta;
 } sbi_ratio_job;
 
 sbi_status sbi_ratio_run(const sbi_ratio_job *job);

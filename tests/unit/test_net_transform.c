@@ -483,7 +483,7 @@ START_TEST(evaluation_names_what_it_cannot_take)
     for (int i = 0; i < 3000; i++) memcpy(x + i * D, features[0] + i % EVENTS * D, sizeof(double) * D);
     const sbi_array view = sbi_array_2d(x, SBI_F64, 3000, D), narrow = sbi_array_2d(x, SBI_F64, 100, D + 3);
     ok(sbi_network_evaluate(net, &view, z));
-    fails(sbi_network_evaluate(net, &narrow, z), SBI_ERR_SHAPE, "8 columns, but the network has 5 features");
+    fails(sbi_network_evaluate(net, &narrow, z), SBI_ERR_SHAPE, "8 columns, but the network has 5 inputs");
     sbi_ensemble *ens;
     ok(sbi_ensemble_create(&ens, ctx, &net, 1));
     x[2500 * D + 2] = 3;
