@@ -32,6 +32,15 @@ typedef struct sbi_dataset sbi_dataset;
 #define SBI_WEIGHTS_REFUSE_NEGATIVE 0 /**< SBI_ERR_VALUE naming file and row (default) */
 #define SBI_WEIGHTS_ALLOW_NEGATIVE 1  /**< taken as they are; each side's sum must still be positive */
 
+/** Steps that a feature may go through before it is standardised. The numbers are part of the ABI and of network files. */
+#define SBI_TRANSFORM_NONE 0            /**< nothing; a feature with this alone is left out of SBI_STANDARDISE_YEO_JOHNSON */
+#define SBI_TRANSFORM_LOG 1             /**< ln(x + c); values {c}, or none for c = 0. Every x + c must be positive */
+#define SBI_TRANSFORM_SIGNED_LOG 2      /**< sign(x) ln(1 + |x| / c); values {c} with c > 0, or none for c = 1 */
+#define SBI_TRANSFORM_YEO_JOHNSON 3     /**< Yeo-Johnson's power transform; values {exponent}, or none: found from the data */
+#define SBI_TRANSFORM_ONE_HOT 4         /**< an input for each category, 1 where x is it and else 0; values: the categories, integers in
+                                             ascending order, or none: those in the data. Another x is an error */
+#define SBI_TRANSFORM_ONE_HOT_OR_ZERO 5 /**< the same, and all inputs are 0 for another x */
+
 /** An empty dataset. Since: 0.1 */
 SBI_API sbi_status sbi_dataset_create(sbi_dataset **out, sbi_context *ctx);
 /** Destroys a dataset and unmaps its files; NULL is fine. Since: 0.1 */
@@ -121,6 +130,18 @@ SBI_API const char *sbi_dataset_parameter_name(const sbi_dataset *data, size_t i
 SBI_API sbi_status sbi_dataset_set_class_name(sbi_dataset *data, int32_t side, const char *name);
 /** Name of a class; NULL out of range. Owned by the dataset, valid until the name changes. Since: 0.1 */
 SBI_API const char *sbi_dataset_class_name(const sbi_dataset *data, int32_t side);
+/** Adds a step to the chain of a feature. A chain is one step, or a logarithm and then Yeo-Johnson; afterwards inputs are standardised as the
+ *  training options say, but those of categories stay 0 and 1. The chain becomes part of each network that is trained, which is then
+ *  evaluated on features as they are in this dataset.
+ *
+ *  Yeo-Johnson, with L = ln(1 + |x|) and exponent lambda: (exp(lambda L) - 1) / lambda for x >= 0 (L for lambda = 0), and
+ *  -(exp((2 - lambda) L) - 1) / (2 - lambda) for x < 0 (-L for lambda = 2). Its exponent is that of the greatest likelihood, with the weights of
+ *  each side scaled to the same sum: -1/2 ln Var[psi(x)] + (lambda - 1) E[sign(x) L] is concave, and its slope's only zero is found to
+ *  1e-10 where digits allow. Source: Yeo and Johnson, Biometrika 87 (2000) 954.
+ *  @param feature from 0. @param kind SBI_TRANSFORM_.... @param values [n], copied; NULL for n = 0. At most 4096 categories.
+ *  Errors: SBI_ERR_ARGUMENT, SBI_ERR_STATE once the dataset is in use. What the data have that a step cannot take (x + c <= 0, a category that
+ *  is not in the list or no integer) shows at the first use, as SBI_ERR_VALUE naming file, row and column. Since: 0.1 */
+SBI_API sbi_status sbi_dataset_add_transform(sbi_dataset *data, size_t feature, int32_t kind, const double *values, size_t n);
 
 /** Number of features d; 0 before the first part. Since: 0.1 */
 SBI_API size_t sbi_dataset_features(const sbi_dataset *data);
@@ -135,7 +156,8 @@ SBI_API int64_t sbi_dataset_events(const sbi_dataset *data, int32_t side);
 /** Sum of the weights of a side, summed in a fixed order. Since: 0.1 */
 SBI_API double sbi_dataset_weight(const sbi_dataset *data, int32_t side);
 
-/** SHA-256 of the content (sides, shapes, features as f64, weights, and all else that events have; not paths, names or the division in parts) as 64 hex digits
+/** SHA-256 of the content (sides, shapes, features as f64, weights, all else that events have, and the transforms as they were asked for; not
+ *  paths, names or the division in parts) as 64 hex digits
  *  and NUL. Computed once and kept. Since: 0.1 */
 SBI_API sbi_status sbi_dataset_checksum(sbi_dataset *data, char hex[65]);
 

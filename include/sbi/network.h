@@ -3,8 +3,9 @@
  * Trained networks and ensembles of them: load, save, look inside.
  *
  * A network is a multilayer perceptron whose output is the logit of "numerator", which is the log density ratio:
- *     h_0 = (x - shift) * scale;  h_{l+1} = activation(W_l h_l + b_l);  ln r(x) = W_L h_L + b_L.
- * The standardisation (shift, scale) is part of the network. Networks are immutable and may be shared between threads.
+ *     h_0 = (T(x) - shift) * scale;  h_{l+1} = activation(W_l h_l + b_l);  ln r(x) = W_L h_L + b_L.
+ * The transforms T (dataset.h; the identity unless some were asked for) and the standardisation (shift, scale) are part of the network.
+ * Networks are immutable and may be shared between threads.
  *
  * Beyond this chain, a hidden layer may be normalised (arXiv 1607.06450), and layers may form residual blocks (arXiv 1512.03385):
  *     z = W_l h_l + b_l;   u_j = gain_j (z_j - mean z) / sqrt(var z + epsilon) + offset_j   (u = z without normalisation);
@@ -13,7 +14,9 @@
  * of W_L and b_L each: logits of several hypotheses over one reference, or of the classes of a softmax.
  *
  * A network file is an .npz that numpy opens: `W0`, `b0`, ..., `gain0`, `offset0` of normalised layers, `shift`, `scale`, `history`, and
- * `meta.json`. Saving and loading keeps every bit. An ensemble is a folder of such files, `member-0000.npz` and so on, with `ensemble.json`.
+ * `meta.json`; where there are transforms, `transforms`, i64 [steps, 4] (feature, SBI_TRANSFORM_..., first value, number of values), and
+ * `transform_values`, f64. Saving and loading keeps every bit. An ensemble is a folder of such files, `member-0000.npz` and so on, with
+ * `ensemble.json`.
  */
 #ifndef SBI_NETWORK_H
 #define SBI_NETWORK_H
@@ -36,7 +39,7 @@ typedef struct sbi_ensemble sbi_ensemble;
 /** What there is to know of a network. */
 typedef struct sbi_network_info {
     uint32_t struct_size; /**< set by the caller */
-    int32_t features;     /**< d, inputs */
+    int32_t features;     /**< d; the inputs of the first layer are more where there are categories */
     int32_t layers;       /**< weight matrices, the output's included: depth + 1 */
     int32_t width;        /**< of the widest hidden layer; 0 without hidden layers */
     int32_t activation;   /**< SBI_ACTIVATION_... */
@@ -116,8 +119,16 @@ SBI_API sbi_status sbi_network_norm(const sbi_network *net, size_t index, sbi_ar
 SBI_API int32_t sbi_network_residual(const sbi_network *net, size_t index);
 /** The activation of layer `index`, SBI_ACTIVATION_...; 0 if it has none or does not exist. Since: 0.1 */
 SBI_API int32_t sbi_network_activation(const sbi_network *net, size_t index);
-/** Views of shift and scale, [d], f64; either may be NULL. Owned by the network. Since: 0.1 */
+/** Views of shift and scale, [inputs], f64; either may be NULL. Owned by the network. Inputs are the features, but for a feature with
+ *  categories, which has one for each, and then theta. Since: 0.1 */
 SBI_API sbi_status sbi_network_standardisation(const sbi_network *net, sbi_array *shift, sbi_array *scale);
+/** Number of steps that a feature goes through before the standardisation; 0 without transforms and out of range. Since: 0.1 */
+SBI_API size_t sbi_network_transform_count(const sbi_network *net, size_t feature);
+/** A step of a feature.
+ *  @param step below sbi_network_transform_count(). @param[out] kind SBI_TRANSFORM_... (dataset.h); may be NULL. @param[out] values f64 [n], as
+ *  sbi_dataset_add_transform() takes them, found from the data or not; owned by the network; may be NULL.
+ *  Errors: SBI_ERR_ARGUMENT. Since: 0.1 */
+SBI_API sbi_status sbi_network_transform(const sbi_network *net, size_t feature, size_t step, int32_t *kind, sbi_array *values);
 /** Name of a feature; NULL out of range. Owned by the network. Since: 0.1 */
 SBI_API const char *sbi_network_feature_name(const sbi_network *net, size_t index);
 /** The history of training, f64 [epochs, 5], a row an epoch: epoch (from 1), training loss, validation loss (NaN if there is

@@ -10,6 +10,7 @@
 #include "jobs/base64.h"
 #include "jobs/job.h"
 #include "net/dataset.h"
+#include "net/json_values.h"
 #include "net/train.h"
 #include "sbi/ratio.h"
 
@@ -136,6 +137,19 @@ static sbi_status read_names(sbi_job *job, const json_t *data, const sbi_json_pl
     return SBI_OK;
 }
 
+/* Checked here, and read again when the number of features is known. */
+static sbi_status read_transforms(sbi_job *job, const json_t *data, const sbi_json_place *at)
+{
+    const json_t *list = json_object_get(data, "transforms");
+    const sbi_json_place in = sbi_json_member(at, "transforms");
+    sbi_transforms *t;
+    if (!list) return SBI_OK;
+    SBI_TRY(sbi_transforms_from_json(&t, job->ctx, INT32_MAX, list, &in));
+    sbi_transforms_free(t);
+    job->transforms = list;
+    return SBI_OK;
+}
+
 /* Where networks are trained or evaluated; not part of a spec for the cpu. */
 static sbi_status read_device(sbi_job *job, const sbi_json_place *at)
 {
@@ -144,8 +158,9 @@ static sbi_status read_device(sbi_job *job, const sbi_json_place *at)
 
 static sbi_status read_train(sbi_job *job, const sbi_json_place *at)
 {
-    static const char *const known[] = {"data", "device", "job", "member", "options", "version", NULL};
-    static const char *const of_data[] = {"classes", "names", "negative_weights", "parameters", "parts", "sha256", NULL};
+    static const char *const known[] = {"data", "device", "job", "member", "memory", "options", "version", NULL};
+    static const char *const of_data[] = {"classes",    "names", "negative_weights", "parameters", "parts", "sha256",
+                                          "transforms", NULL};
     json_t *data, *options;
     int64_t member;
     SBI_TRY(sbi_json_only_keys(job->json, at, known));
@@ -156,6 +171,7 @@ static sbi_status read_train(sbi_job *job, const sbi_json_place *at)
     SBI_TRY(sbi_train_options_from_json(&job->options, options, &in));
     SBI_TRY(read_device(job, at));
     job->options.device = job->device;
+    if (json_object_get(job->json, "memory")) SBI_TRY(sbi_json_get_u64(job->json, at, "memory", &job->options.memory));
     SBI_TRY(sbi_json_get_object(job->json, at, "data", &data));
     in = sbi_json_member(at, "data");
     SBI_TRY(sbi_json_only_keys(data, &in, of_data));
@@ -166,6 +182,7 @@ static sbi_status read_train(sbi_job *job, const sbi_json_place *at)
     SBI_TRY(read_names(job, data, &in, "classes", &job->classes));
     if (job->classes.n > SBI_CLASSES_MAX)
         return sbi_json_fail(SBI_ERR_FORMAT, &in, "classes has %zu entries, at most %d are allowed", job->classes.n, SBI_CLASSES_MAX);
+    SBI_TRY(read_transforms(job, data, &in));
     return read_parts(job, data, &in);
 }
 
@@ -413,7 +430,7 @@ void sbi_job_free(sbi_job *job)
 
 /* ---- keys ------------------------------------------------------------------------------------------------------ */
 
-/* Removes where inputs lie; what they contain is said by checksums. */
+/* Removes where inputs lie and how much memory there is for them; what they contain is said by checksums. */
 static void remove_places(json_t *value)
 {
     size_t i;
@@ -422,6 +439,7 @@ static void remove_places(json_t *value)
     if (json_is_object(value)) {
         json_object_del(value, "path");
         json_object_del(value, "parts");
+        json_object_del(value, "memory");
         json_object_foreach(value, key, item) remove_places(item);
     } else if (json_is_array(value)) {
         json_array_foreach(value, i, item) remove_places(item);

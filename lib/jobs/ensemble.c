@@ -10,6 +10,7 @@
 #include "exec/local.h"
 #include "jobs/collect.h"
 #include "jobs/job.h"
+#include "net/json_values.h"
 #include "net/loss.h"
 #include "net/train.h"
 
@@ -79,6 +80,11 @@ static json_t *describe_data(const sbi_dataset *data, const char *sha256)
     json_t *json = json_pack("{s:s, s:s}", "sha256", sha256, "negative_weights",
                              data->policy == SBI_WEIGHTS_ALLOW_NEGATIVE ? "allow_negative" : "refuse_negative");
     if (!json) return NULL;
+    json_t *transforms = data->transforms ? sbi_transforms_to_json(data->transforms) : NULL;
+    if (data->transforms && (!transforms || json_object_set_new(json, "transforms", transforms))) {
+        json_decref(json);
+        return NULL;
+    }
     add_if_there(json, "parts", describe_parts(data));
     add_if_there(json, "names", describe_names(data->names, data->d));
     add_if_there(json, "parameters", describe_names(data->parameter_names, data->extra_columns[SBI_EXTRA_THETA]));
@@ -105,6 +111,10 @@ static sbi_status add_member(training *t, int32_t member)
                              (int)member, "options", options, "data", t->described);
     const char *device = t->options.device;
     if (json && device && strcmp(device, "cpu") != 0 && json_object_set_new(json, "device", json_string(device))) {
+        json_decref(json);
+        json = NULL;
+    }
+    if (json && t->options.memory && json_object_set_new(json, "memory", sbi_json_from_u64(t->options.memory))) {
         json_decref(json);
         json = NULL;
     }

@@ -45,6 +45,7 @@ typedef struct sbi_job {
     sbi_job_part *parts;     /* none: the dataset comes as an attachment */
     size_t n_parts;
     sbi_job_names names, parameters, classes;
+    const json_t *transforms; /* of features; NULL: none */
 
     /* evaluate_columns */
     sbi_job_file *members;

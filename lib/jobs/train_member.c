@@ -46,6 +46,12 @@ static sbi_status name_all(sbi_dataset *data, const sbi_job *job)
     return name_classes(data, &job->classes);
 }
 
+static sbi_status set_transforms(sbi_dataset *data, const sbi_job *job)
+{
+    const sbi_json_place at = sbi_json_root("job train_member: transforms");
+    return sbi_transforms_from_json(&data->transforms, data->ctx, data->d, job->transforms, &at);
+}
+
 static sbi_status load_data(sbi_dataset **out, sbi_context *ctx, const sbi_job *job, const sbi_job_place *place)
 {
     if (!job->n_parts)
@@ -54,6 +60,7 @@ static sbi_status load_data(sbi_dataset **out, sbi_context *ctx, const sbi_job *
     SBI_TRY(sbi_dataset_create(&data, ctx));
     sbi_status status = sbi_dataset_set_weight_policy(data, job->weight_policy);
     for (size_t i = 0; i < job->n_parts && status == SBI_OK; i++) status = add_part(ctx, data, &job->parts[i], place);
+    if (status == SBI_OK && job->transforms) status = set_transforms(data, job);
     if (status == SBI_OK) status = name_all(data, job);
     if (status != SBI_OK) {
         sbi_dataset_destroy(data);

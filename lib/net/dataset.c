@@ -47,6 +47,7 @@ void sbi_dataset_destroy(sbi_dataset *data)
         sbi_free(data->ctx, data->class_names[c]);
         sbi_free(data->ctx, data->drawn[c]);
     }
+    sbi_transforms_free(data->transforms);
     sbi_free(data->ctx, data->parts);
     pthread_mutex_destroy(&data->lock);
     sbi_free(data->ctx, data);

@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/scratch.h"
+#include "net/transform.h"
 #include "sbi/dataset.h"
 
 /* What events may have beside features and weights. */
@@ -32,13 +34,17 @@ typedef struct sbi_dataset_part {
     sbi_dataset_extra extra[SBI_EXTRAS];
 } sbi_dataset_part;
 
-/* All events as training reads them: standardised f32, rows in the order said above. */
+/* All events as training reads them: transformed, standardised f32, rows in the order said above. */
 typedef struct sbi_dataset_pack {
-    float *x;             /* [n, d] */
-    double *shift, *scale; /* [d] */
+    const float *x; /* [n, inputs]; NULL: not made yet */
+    int64_t inputs;
+    sbi_transforms *transforms; /* NULL: the inputs are the features */
+    double *shift, *scale;      /* [inputs] */
+    float *memory;              /* what x is, or NULL: */
+    sbi_scratch file;           /* mapped */
 } sbi_dataset_pack;
 
-#define SBI_DATASET_PACKS 3 /* one a kind of standardisation */
+#define SBI_DATASET_PACKS 4 /* one a kind of standardisation */
 
 struct sbi_dataset {
     sbi_context *ctx;
@@ -58,6 +64,7 @@ struct sbi_dataset {
     double *drawn[SBI_CLASSES_MAX]; /* [events, q], theta of classes without their own; made with the first pack or checksum */
     int32_t theta_drawn;            /* 1: that was done; under the lock */
     int32_t reserved;
+    sbi_transforms *transforms; /* as they were given, values may be missing; NULL: none */
     char **names; /* NULL: x0, x1, ... */
     char **default_names;
     pthread_mutex_t lock; /* for what follows */
@@ -99,6 +106,15 @@ int64_t sbi_dataset_all_events(const sbi_dataset *data);
 void sbi_dataset_read_column(const sbi_dataset *data, int32_t side, int64_t feature, double *out);
 /* The packed events for a kind of standardisation, made at first use and kept; owned by the dataset. */
 sbi_status sbi_dataset_pack_get(sbi_dataset *data, int32_t standardise, const sbi_dataset_pack **pack);
+/* The same; where they are made now and are more than `most` bytes (0: no limit), they lie in a file in this folder, which has no name
+ * any more. folder NULL: $TMPDIR, or /tmp. */
+sbi_status sbi_dataset_pack_get_within(sbi_dataset *data, int32_t standardise, uint64_t most, const char *folder,
+                                       const sbi_dataset_pack **pack);
+/* What a part is called in messages: its file, or "numerator features" in `own`. */
+#define SBI_PART_NAME 128
+const char *sbi_dataset_part_name(const sbi_dataset *data, const sbi_dataset_part *part, char own[SBI_PART_NAME]);
+/* Feature of events [first, first + n) of a part. */
+void sbi_dataset_part_column(const sbi_dataset_part *part, int64_t feature, int64_t first, int64_t n, double *out);
 /* Is event `index` of `side` kept apart? */
 int sbi_dataset_is_held_out(int32_t side, int64_t index, uint64_t seed, double fraction);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading a dataset that is in use: rows, the checksum, and the standardised copy that training runs on. */
+/* Reading a dataset that is in use: rows and the checksum. */
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
@@ -12,7 +12,6 @@
 #include "base/sha256.h"
 #include "io/column.h"
 #include "net/dataset.h"
-#include "sbi/train.h"
 
 #define ROWS 256     /* rows read at once */
 #define BLOCK 16384  /* rows of one piece of parallel work */
@@ -59,6 +58,12 @@ static sbi_array column_of(const sbi_array *a, int64_t j)
     c.data = (const char *)a->data + j * a->strides[1];
     c.ndim = 1;
     return c;
+}
+
+void sbi_dataset_part_column(const sbi_dataset_part *part, int64_t feature, int64_t first, int64_t n, double *out)
+{
+    const sbi_array c = column_of(&part->features, feature);
+    sbi_column_read_f64(&c, first, n, out);
 }
 
 /* Row-major f64; through columns, because that is what the readers of every type offer. */
@@ -133,208 +138,69 @@ void sbi_dataset_read_column(const sbi_dataset *data, int32_t side, int64_t feat
     }
 }
 
-/* ---- work over blocks of all classes ---- */
+/* ---- the checksum ---- */
 
-typedef struct blocks {
+typedef struct digests {
     sbi_dataset *data;
-    int64_t count; /* of blocks */
-    int64_t first[SBI_CLASSES_MAX + 1]; /* the first block of each class */
-    int64_t event[SBI_CLASSES_MAX];     /* the number of its first event */
-    double *sums;     /* [blocks, 2 inputs] of whatever the pass adds up */
-    const double *centre;
-    const double *scale;
-    float *x;
-    unsigned char (*digests)[32];
-    int32_t pass;
-    int32_t reserved;
-} blocks;
+    unsigned char (*of)[32];
+} digests;
 
-enum { PASS_MEAN, PASS_VARIANCE, PASS_RANGE, PASS_PACK, PASS_DIGEST };
-
-static void block_sums(const blocks *b, const double *x, const double *w, int64_t rows, double *sum)
+static int64_t blocks_of(const sbi_dataset *data, int32_t side)
 {
-    const int64_t d = b->data->inputs;
-    for (int64_t i = 0; i < rows; i++) {
-        for (int64_t j = 0; j < d; j++) {
-            const double v = x[i * d + j];
-            if (b->pass == PASS_MEAN) {
-                sum[j] += fabs(w[i]) * v;
-            } else if (b->pass == PASS_VARIANCE) {
-                const double c = v - b->centre[j];
-                sum[j] += fabs(w[i]) * c * c;
-            } else {
-                sum[j] = v < sum[j] ? v : sum[j];
-                sum[d + j] = v > sum[d + j] ? v : sum[d + j];
-            }
-        }
-    }
+    return (data->events[side] + BLOCK - 1) / BLOCK;
 }
 
-static sbi_status run_block(void *arg, size_t index)
+static sbi_status digest_block(void *arg, size_t index)
 {
-    blocks *b = arg;
+    const digests *b = arg;
     sbi_dataset *data = b->data;
-    const int64_t d = b->pass == PASS_DIGEST ? data->d : data->inputs;
+    const int64_t d = data->d;
     int32_t side = 0;
-    while ((int64_t)index >= b->first[side + 1]) side++;
-    const int64_t first = ((int64_t)index - b->first[side]) * BLOCK;
+    int64_t block = (int64_t)index;
+    while (block >= blocks_of(data, side)) block -= blocks_of(data, side++);
+    const int64_t first = block * BLOCK;
     const int64_t last = first + BLOCK < data->events[side] ? first + BLOCK : data->events[side];
     SBI_TRY(sbi_check_cancel(data->ctx, "reading the dataset"));
     double *x = sbi_alloc_array(data->ctx, (size_t)(ROWS * (d + 1)), sizeof *x);
     if (!x) return SBI_ERR_NO_MEMORY;
     double *w = x + ROWS * d;
-    double *sum = b->sums ? b->sums + (int64_t)index * 2 * d : NULL;
-    for (int64_t j = 0; sum && j < 2 * d; j++) sum[j] = b->pass != PASS_RANGE ? 0 : j < d ? DBL_MAX : -DBL_MAX;
     sbi_sha256 hash;
     sbi_sha256_init(&hash);
     for (int64_t start = first; start < last; start += ROWS) {
         const int64_t rows = last - start < ROWS ? last - start : ROWS;
         read_parts(data, side, start, rows, x, d, w);
-        if (d > data->d) sbi_dataset_read_extra(data, side, SBI_EXTRA_THETA, start, rows, x + data->d, d);
-        if (b->pass == PASS_DIGEST) {
-            sbi_sha256_update(&hash, x, sizeof *x * (size_t)(rows * d));
-            sbi_sha256_update(&hash, w, sizeof *w * (size_t)rows);
-        } else if (b->pass == PASS_PACK) {
-            float *to = b->x + (start + b->event[side]) * d;
-            for (int64_t i = 0; i < rows; i++)
-                for (int64_t j = 0; j < d; j++)
-                    to[i * d + j] = (float)((x[i * d + j] - b->centre[j]) * b->scale[j]);
-        } else {
-            block_sums(b, x, w, rows, sum);
-        }
+        sbi_sha256_update(&hash, x, sizeof *x * (size_t)(rows * d));
+        sbi_sha256_update(&hash, w, sizeof *w * (size_t)rows);
     }
-    if (b->pass == PASS_DIGEST) sbi_sha256_final(&hash, b->digests[index]);
+    sbi_sha256_final(&hash, b->of[index]);
     sbi_free(data->ctx, x);
     return SBI_OK;
 }
 
-static blocks blocks_of(sbi_dataset *data)
+/* Adds the transforms, if there are any: they change what is learnt. */
+static sbi_status digest_transforms(const sbi_dataset *data, sbi_sha256 *hash)
 {
-    blocks b = {.data = data};
-    int64_t event = 0;
-    for (int32_t c = 0; c < data->classes; c++) {
-        b.first[c] = b.count;
-        b.event[c] = event;
-        b.count += (data->events[c] + BLOCK - 1) / BLOCK;
-        event += data->events[c];
-    }
-    b.first[data->classes] = b.count;
-    return b;
-}
-
-/* Each class's mean of what the blocks added up, averaged over the classes that have events. */
-static void average_classes(const blocks *b, double *out)
-{
-    const sbi_dataset *data = b->data;
-    const int64_t d = data->inputs;
-    int32_t classes = 0;
-    for (int32_t c = 0; c < data->classes; c++) classes += data->events[c] > 0;
-    for (int64_t j = 0; j < d; j++) {
-        double mean = 0;
-        for (int32_t c = 0; c < data->classes; c++) {
-            double sum = 0;
-            for (int64_t i = b->first[c]; i < b->first[c + 1]; i++) sum += b->sums[i * 2 * d + j];
-            if (data->events[c]) mean += 1.0 / classes * sum / data->weight_abs[c];
-        }
-        out[j] = mean;
-    }
-}
-
-static void set_scale(const sbi_dataset *data, double *scale, int64_t j, double width)
-{
-    if (width > 0) {
-        scale[j] = 1 / width;
-    } else {
-        scale[j] = 1;
-        sbi_log(data->ctx, SBI_LOG_WARNING, "dataset: \"%s\" has the same value in all events",
-                sbi_dataset_input_name(data, j));
-    }
-}
-
-static sbi_status find_standardisation(blocks *b, int32_t kind, double *shift, double *scale)
-{
-    sbi_dataset *data = b->data;
-    const int64_t d = data->inputs, n_blocks = b->count;
-    for (int64_t j = 0; j < d; j++) shift[j] = 0, scale[j] = 1;
-    if (kind == SBI_STANDARDISE_NONE) return SBI_OK;
-    if (kind == SBI_STANDARDISE_MEAN_STD) {
-        b->pass = PASS_MEAN;
-        SBI_TRY(sbi_parallel_for(data->ctx, (size_t)n_blocks, run_block, b));
-        average_classes(b, shift);
-        b->pass = PASS_VARIANCE;
-        b->centre = shift;
-        SBI_TRY(sbi_parallel_for(data->ctx, (size_t)n_blocks, run_block, b));
-        average_classes(b, scale);
-        for (int64_t j = 0; j < d; j++) set_scale(data, scale, j, sqrt(scale[j]));
-        return SBI_OK;
-    }
-    b->pass = PASS_RANGE;
-    SBI_TRY(sbi_parallel_for(data->ctx, (size_t)n_blocks, run_block, b));
-    for (int64_t j = 0; j < d; j++) {
-        double low = DBL_MAX, high = -DBL_MAX;
-        for (int64_t i = 0; i < n_blocks; i++) {
-            low = fmin(low, b->sums[i * 2 * d + j]);
-            high = fmax(high, b->sums[i * 2 * d + d + j]);
-        }
-        shift[j] = 0.5 * low + 0.5 * high;
-        set_scale(data, scale, j, 0.5 * high - 0.5 * low);
-    }
-    return SBI_OK;
-}
-
-static sbi_status make_pack(sbi_dataset *data, int32_t kind, sbi_dataset_pack *pack)
-{
-    blocks b = blocks_of(data);
-    const int64_t d = data->inputs, n_blocks = b.count;
-    sbi_status status = SBI_ERR_NO_MEMORY;
-    sbi_dataset_pack made = {0};
-    made.shift = sbi_alloc_array(data->ctx, (size_t)d, sizeof *made.shift);
-    made.scale = sbi_alloc_array(data->ctx, (size_t)d, sizeof *made.scale);
-    made.x = sbi_alloc_array(data->ctx, (size_t)(sbi_dataset_all_events(data) * d), sizeof *made.x);
-    b.sums = sbi_alloc_array(data->ctx, (size_t)(n_blocks * 2 * d), sizeof *b.sums);
-    if (!made.shift || !made.scale || !made.x || !b.sums) goto done;
-    SBI_GOTO(find_standardisation(&b, kind, made.shift, made.scale), done);
-    b.pass = PASS_PACK;
-    b.centre = made.shift;
-    b.scale = made.scale;
-    b.x = made.x;
-    SBI_GOTO(sbi_parallel_for(data->ctx, (size_t)n_blocks, run_block, &b), done);
-    *pack = made;
-done:
-    sbi_free(data->ctx, b.sums);
-    if (status != SBI_OK) sbi_dataset_pack_free(data, &made);
-    return status;
-}
-
-void sbi_dataset_pack_free(sbi_dataset *data, sbi_dataset_pack *pack)
-{
-    sbi_free(data->ctx, pack->x);
-    sbi_free(data->ctx, pack->shift);
-    sbi_free(data->ctx, pack->scale);
-}
-
-sbi_status sbi_dataset_pack_get(sbi_dataset *data, int32_t standardise, const sbi_dataset_pack **pack)
-{
-    sbi_dataset_freeze(data);
-    SBI_TRY(sbi_dataset_check_events(data));
-    pthread_mutex_lock(&data->lock);
-    sbi_dataset_pack *own = &data->packs[standardise];
-    sbi_status status = sbi_dataset_draw_theta(data);
-    if (status == SBI_OK && !own->x) status = make_pack(data, standardise, own);
-    pthread_mutex_unlock(&data->lock);
-    *pack = own;
+    if (!data->transforms) return SBI_OK;
+    json_t *json = sbi_transforms_to_json(data->transforms);
+    if (!json) return sbi_fail(SBI_ERR_NO_MEMORY, "dataset: out of memory");
+    sbi_text text;
+    sbi_text_init(&text, data->ctx);
+    sbi_status status = sbi_json_canonical(&text, json);
+    json_decref(json);
+    if (status == SBI_OK) sbi_sha256_update(hash, text.data, text.size);
+    sbi_text_clear(&text);
     return status;
 }
 
 /* The digest of a header and of the digests of all blocks. */
 static sbi_status make_checksum(sbi_dataset *data, char hex[SBI_SHA256_HEX_SIZE])
 {
-    blocks b = blocks_of(data);
-    const size_t n_blocks = (size_t)b.count;
-    b.pass = PASS_DIGEST;
-    b.digests = sbi_alloc_array(data->ctx, n_blocks, sizeof *b.digests);
-    if (!b.digests) return SBI_ERR_NO_MEMORY;
-    sbi_status status = sbi_parallel_for(data->ctx, n_blocks, run_block, &b);
+    digests b = {.data = data};
+    size_t n_blocks = 0;
+    for (int32_t c = 0; c < data->classes; c++) n_blocks += (size_t)blocks_of(data, c);
+    b.of = sbi_alloc_array(data->ctx, n_blocks, sizeof *b.of);
+    if (!b.of) return SBI_ERR_NO_MEMORY;
+    sbi_status status = sbi_parallel_for(data->ctx, n_blocks, digest_block, &b);
     unsigned char digest[32], extras[32];
     const int plain = sbi_dataset_is_plain(data);
     if (status == SBI_OK && !plain) status = sbi_dataset_digest_extras(data, extras);
@@ -343,12 +209,13 @@ static sbi_status make_checksum(sbi_dataset *data, char hex[SBI_SHA256_HEX_SIZE]
         sbi_sha256 hash;
         sbi_sha256_init(&hash);
         sbi_sha256_update(&hash, header, sizeof header);
-        sbi_sha256_update(&hash, b.digests, n_blocks * sizeof *b.digests);
+        sbi_sha256_update(&hash, b.of, n_blocks * sizeof *b.of);
         if (!plain) sbi_sha256_update(&hash, extras, sizeof extras);
+        status = digest_transforms(data, &hash);
         sbi_sha256_final(&hash, digest);
         sbi_sha256_hex(digest, hex);
     }
-    sbi_free(data->ctx, b.digests);
+    sbi_free(data->ctx, b.of);
     return status;
 }
 
@@ -357,7 +224,9 @@ sbi_status sbi_dataset_checksum(sbi_dataset *data, char hex[65])
     SBI_REQUIRE(data && hex, "sbi_dataset_checksum: data or hex is NULL");
     sbi_dataset_freeze(data);
     pthread_mutex_lock(&data->lock);
-    sbi_status status = data->checksum[0] ? SBI_OK : make_checksum(data, data->checksum);
+    char made[SBI_SHA256_HEX_SIZE];
+    sbi_status status = data->checksum[0] ? SBI_OK : make_checksum(data, made);
+    if (status == SBI_OK && !data->checksum[0]) memcpy(data->checksum, made, sizeof made);
     memcpy(hex, data->checksum, SBI_SHA256_HEX_SIZE);
     pthread_mutex_unlock(&data->lock);
     return status;

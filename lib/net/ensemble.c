@@ -21,10 +21,10 @@ static sbi_status check_networks(sbi_network *const *networks, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         SBI_REQUIRE(networks[i], "sbi_ensemble_create: network %zu is NULL", i);
-        const int64_t d = networks[i]->mlp.size[0];
-        if (d != networks[0]->mlp.size[0])
+        const int64_t d = sbi_network_features(networks[i]);
+        if (d != sbi_network_features(networks[0]))
             return sbi_fail(SBI_ERR_SHAPE, "ensemble: member %zu has %" PRId64 " features, member 0 has %" PRId64, i, d,
-                            networks[0]->mlp.size[0]);
+                            sbi_network_features(networks[0]));
         if (sbi_mlp_outputs(&networks[i]->mlp) != sbi_mlp_outputs(&networks[0]->mlp))
             return sbi_fail(SBI_ERR_SHAPE, "ensemble: member %zu has %" PRId64 " outputs, member 0 has %" PRId64, i,
                             sbi_mlp_outputs(&networks[i]->mlp), sbi_mlp_outputs(&networks[0]->mlp));

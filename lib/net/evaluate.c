@@ -45,9 +45,7 @@ sbi_status sbi_mlp_logits(const sbi_mlp *mlp, const sbi_device *device, const fl
 sbi_status sbi_network_logits(const sbi_network *net, const sbi_device *device, const double *x, int64_t rows,
                               float *scratch, float *logit)
 {
-    const int64_t d = net->mlp.size[0];
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < d; j++) scratch[i * d + j] = (float)((x[i * d + j] - net->shift[j]) * net->scale[j]);
+    sbi_network_inputs(net, x, rows, scratch, scratch + net->mlp.widest * SBI_EVALUATE_ROWS);
     return sbi_mlp_logits(&net->mlp, device, net->params, rows, scratch, logit);
 }
 
@@ -69,7 +67,8 @@ static sbi_status evaluate_chunks(evaluation *e, double *x, float *logit, float 
         const int64_t rows = e->n - first < SBI_EVALUATE_ROWS ? e->n - first : SBI_EVALUATE_ROWS;
         SBI_TRY(sbi_check_cancel(e->net->ctx, "evaluating a network"));
         SBI_TRY(sbi_rows_read_checked(e->features, first, rows, x, "features"));
-        if (e->theta) sbi_rows_append_theta(x, rows, e->net->mlp.size[0], e->theta, e->net->theta);
+        if (e->theta) sbi_rows_append_theta(x, rows, sbi_network_features(e->net), e->theta, e->net->theta);
+        SBI_TRY(sbi_network_check_rows(e->net, x, first, rows, "features"));
         SBI_TRY(sbi_network_logits(e->net, e->device, x, rows, scratch, logit));
         for (int64_t i = 0; i < rows * e->outputs; i++) e->logit[first * e->outputs + i] = (double)logit[i];
     }
@@ -80,7 +79,7 @@ static sbi_status evaluate_worker(void *arg, size_t i)
     (void)i;
     evaluation *e = arg;
     sbi_context *ctx = e->net->ctx;
-    const size_t n_x = (size_t)(e->net->mlp.size[0] * SBI_EVALUATE_ROWS);
+    const size_t n_x = (size_t)(sbi_network_features(e->net) * SBI_EVALUATE_ROWS);
     double *x = sbi_alloc_array(ctx, n_x, sizeof *x);
     const size_t n_logit = (size_t)(e->outputs * SBI_EVALUATE_ROWS);
     float *scratch = sbi_alloc_array(ctx, sbi_network_scratch_size(&e->net->mlp) + n_logit, sizeof *scratch);
@@ -94,7 +93,7 @@ static sbi_status evaluate(const sbi_network *net, const sbi_array *features, co
 {
     sbi_array view;
     SBI_TRY(sbi_features_view(features, &view, "features"));
-    const int64_t columns = net->mlp.size[0] - (theta ? net->theta : 0);
+    const int64_t columns = sbi_network_features(net) - (theta ? net->theta : 0);
     if (view.shape[1] != columns)
         return sbi_fail(SBI_ERR_SHAPE, "features: %lld columns, but the network has %lld inputs%s", (long long)view.shape[1],
                         (long long)columns, theta ? " beside theta" : "");

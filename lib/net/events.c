@@ -102,7 +102,7 @@ static sbi_status place_batches(sbi_trainer *t, int64_t d)
     for (int64_t i = 0; status == SBI_OK && i < rows; i++) count[i] = (uint32_t)i;
     if (status == SBI_OK) status = upload_index(t, &t->count_up, count, rows);
     if (status == SBI_OK) status = dev->ops->allocate(dev->self, &memory, sizeof(float) * (size_t)(rows * d));
-    t->x = memory;
+    t->x = t->x_there = memory;
     sbi_free(t->ctx, count);
     if (status == SBI_OK)
         sbi_log(t->ctx, SBI_LOG_INFO, "training member %d: the events do not fit in the device's memory and are brought batch by batch",
@@ -126,7 +126,9 @@ static sbi_status place_events(sbi_trainer *t, int64_t n, int64_t d)
     SBI_TRY(upload_index(t, &t->valid_there, t->valid, t->n_valid));
     SBI_TRY(dev->ops->available(dev->self, &bytes));
     if ((double)bytes / 2 < (double)sizeof(float) * (double)(n * d)) return place_batches(t, d);
-    return upload(t, &t->x, t->pack->x, n * d);
+    sbi_status status = upload(t, &t->x_there, t->pack->x, n * d);
+    t->x = t->x_there;
+    return status;
 }
 
 /* Scores of all events, and how the inputs follow theta. Only for the host. */
@@ -143,7 +145,7 @@ static sbi_status place_scores(sbi_trainer *t, int64_t n)
 sbi_status sbi_trainer_prepare_events(sbi_trainer *t)
 {
     sbi_context *ctx = t->ctx;
-    const int64_t n = sbi_dataset_all_events(t->data), d = t->data->inputs;
+    const int64_t n = sbi_dataset_all_events(t->data), d = t->pack->inputs;
     double *w = sbi_alloc_array(ctx, (size_t)n, sizeof *w);
     float *scaled = sbi_alloc_array(ctx, (size_t)n, sizeof *scaled);
     float *y = sbi_alloc_array(ctx, (size_t)(n * t->loss.columns), sizeof *y);

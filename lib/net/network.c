@@ -48,6 +48,7 @@ void sbi_network_destroy(sbi_network *net)
     if (!net || atomic_fetch_sub(&net->references, 1) != 1) return;
     sbi_context *ctx = net->ctx;
     for (int64_t j = 0; net->names && j < net->mlp.size[0]; j++) sbi_free(ctx, net->names[j]);
+    sbi_transforms_free(net->transforms);
     sbi_network_free_classes(net);
     sbi_free(ctx, net->names);
     sbi_free(ctx, net->params);
@@ -207,7 +208,7 @@ sbi_status sbi_network_info_get(const sbi_network *net, sbi_network_info *info)
     for (int32_t l = 1; l < mlp->layers; l++) width = mlp->size[l] > width ? mlp->size[l] : width;
     const sbi_network_info full = {
         .struct_size = info->struct_size,
-        .features = (int32_t)mlp->size[0],
+        .features = (int32_t)sbi_network_features(net),
         .layers = mlp->layers,
         .width = (int32_t)width,
         .activation = mlp->activation,
@@ -276,7 +277,7 @@ sbi_status sbi_network_standardisation(const sbi_network *net, sbi_array *shift,
 
 const char *sbi_network_feature_name(const sbi_network *net, size_t index)
 {
-    return net && (int64_t)index < net->mlp.size[0] ? net->names[index] : NULL;
+    return net && (int64_t)index < sbi_network_features(net) ? net->names[index] : NULL;
 }
 
 sbi_status sbi_network_history(const sbi_network *net, sbi_array *history)

@@ -7,6 +7,7 @@
 
 #include "device/device.h"
 #include "io/json.h"
+#include "net/transform.h"
 #include "sbi/network.h"
 
 #define SBI_MLP_MAX_LAYERS 64
@@ -56,8 +57,9 @@ struct sbi_network {
     int32_t member;
     sbi_mlp mlp;
     float *params; /* [mlp.n] */
-    double *shift, *scale;
-    char **names;
+    double *shift, *scale;      /* of inputs */
+    sbi_transforms *transforms; /* from features to inputs, before the standardisation; NULL: the inputs are the features */
+    char **names;               /* of features */
     double *history; /* [epochs, SBI_HISTORY_COLUMNS] */
     int32_t epochs, best_epoch;
     uint64_t seed;
@@ -76,6 +78,14 @@ sbi_status sbi_network_load_memory(sbi_network **out, sbi_context *ctx, const vo
 /* Replaces the name of a feature. */
 sbi_status sbi_network_set_name(sbi_network *net, int64_t index, const char *name);
 
+/* inputs.c: number of features; at most that of inputs. */
+int64_t sbi_network_features(const sbi_network *net);
+/* Gives a new network a copy of finished transforms; NULL is fine. */
+sbi_status sbi_network_set_transforms(sbi_network *net, const sbi_transforms *transforms);
+/* Inputs `in` [rows, mlp.size[0]] of rows x [rows, features] that were checked; spare: memory for as many floats. */
+void sbi_network_inputs(const sbi_network *net, const double *x, int64_t rows, float *in, void *spare);
+/* SBI_ERR_VALUE naming NAME, row and column of a value that the transforms cannot take; first: number of the first row. */
+sbi_status sbi_network_check_rows(const sbi_network *net, const double *x, int64_t first, int64_t rows, const char *name);
 /* meaning.c: what inputs and outputs stand for. */
 /* @param names [classes], or NULL: denominator, numerator, class2, .... SBI_ERR_SHAPE if they do not fit the network. */
 sbi_status sbi_network_set_meaning(sbi_network *net, int32_t theta, int32_t classes, const char *const *names);

@@ -14,10 +14,11 @@
 #include "io/npz.h"
 #include "net/json_values.h"
 #include "net/network.h"
+#include "net/transform_file.h"
 
 #define FORMAT "sbi network"
 /* 1: a plain chain with one output. 2: has `layer_norm`, `residual` and `linear`, a number a layer each, `leaky_slope`, `epsilon`, `theta` and `classes`, all of
- * which may be missing. A network is written in the oldest version that can say what it is. */
+ * which may be missing, and may have transforms. A network is written in the oldest version that can say what it is. */
 #define VERSION 2
 
 static int is_plain(const sbi_network *net)
@@ -25,7 +26,7 @@ static int is_plain(const sbi_network *net)
     const sbi_mlp *mlp = &net->mlp;
     for (int32_t l = 0; l < mlp->layers; l++)
         if (mlp->norm[l] || mlp->residual[l] || mlp->linear[l]) return 0;
-    return sbi_network_is_ratio(net) && mlp->slope == 0.01f;
+    return sbi_network_is_ratio(net) && mlp->slope == 0.01f && !net->transforms;
 }
 
 /* Digest of everything that counts when evaluating: a file that was changed by hand is noticed. */
@@ -50,6 +51,7 @@ static void content_digest(const sbi_network *net, char hex[SBI_SHA256_HEX_SIZE]
     sbi_sha256_update(&h, net->params, sizeof *net->params * (size_t)mlp->n);
     sbi_sha256_update(&h, net->shift, sizeof *net->shift * (size_t)mlp->size[0]);
     sbi_sha256_update(&h, net->scale, sizeof *net->scale * (size_t)mlp->size[0]);
+    sbi_transforms_digest(net->transforms, &h);
     sbi_sha256_final(&h, digest);
     sbi_sha256_hex(digest, hex);
 }
@@ -77,7 +79,7 @@ static json_t *make_meta(const sbi_network *net)
     content_digest(net, hex);
     json_t *sizes = json_array(), *names = json_array();
     for (int32_t l = 0; l <= net->mlp.layers; l++) json_array_append_new(sizes, json_integer(net->mlp.size[l]));
-    for (int64_t j = 0; j < net->mlp.size[0]; j++) json_array_append_new(names, json_string(net->names[j]));
+    for (int64_t j = 0; j < sbi_network_features(net); j++) json_array_append_new(names, json_string(net->names[j]));
     json_t *training = net->training ? json_loads(net->training, 0, NULL) : json_null();
     const int plain = is_plain(net);
     json_t *meta =
@@ -115,6 +117,7 @@ static sbi_status write_members(const sbi_network *net, sbi_npz_writer *w)
     const sbi_array scale = sbi_array_1d(net->scale, SBI_F64, mlp->size[0]);
     SBI_TRY(sbi_npz_writer_add(w, "shift", &shift));
     SBI_TRY(sbi_npz_writer_add(w, "scale", &scale));
+    SBI_TRY(sbi_transforms_write(net->transforms, w));
     const double none = 0;
     const sbi_array history = sbi_array_2d(net->history ? net->history : &none, SBI_F64, net->epochs, SBI_HISTORY_COLUMNS);
     SBI_TRY(sbi_npz_writer_add(w, "history", &history));
@@ -259,7 +262,7 @@ static sbi_status read_arrays(sbi_network *net, const sbi_npz *npz)
     return net->history ? SBI_OK : SBI_ERR_NO_MEMORY;
 }
 
-static sbi_status read_meta(sbi_network *net, const json_t *meta, const sbi_json_place *at)
+static sbi_status read_meta(sbi_network *net, const sbi_npz *npz, const json_t *meta, const sbi_json_place *at)
 {
     json_t *names;
     int64_t member, best_epoch;
@@ -267,10 +270,11 @@ static sbi_status read_meta(sbi_network *net, const json_t *meta, const sbi_json
     char hex[SBI_SHA256_HEX_SIZE];
     SBI_TRY(sbi_network_meaning_from_json(net, meta, at));
     SBI_TRY(sbi_json_get_array(meta, at, "features", &names));
-    if ((int64_t)json_array_size(names) != net->mlp.size[0])
-        return sbi_json_fail(SBI_ERR_FORMAT, at, "features has %zu names for %" PRId64 " inputs", json_array_size(names),
-                             net->mlp.size[0]);
-    for (int64_t j = 0; j < net->mlp.size[0]; j++) {
+    SBI_TRY(sbi_network_read_transforms(net, npz, (int64_t)json_array_size(names)));
+    if ((int64_t)json_array_size(names) != sbi_network_features(net))
+        return sbi_json_fail(SBI_ERR_FORMAT, at, "features has %zu names for %" PRId64 " features", json_array_size(names),
+                             sbi_network_features(net));
+    for (int64_t j = 0; j < sbi_network_features(net); j++) {
         const char *name = json_string_value(json_array_get(names, (size_t)j));
         if (!name) return sbi_json_fail(SBI_ERR_FORMAT, at, "features[%" PRId64 "] is not a string", j);
         SBI_TRY(sbi_network_set_name(net, j, name));
@@ -316,7 +320,7 @@ static sbi_status load_open(sbi_network **out, sbi_context *ctx, const sbi_npz *
     SBI_GOTO(read_shape(&mlp, meta, &at), done);
     SBI_GOTO(sbi_network_new(&net, ctx, &mlp), done);
     SBI_GOTO(read_arrays(net, npz), done);
-    SBI_GOTO(read_meta(net, meta, &at), done);
+    SBI_GOTO(read_meta(net, npz, meta, &at), done);
     *out = net;
     net = NULL;
 done:

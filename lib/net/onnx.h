@@ -10,6 +10,8 @@
 #define SBI_ONNX_IR_VERSION 8
 /* Where feature names travel: a JSON array of strings. */
 #define SBI_ONNX_FEATURES_KEY "sbi.features"
+/* And transforms: a JSON list, as sbi_transforms_to_json() makes it. */
+#define SBI_ONNX_TRANSFORMS_KEY "sbi.transforms"
 
 /* Numbers of fields. */
 enum {
@@ -103,6 +105,7 @@ typedef struct sbi_onnx_graph {
     int64_t features;          /* last dimension of the input */
     int64_t opset;
     sbi_pb_span feature_names; /* JSON; empty if there are none */
+    sbi_pb_span transforms;    /* the same */
 } sbi_onnx_graph;
 
 /* Parses a file's bytes, which must outlive the graph. Clear it also after a failure. */

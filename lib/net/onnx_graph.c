@@ -300,6 +300,7 @@ static sbi_status read_metadata(sbi_onnx_graph *g, sbi_pb_span message)
 {
     sbi_pb_span key;
     SBI_TRY(inner(message, SBI_ONNX_ENTRY_KEY, "metadata", &key));
+    if (sbi_onnx_is(key, SBI_ONNX_TRANSFORMS_KEY)) return inner(message, SBI_ONNX_ENTRY_VALUE, "metadata", &g->transforms);
     return sbi_onnx_is(key, SBI_ONNX_FEATURES_KEY) ? inner(message, SBI_ONNX_ENTRY_VALUE, "metadata", &g->feature_names) : SBI_OK;
 }
 

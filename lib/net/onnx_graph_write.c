@@ -149,7 +149,28 @@ void sbi_onnx_add_index(sbi_onnx_writer *w, const char *name, int64_t value)
     add_small(w, &value, sizeof value);
 }
 
+void sbi_onnx_add_values(sbi_onnx_writer *w, const char *name, int32_t type, const void *values, int64_t n)
+{
+    sbi_pb_add_int(tensor_head(w, name, type), SBI_ONNX_TENSOR_DIMS, n);
+    add_small(w, values, 8 * (size_t)n);
+}
+
+void sbi_onnx_writer_flush(sbi_onnx_writer *w)
+{
+    flush_node(w, w->output);
+}
+
 /* ---- the whole ---- */
+
+static sbi_status transforms_json(sbi_onnx_writer *w, sbi_text *out)
+{
+    sbi_text_init(out, w->ctx);
+    if (!w->transforms) return SBI_OK;
+    json_t *json = sbi_transforms_to_json(w->transforms);
+    sbi_status status = json ? sbi_json_canonical(out, json) : sbi_fail(SBI_ERR_NO_MEMORY, "ONNX: out of memory for transforms");
+    json_decref(json);
+    return status;
+}
 
 /* Makes what is in `inner` a field of a message around it. */
 static void wrap(sbi_onnx_writer *w, sbi_text *inner, uint32_t number)
@@ -182,7 +203,7 @@ void sbi_onnx_add_value(sbi_onnx_writer *w, uint32_t field, const char *name, in
 }
 
 /* All of the ModelProto that is in front of the graph's fields. */
-static void model_head(sbi_onnx_writer *w, sbi_text *head, const char *features, size_t features_size)
+static void model_head(sbi_onnx_writer *w, sbi_text *head, const char *features, size_t features_size, const sbi_text *transforms)
 {
     sbi_pb_add_int(head, SBI_ONNX_MODEL_IR_VERSION, SBI_ONNX_IR_VERSION);
     sbi_pb_add_string(head, SBI_ONNX_MODEL_PRODUCER_NAME, "libsbi");
@@ -193,6 +214,11 @@ static void model_head(sbi_onnx_writer *w, sbi_text *head, const char *features,
     sbi_pb_add_string(anew(t), SBI_ONNX_ENTRY_KEY, SBI_ONNX_FEATURES_KEY);
     sbi_pb_add_bytes(t, SBI_ONNX_ENTRY_VALUE, features, features_size);
     sbi_pb_add_bytes(head, SBI_ONNX_MODEL_METADATA, t->data, t->size);
+    if (transforms->size) {
+        sbi_pb_add_string(anew(t), SBI_ONNX_ENTRY_KEY, SBI_ONNX_TRANSFORMS_KEY);
+        sbi_pb_add_bytes(t, SBI_ONNX_ENTRY_VALUE, transforms->data, transforms->size);
+        sbi_pb_add_bytes(head, SBI_ONNX_MODEL_METADATA, t->data, t->size);
+    }
     sbi_pb_add_head(head, SBI_ONNX_MODEL_GRAPH, w->text.size + w->raw_bytes);
 }
 
@@ -213,10 +239,12 @@ sbi_status sbi_onnx_writer_finish(sbi_onnx_writer *w, const char *path, const ch
 {
     flush_node(w, output);
     sbi_pb_add_string(&w->text, SBI_ONNX_GRAPH_NAME, "density ratio");
-    sbi_text head;
+    sbi_text head, transforms;
     sbi_text_init(&head, w->ctx);
-    model_head(w, &head, features, features_size);
-    sbi_status status = w->text.status;
+    sbi_status status = transforms_json(w, &transforms);
+    model_head(w, &head, features, features_size, &transforms);
+    sbi_text_clear(&transforms);
+    if (status == SBI_OK) status = w->text.status;
     if (status == SBI_OK) status = w->node.status;
     if (status == SBI_OK) status = w->scratch.status;
     if (status == SBI_OK) status = head.status;

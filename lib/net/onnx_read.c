@@ -12,6 +12,7 @@
 #include "io/json.h"
 #include "net/network.h"
 #include "net/onnx_reader.h"
+#include "net/onnx_transform.h"
 #include "sbi/onnx.h"
 
 /* ---- following the graph ---- */
@@ -39,7 +40,8 @@ static sbi_status begin(sbi_onnx_reader *r)
 static sbi_status follow(sbi_onnx_reader *r)
 {
     for (r->node = 0; r->node < r->graph.n_nodes; r->node++) {
-        const sbi_status status = sbi_onnx_do_node(r);
+        const int transforms = r->n_transform_nodes && r->node == r->first_transform_node;
+        const sbi_status status = transforms ? sbi_onnx_do_transforms(r) : sbi_onnx_do_node(r);
         if (status == SBI_OK) continue;
         return strncmp(sbi_last_error(), "node ", 5) == 0 ? status : sbi_fail_within(status, "node %zu", r->node);
     }
@@ -56,6 +58,7 @@ static void end(sbi_onnx_reader *r)
     sbi_free(r->ctx, r->own);
     sbi_free(r->ctx, r->stages);
     sbi_free(r->ctx, r->values);
+    sbi_transforms_free(r->transforms);
     sbi_onnx_graph_clear(&r->graph);
 }
 
@@ -102,7 +105,7 @@ static sbi_status find_layers(const sbi_onnx_reader *r, int32_t last, chain *c, 
         c->stage[c->n - 1 - l] = s;
     }
     mlp->layers = c->n;
-    mlp->size[0] = r->graph.features;
+    mlp->size[0] = r->stages[0].out;
     for (int32_t l = 0; l < c->n; l++) {
         const sbi_onnx_stage *s = &r->stages[c->stage[l]];
         mlp->size[l + 1] = s->out;
@@ -167,7 +170,8 @@ static sbi_status make_network(const sbi_onnx_reader *r, const char *file, sbi_n
     SBI_TRY(sbi_network_new(&net, r->ctx, &mlp));
     memcpy(net->shift, r->stages[0].shift, sizeof(double) * (size_t)mlp.size[0]);
     memcpy(net->scale, r->stages[0].scale, sizeof(double) * (size_t)mlp.size[0]);
-    sbi_status status = set_names(r, net);
+    sbi_status status = r->stages[0].transformed ? sbi_network_set_transforms(net, r->transforms) : SBI_OK;
+    if (status == SBI_OK) status = set_names(r, net);
     for (int32_t l = 0; l < mlp.layers && status == SBI_OK; l++)
         status = fill_layer(r, &r->stages[layers.stage[l]], net->params + mlp.w[l], net->params + mlp.b[l]);
     if (status == SBI_OK)
@@ -185,6 +189,7 @@ sbi_status sbi_network_read_onnx_memory(sbi_network **out, sbi_context *ctx, con
     r.ctx = ctx;
     sbi_status status = sbi_onnx_graph_parse(&r.graph, ctx, (sbi_pb_span){data, size});
     if (status == SBI_OK) status = begin(&r);
+    if (status == SBI_OK) status = sbi_onnx_find_transforms(&r);
     if (status == SBI_OK) status = follow(&r);
     if (status == SBI_OK) status = make_network(&r, name, out);
     end(&r);

@@ -4,6 +4,7 @@
 #define SBI_NET_ONNX_READER_H
 
 #include "net/onnx.h"
+#include "net/transform.h"
 
 /* What a tensor is. z is the output of a layer before its activation. */
 typedef enum sbi_onnx_form {
@@ -43,7 +44,7 @@ typedef struct sbi_onnx_stage {
     int32_t activation; /* of the layer's input; 0: the features */
     int32_t transposed; /* the weight is stored as [in, out] */
     int32_t biased;     /* bias was given */
-    int32_t reserved;
+    int32_t transformed; /* of the features: they are the inputs that the transforms gave */
     size_t node;
     int64_t in, out;
     double alpha;       /* of the weight */
@@ -59,6 +60,8 @@ typedef struct sbi_onnx_reader {
     sbi_onnx_stage *stages;        /* the first is the features */
     sbi_onnx_tensor *own;          /* of Constant nodes */
     size_t n_values, n_stages, n_own, node;
+    sbi_transforms *transforms; /* that the metadata describe; NULL: none */
+    size_t first_transform_node, n_transform_nodes;
 } sbi_onnx_reader;
 
 /* A failure at the node in work. */

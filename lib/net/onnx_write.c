@@ -11,6 +11,7 @@
 #include "base/options.h"
 #include "io/json.h"
 #include "net/network.h"
+#include "net/onnx_transform.h"
 #include "sbi/onnx.h"
 
 void sbi_onnx_options_init(sbi_onnx_options *options)
@@ -69,6 +70,7 @@ typedef struct feature_names {
 
 static int standardises(const sbi_network *net)
 {
+    if (net->transforms) return 1;
     for (int64_t j = 0; j < net->mlp.size[0]; j++)
         if (net->shift[j] != 0 || net->scale[j] != 1) return 1;
     return 0;
@@ -84,7 +86,11 @@ static void cast(sbi_onnx_writer *w, const char *input, int32_t type, const char
 static sbi_status standardise(sbi_onnx_writer *w, const sbi_network *net, size_t m, const char *x, sbi_onnx_name output)
 {
     const int64_t shape[2] = {net->mlp.size[0], -1};
-    sbi_onnx_name shift, scale, shifted, scaled;
+    sbi_onnx_name shift, scale, shifted, scaled, inputs;
+    if (net->transforms) {
+        SBI_TRY(sbi_onnx_add_transforms(w, net->transforms, m, x, inputs));
+        x = inputs;
+    }
     snprintf(shift, sizeof shift, OWN "%zu/shift", m);
     snprintf(scale, sizeof scale, OWN "%zu/scale", m);
     SBI_TRY(sbi_onnx_add_tensor(w, shift, SBI_ONNX_DOUBLE, shape, net->shift));
@@ -208,7 +214,7 @@ static void add_features(sbi_onnx_writer *w, const members *ens, const sbi_onnx_
     int wide = 0, narrow = 0;
     for (size_t m = 0; m < ens->n; m++) *(standardises(ens->networks[m]) ? &wide : &narrow) = 1;
     sbi_onnx_add_value(w, SBI_ONNX_GRAPH_INPUT, o->input_name, given_wide ? SBI_ONNX_DOUBLE : SBI_ONNX_FLOAT,
-                       ens->networks[0]->mlp.size[0]);
+                       sbi_network_features(ens->networks[0]));
     x->wide = given_wide ? o->input_name : OWN "wide";
     x->narrow = given_wide ? OWN "narrow" : o->input_name;
     if (wide && !given_wide) cast(w, o->input_name, SBI_ONNX_DOUBLE, x->wide);
@@ -271,7 +277,7 @@ static sbi_status features_json(sbi_text *out, const sbi_network *net)
 {
     json_t *names = json_array();
     int complete = names != NULL;
-    for (int64_t j = 0; complete && j < net->mlp.size[0]; j++) complete = json_array_append_new(names, json_string(net->names[j])) == 0;
+    for (int64_t j = 0; complete && j < sbi_network_features(net); j++) complete = json_array_append_new(names, json_string(net->names[j])) == 0;
     sbi_status status = complete ? sbi_json_canonical(out, names)
                                  : sbi_fail(SBI_ERR_NO_MEMORY, "ONNX: out of memory for names of features");
     json_decref(names);
@@ -287,6 +293,7 @@ static sbi_status write_members(const members *ens, const char *path, const sbi_
     sbi_text features;
     sbi_onnx_writer_init(&w, ctx);
     sbi_text_init(&features, ctx);
+    if (ens->n == 1) w.transforms = ens->networks[0]->transforms; /* only then is the file read again */
     sbi_status status = features_json(&features, ens->networks[0]);
     if (status == SBI_OK) status = add_members(&w, ens, &o);
     if (status == SBI_OK) status = sbi_onnx_writer_finish(&w, path, o.output_name, features.data, features.size);

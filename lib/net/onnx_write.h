@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "net/onnx.h"
+#include "net/transform.h"
 
 typedef struct sbi_onnx_raw {
     size_t at; /* in the text: it comes behind these bytes */
@@ -23,6 +24,7 @@ typedef struct sbi_onnx_writer {
     sbi_onnx_raw *raws;
     size_t n_raws, raw_capacity;
     uint64_t raw_bytes;
+    const sbi_transforms *transforms; /* for the metadata; NULL: none */
 } sbi_onnx_writer;
 
 void sbi_onnx_writer_init(sbi_onnx_writer *w, sbi_context *ctx);
@@ -40,6 +42,10 @@ sbi_status sbi_onnx_add_tensor(sbi_onnx_writer *w, const char *name, int32_t typ
 /* A scalar, copied, and an int64 [1]. */
 void sbi_onnx_add_scalar(sbi_onnx_writer *w, const char *name, int32_t type, double value);
 void sbi_onnx_add_index(sbi_onnx_writer *w, const char *name, int64_t value);
+/* [n] of DOUBLE or INT64, copied. */
+void sbi_onnx_add_values(sbi_onnx_writer *w, const char *name, int32_t type, const void *values, int64_t n);
+/* Ends the last node, so that `text` has them all. */
+void sbi_onnx_writer_flush(sbi_onnx_writer *w);
 
 /* The input, or the output, of the graph: [batch, columns]. */
 void sbi_onnx_add_value(sbi_onnx_writer *w, uint32_t field, const char *name, int32_t type, int64_t columns);

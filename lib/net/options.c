@@ -39,7 +39,7 @@ static const field fields[] = {
     FIELD(schedule, KIND_I32, 1, SBI_SCHEDULE_CONSTANT, SBI_SCHEDULE_PLATEAU),
     FIELD(schedule_epochs, KIND_I32, 1, 1, 1000000),
     FIELD(patience, KIND_I32, 1, 0, 1000000),
-    FIELD(standardise, KIND_I32, 1, SBI_STANDARDISE_NONE, SBI_STANDARDISE_MIN_MAX),
+    FIELD(standardise, KIND_I32, 1, SBI_STANDARDISE_NONE, SBI_STANDARDISE_YEO_JOHNSON),
     FIELD(bootstrap, KIND_I32, 1, 0, 1),
     FIELD(batch, KIND_I64, 1, 1, 1 << 24),
     FIELD(seed, KIND_U64, 1, 0, DBL_MAX),
@@ -70,6 +70,7 @@ static const field fields[] = {
     FIELD(averaging_start, KIND_DOUBLE, 1, 0, 0),
     FIELD(retry_factor, KIND_DOUBLE, 1, 0.3, 0.3),
     FIELD(checkpoint_seconds, KIND_DOUBLE, 0, 0, DBL_MAX),
+    FIELD(memory, KIND_U64, 0, 0, DBL_MAX),
 };
 #define N_FIELDS (sizeof fields / sizeof fields[0])
 

@@ -375,7 +375,7 @@ static sbi_status bring(sbi_trainer *t, const uint32_t *here, const uint32_t *th
     if (t->staged) {
         const size_t d = (size_t)t->mlp.size[0];
         for (int64_t i = 0; i < rows; i++) memcpy(t->staged + (size_t)i * d, t->pack->x + (size_t)here[i] * d, d * sizeof *t->staged);
-        SBI_TRY(dev->ops->upload(dev->self, t->x, t->staged, (size_t)rows * d * sizeof *t->staged));
+        SBI_TRY(dev->ops->upload(dev->self, t->x_there, t->staged, (size_t)rows * d * sizeof *t->staged));
     }
     return dev->ops->copy(dev->self, t->index, there, (size_t)rows * sizeof *t->index);
 }

@@ -50,7 +50,7 @@ static void free_trainer(sbi_trainer *t)
         dev->ops->release(dev->self, t->w);
         if (t->order_there != t->order) dev->ops->release(dev->self, t->order_there);
         if (t->valid_there != t->valid) dev->ops->release(dev->self, t->valid_there);
-        if (t->pack && t->x != t->pack->x) dev->ops->release(dev->self, t->x);
+        if (t->pack && t->x_there) dev->ops->release(dev->self, t->x_there);
     }
     sbi_device_close(&t->device);
     sbi_free(t->ctx, t->train);
@@ -116,14 +116,25 @@ int sbi_member_is_small(const sbi_train_options *options, const sbi_dataset *dat
            mlp.n <= SBI_LANE_PARAMETERS;
 }
 
-static sbi_status prepare(sbi_trainer *t)
+/* Beside the checkpoint, if there is not to be enough memory for them. */
+static sbi_status pack_events(sbi_trainer *t, const char *checkpoint)
+{
+    const sbi_train_options *o = t->options;
+    char *folder = checkpoint ? sbi_path_folder(t->ctx, checkpoint) : NULL;
+    if (checkpoint && !folder) return SBI_ERR_NO_MEMORY;
+    sbi_status status = sbi_dataset_pack_get_within(t->data, o->standardise, o->memory, folder, &t->pack);
+    sbi_free(t->ctx, folder);
+    return status;
+}
+
+static sbi_status prepare(sbi_trainer *t, const char *checkpoint)
 {
     const sbi_train_options *o = t->options;
     t->seed = sbi_random_derive(o->seed, "member", (uint64_t)t->member);
     SBI_TRY(sbi_loss_choose(&t->loss, t->data, o));
-    SBI_TRY(sbi_dataset_pack_get(t->data, o->standardise, &t->pack));
+    SBI_TRY(pack_events(t, checkpoint));
     SBI_TRY(sbi_dataset_checksum(t->data, t->checksum));
-    SBI_TRY(set_shape(&t->mlp, o, t->data->inputs, t->loss.outputs));
+    SBI_TRY(set_shape(&t->mlp, o, t->pack->inputs, t->loss.outputs));
     SBI_TRY(sbi_device_open(&t->device, t->ctx, o->device));
     if (t->loss.score && !(t->device.ops->flags & SBI_DEVICE_HOST))
         return sbi_fail(SBI_ERR_UNSUPPORTED, "training: losses with a score run on the cpu, not on \"%s\"", o->device);
@@ -172,6 +183,7 @@ static sbi_status run_batch(sbi_trainer *t, company *c)
     sbi_train_state *s = &t->state;
     const int64_t first = s->batch * t->options->batch;
     const int64_t rows = t->n_train - first < t->options->batch ? t->n_train - first : t->options->batch;
+    sbi_trainer_read_ahead(t, t->order, first + rows, t->n_train);
     SBI_TRY(sbi_trainer_gradient(t, first, rows));
     if (!t->kept) SBI_TRY(sbi_trainer_settle(t));
     SBI_TRY(sbi_trainer_update(t, sbi_schedule_rate(t->options, s, t->n_batches)));
@@ -199,6 +211,7 @@ static sbi_status validate(sbi_trainer *t, double *loss)
     for (int64_t first = 0; first < t->n_valid; first += most) {
         const int64_t rows = t->n_valid - first < most ? t->n_valid - first : most;
         double part;
+        sbi_trainer_read_ahead(t, t->valid, first + rows, t->n_valid);
         SBI_TRY(sbi_trainer_loss(t, first, rows, &part));
         sum += part;
     }
@@ -297,10 +310,11 @@ static sbi_status fill_network(sbi_trainer *t, sbi_network *net)
 {
     const sbi_device *dev = &t->device;
     const sbi_train_state *s = &t->state;
-    const size_t d = (size_t)t->mlp.size[0], n_history = (size_t)s->epoch * SBI_HISTORY_COLUMNS;
+    const size_t d = (size_t)t->data->inputs, inputs = (size_t)t->pack->inputs, n_history = (size_t)s->epoch * SBI_HISTORY_COLUMNS;
     SBI_TRY(dev->ops->download(dev->self, net->params, t->best, sizeof(float) * (size_t)t->mlp.n));
-    memcpy(net->shift, t->pack->shift, d * sizeof *net->shift);
-    memcpy(net->scale, t->pack->scale, d * sizeof *net->scale);
+    memcpy(net->shift, t->pack->shift, inputs * sizeof *net->shift);
+    memcpy(net->scale, t->pack->scale, inputs * sizeof *net->scale);
+    SBI_TRY(sbi_network_set_transforms(net, t->pack->transforms));
     for (size_t j = 0; j < d; j++) SBI_TRY(sbi_network_set_name(net, (int64_t)j, sbi_dataset_input_name(t->data, (int64_t)j)));
     const char *classes[SBI_CLASSES_MAX];
     for (int32_t c = 0; c < t->loss.classes; c++) classes[c] = sbi_dataset_class_name(t->data, c);
@@ -318,7 +332,7 @@ static sbi_status fill_network(sbi_trainer *t, sbi_network *net)
 
 static sbi_status train(sbi_trainer *t, company *c, sbi_network **net)
 {
-    SBI_TRY(prepare(t));
+    SBI_TRY(prepare(t, c->checkpoint));
     if (c->checkpoint) {
         sbi_status status = sbi_checkpoint_load(t, c->checkpoint);
         if (status != SBI_OK && status != SBI_ERR_NOT_FOUND) return status;

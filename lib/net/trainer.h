@@ -54,7 +54,9 @@ typedef struct sbi_trainer {
     const sbi_dataset_pack *pack;
     char checksum[72]; /* of the dataset */
 
-    float *x, *y, *w; /* tables of all events on the device: inputs, labels [n, loss.columns], weights */
+    const float *x;           /* table of all events on the device: inputs */
+    float *x_there;           /* the same, or NULL where it is the packed events' */
+    float *y, *w;             /* tables of all events on the device: labels [n, loss.columns], weights */
     float *scores;     /* [n, q + 1] of all events, here; NULL without */
     float *score_rate; /* [q] d input / d theta */
     uint32_t *train, *valid;
@@ -76,6 +78,8 @@ typedef struct sbi_trainer {
     int64_t pending, pending_rows[SBI_MAX_PENDING];
     void *program[2]; /* of a full batch, forward only and forward and back, where the device can record */
     int32_t ran[2];   /* full batches of each that ran without */
+    int64_t page_faults; /* of this process that had to wait for a disk, when last looked */
+    int64_t reading_ahead; /* of so many events that follow */
     uint32_t *mask_key; /* [2] on the device: of the dropout of this step; NULL without dropout */
     sbi_lane lanes[SBI_MAX_LANES];
     int32_t in_turn;                  /* 1: lanes run one after another, in the memory of the first */
@@ -90,6 +94,9 @@ typedef struct sbi_trainer {
 /* events.c: which events are trained on, with which weights; the order of an epoch. */
 sbi_status sbi_trainer_prepare_events(sbi_trainer *t);
 sbi_status sbi_trainer_shuffle(sbi_trainer *t);
+
+/* read_ahead.c: asks the system for the events that come next in a list, where packed events lie in a file and did not stay in memory. */
+void sbi_trainer_read_ahead(sbi_trainer *t, const uint32_t *list, int64_t next, int64_t n);
 
 /* step.c */
 sbi_status sbi_trainer_make_lanes(sbi_trainer *t);

@@ -166,11 +166,12 @@ static sbi_status run_chunks(run *r, const scratch *s)
         if (first >= r->n) return SBI_OK;
         const int64_t rows = r->n - first < SBI_EVALUATE_ROWS ? r->n - first : SBI_EVALUATE_ROWS;
         SBI_TRY(sbi_rows_read_checked(&j->features, first, rows, s->x, j->name));
-        if (j->theta) sbi_rows_append_theta(s->x, rows, j->ens->networks[0]->mlp.size[0], j->theta, (int64_t)j->n_theta);
+        if (j->theta) sbi_rows_append_theta(s->x, rows, sbi_network_features(j->ens->networks[0]), j->theta, (int64_t)j->n_theta);
         for (size_t m = 0; m < j->ens->n; m++) {
             SBI_TRY(sbi_check_cancel(j->ens->ctx, "evaluating ratios"));
             const sbi_network *net = j->ens->networks[m];
             float *logit = s->logit + m * SBI_EVALUATE_ROWS * (size_t)r->outputs;
+            SBI_TRY(sbi_network_check_rows(net, s->x, first, rows, j->name));
             if (r->params) {
                 SBI_TRY(sbi_network_logits_there(net, &r->device, r->params[m], r->room, s->x, rows, s->network, logit));
             } else {
@@ -202,7 +203,7 @@ static sbi_status run_worker(void *arg, size_t index)
     const sbi_ensemble *ens = r->job->ens;
     const size_t most = largest_scratch(ens);
     scratch s;
-    s.x = sbi_alloc_array(ens->ctx, (size_t)(ens->networks[0]->mlp.size[0] * SBI_EVALUATE_ROWS), sizeof *s.x);
+    s.x = sbi_alloc_array(ens->ctx, (size_t)(sbi_network_features(ens->networks[0]) * SBI_EVALUATE_ROWS), sizeof *s.x);
     s.member = sbi_alloc_array(ens->ctx, ens->n, sizeof *s.member);
     s.logit = sbi_alloc_array(ens->ctx, ens->n * (size_t)r->outputs, SBI_EVALUATE_ROWS * sizeof *s.logit);
     s.network = sbi_alloc_array(ens->ctx, most, sizeof *s.network);
@@ -250,10 +251,10 @@ static sbi_status check_classes(const sbi_ratio_job *job)
 sbi_status sbi_ratio_run(const sbi_ratio_job *job)
 {
     const sbi_ensemble *ens = job->ens;
-    const int64_t d = ens->networks[0]->mlp.size[0] - (int64_t)job->n_theta;
+    const int64_t d = sbi_network_features(ens->networks[0]) - (int64_t)job->n_theta;
     if (job->theta) SBI_TRY(sbi_network_check_theta(ens->networks[0], job->theta, job->n_theta, "sbi_ratio_options"));
     if (job->features.shape[1] != d)
-        return sbi_fail(SBI_ERR_SHAPE, "%s: %" PRId64 " columns, but the networks have %" PRId64 " inputs", job->name,
+        return sbi_fail(SBI_ERR_SHAPE, "%s: %" PRId64 " columns, but the networks have %" PRId64 " features", job->name,
                         job->features.shape[1], d);
     SBI_TRY(check_classes(job));
     run r = {.job = job, .log_correction = log(job->correction), .n = job->features.shape[0], .outputs = sbi_mlp_outputs(&ens->networks[0]->mlp)};

@@ -28,6 +28,12 @@ NUMERATOR = 1
 CLASSES_MAX = 64
 WEIGHTS_REFUSE_NEGATIVE = 0
 WEIGHTS_ALLOW_NEGATIVE = 1
+TRANSFORM_NONE = 0
+TRANSFORM_LOG = 1
+TRANSFORM_SIGNED_LOG = 2
+TRANSFORM_YEO_JOHNSON = 3
+TRANSFORM_ONE_HOT = 4
+TRANSFORM_ONE_HOT_OR_ZERO = 5
 EXECUTOR_ABI = 1
 TASK_KEY_MAX = 64
 TASK_PENDING = 1
@@ -1098,6 +1104,7 @@ _declare("sbi_dataset_set_parameter_names", c_int32, c_void_p, POINTER(c_char_p)
 _declare("sbi_dataset_parameter_name", c_char_p, c_void_p, c_size_t)
 _declare("sbi_dataset_set_class_name", c_int32, c_void_p, c_int32, c_char_p)
 _declare("sbi_dataset_class_name", c_char_p, c_void_p, c_int32)
+_declare("sbi_dataset_add_transform", c_int32, c_void_p, c_size_t, c_int32, POINTER(c_double), c_size_t)
 _declare("sbi_dataset_features", c_size_t, c_void_p)
 _declare("sbi_dataset_parameters", c_size_t, c_void_p)
 _declare("sbi_dataset_targets", c_size_t, c_void_p)
@@ -1264,6 +1271,8 @@ _declare("sbi_network_norm", c_int32, c_void_p, c_size_t, POINTER(Array), POINTE
 _declare("sbi_network_residual", c_int32, c_void_p, c_size_t)
 _declare("sbi_network_activation", c_int32, c_void_p, c_size_t)
 _declare("sbi_network_standardisation", c_int32, c_void_p, POINTER(Array), POINTER(Array))
+_declare("sbi_network_transform_count", c_size_t, c_void_p, c_size_t)
+_declare("sbi_network_transform", c_int32, c_void_p, c_size_t, c_size_t, POINTER(c_int32), POINTER(Array))
 _declare("sbi_network_feature_name", c_char_p, c_void_p, c_size_t)
 _declare("sbi_network_history", c_int32, c_void_p, POINTER(Array))
 _declare("sbi_network_evaluate", c_int32, c_void_p, POINTER(Array), POINTER(c_double))

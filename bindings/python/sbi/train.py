@@ -16,6 +16,9 @@ from .context import Context, Handle, default, make, text
 from .errors import check
 
 
+_TRANSFORMS = ("none", "log", "signed_log", "yeo_johnson", "one_hot", "one_hot_or_zero")  # SBI_TRANSFORM_...
+
+
 class Dataset(Handle):
     """Weighted events of a numerator and a denominator; arrays are borrowed and kept alive, files are mapped."""
 
@@ -68,6 +71,21 @@ class Dataset(Handle):
     @property
     def classes(self) -> list[str]:
         return [lib.sbi_dataset_class_name(self.pointer, c).decode() for c in range(lib.sbi_dataset_classes(self.pointer))]
+
+    def transform(self, feature, kind: str, *values: float) -> "Dataset":
+        """Adds a step to what a feature (an index, or its name) goes through before the network: "log" [c], "signed_log" [c],
+        "yeo_johnson" [exponent], "one_hot" [categories...], "one_hot_or_zero" [categories...], "none". Values that are left out are 0, 1, or found
+        from the data."""
+        if kind not in _TRANSFORMS:
+            raise ValueError(f"kind is {kind!r}, expected one of {', '.join(_TRANSFORMS)}")
+        if isinstance(feature, str):
+            names = [lib.sbi_dataset_feature_name(self.pointer, j).decode() for j in range(lib.sbi_dataset_features(self.pointer))]
+            if feature not in names:
+                raise ValueError(f"there is no feature {feature!r} in {', '.join(names)}")
+            feature = names.index(feature)
+        c = (ctypes.c_double * len(values))(*values)
+        check(lib.sbi_dataset_add_transform(self.pointer, feature, _TRANSFORMS.index(kind), c, len(values)))
+        return self
 
     def events(self, side: int) -> int:
         return lib.sbi_dataset_events(self.pointer, side)
@@ -125,6 +143,26 @@ class Network(Handle):
         out = _api.Array()
         check(lib.sbi_network_history(self.pointer, ctypes.byref(out)))
         return as_numpy(out, self)
+
+    @property
+    def transforms(self) -> list[list[tuple[str, np.ndarray]]]:
+        """For each feature the steps before the standardisation, as (kind, values) of Dataset.transform()."""
+        out = []
+        for feature in range(self.info.features):
+            steps = []
+            for step in range(lib.sbi_network_transform_count(self.pointer, feature)):
+                kind, values = ctypes.c_int32(), _api.Array()
+                check(lib.sbi_network_transform(self.pointer, feature, step, ctypes.byref(kind), ctypes.byref(values)))
+                steps.append((_TRANSFORMS[kind.value], as_numpy(values, self)))
+            out.append(steps)
+        return out
+
+    @property
+    def standardisation(self) -> tuple[np.ndarray, np.ndarray]:
+        """(shift, scale) of the inputs, after the transforms."""
+        shift, scale = _api.Array(), _api.Array()
+        check(lib.sbi_network_standardisation(self.pointer, ctypes.byref(shift), ctypes.byref(scale)))
+        return as_numpy(shift, self), as_numpy(scale, self)
 
     def layer(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         weight, bias = _api.Array(), _api.Array()
