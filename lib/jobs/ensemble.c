@@ -96,6 +96,7 @@ typedef struct training {
     sbi_context *ctx;
     sbi_dataset *data;
     sbi_train_options options;
+    int64_t outputs; /* of a network */
     sbi_campaign *campaign;
     json_t *described;
     sbi_job_attachment attachment;
@@ -167,7 +168,7 @@ static sbi_status prepare(training *t, int here)
 static sbi_status open_here(training *t, sbi_executor **used, sbi_executor **owned)
 {
     const int together = t->options.members >= sbi_context_threads(t->ctx) && !t->ctx->options.parallel_for &&
-                         sbi_member_is_small(&t->options, t->data);
+                         sbi_member_is_small(&t->options, t->data->inputs, t->outputs);
     if (!together) return sbi_jobs_executor(used, owned, t->ctx, NULL);
     SBI_TRY(sbi_local_open(owned, t->ctx, 0, sbi_job_run_local, NULL));
     *used = *owned;
@@ -192,6 +193,7 @@ sbi_status sbi_ensemble_train(sbi_ensemble **out, sbi_dataset *data, const sbi_t
     SBI_TRY(sbi_train_options_read(&t.options, options));
     sbi_loss loss;
     SBI_TRY(sbi_loss_choose(&loss, data, &t.options));
+    t.outputs = loss.outputs;
     t.attachment.data = data;
     t.attachment.folder = t.options.campaign;
     sbi_executor *used, *owned = NULL;

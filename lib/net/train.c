@@ -107,13 +107,11 @@ static sbi_status set_shape(sbi_mlp *mlp, const sbi_train_options *o, int64_t d,
     return sbi_mlp_finish(mlp);
 }
 
-int sbi_member_is_small(const sbi_train_options *options, const sbi_dataset *data)
+int sbi_member_is_small(const sbi_train_options *options, int64_t inputs, int64_t outputs)
 {
     sbi_mlp mlp = {0};
-    sbi_loss loss;
     if (options->device && strcmp(options->device, "cpu") != 0) return 0;
-    return sbi_loss_choose(&loss, data, options) == SBI_OK && set_shape(&mlp, options, data->inputs, loss.outputs) == SBI_OK &&
-           mlp.n <= SBI_LANE_PARAMETERS;
+    return set_shape(&mlp, options, inputs, outputs) == SBI_OK && mlp.n <= SBI_LANE_PARAMETERS;
 }
 
 /* Beside the checkpoint, if there is not to be enough memory for them. */

@@ -158,17 +158,17 @@ END_TEST
 START_TEST(small_members_are_told_from_large_ones)
 {
     sbi_train_options o = small(64);
-    ck_assert_int_eq(sbi_member_is_small(&o, 20), 1);
+    ck_assert_int_eq(sbi_member_is_small(&o, 20, 1), 1);
     o.device = "cpu";
-    ck_assert_int_eq(sbi_member_is_small(&o, 20), 1);
+    ck_assert_int_eq(sbi_member_is_small(&o, 20, 1), 1);
     o.width = 1000;
-    ck_assert_int_eq(sbi_member_is_small(&o, 20), 0);
+    ck_assert_int_eq(sbi_member_is_small(&o, 20, 1), 0);
     o.width = 64;
     o.device = "cuda";
-    ck_assert_int_eq(sbi_member_is_small(&o, 20), 0);
+    ck_assert_int_eq(sbi_member_is_small(&o, 20, 1), 0);
     o.device = NULL;
-    ck_assert_int_eq(sbi_member_is_small(&o, 100000), 0);
-    ck_assert_int_eq(sbi_member_is_small(&o, 0), 0);
+    ck_assert_int_eq(sbi_member_is_small(&o, 100000, 1), 0);
+    ck_assert_int_eq(sbi_member_is_small(&o, 0, 1), 0);
 }
 END_TEST
 
