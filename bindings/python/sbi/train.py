@@ -107,6 +107,13 @@ class Network(Handle):
         check(lib.sbi_network_layer(self.pointer, index, ctypes.byref(weight), ctypes.byref(bias)))
         return as_numpy(weight, self), as_numpy(bias, self)
 
+    @property
+    def standardisation(self) -> tuple[np.ndarray, np.ndarray]:
+        """shift and scale, [d] each."""
+        shift, scale = _api.Array(), _api.Array()
+        check(lib.sbi_network_standardisation(self.pointer, ctypes.byref(shift), ctypes.byref(scale)))
+        return as_numpy(shift, self), as_numpy(scale, self)
+
     def norm(self, index: int) -> Optional[tuple[np.ndarray, np.ndarray]]:
         """Gain and offset of a normalised layer; None without normalisation."""
         gain, offset = _api.Array(), _api.Array()
