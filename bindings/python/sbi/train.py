@@ -174,8 +174,25 @@ class Network(Handle):
         """Names of the classes that the outputs tell apart; none for a regression."""
         return [lib.sbi_network_class_name(self.pointer, c).decode() for c in range(self.info.classes)]
 
+    @property
+    def standardisation(self) -> tuple[np.ndarray, np.ndarray]:
+        """shift and scale, [d] each."""
+        shift, scale = _api.Array(), _api.Array()
+        check(lib.sbi_network_standardisation(self.pointer, ctypes.byref(shift), ctypes.byref(scale)))
+        return as_numpy(shift, self), as_numpy(scale, self)
+
+    def norm(self, index: int) -> Optional[tuple[np.ndarray, np.ndarray]]:
+        """Gain and offset of a normalised layer; None without normalisation."""
+        gain, offset = _api.Array(), _api.Array()
+        check(lib.sbi_network_norm(self.pointer, index, ctypes.byref(gain), ctypes.byref(offset)))
+        return (as_numpy(gain, self), as_numpy(offset, self)) if gain.data else None
+
+    def residual(self, index: int) -> int:
+        """Layers of the residual block that this layer ends; 0: it ends none."""
+        return lib.sbi_network_residual(self.pointer, index)
+
     def logit(self, features: np.ndarray) -> np.ndarray:
-        """ln r(x) for features [n, d]."""
+        """ln r(x) for features [n, d], by a network with one output."""
         features = np.asanyarray(features)
         out = np.empty(len(features))
         check(lib.sbi_network_evaluate(self.pointer, ctypes.byref(view(features)), pointer(out)))
