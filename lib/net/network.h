@@ -10,22 +10,42 @@
 
 #define SBI_MLP_MAX_LAYERS 64
 
-/* The shape of a multilayer perceptron, and where its parameters stand in one flat array: all weight matrices, then all
- * biases, each on a multiple of 16 floats; the gaps are zero and stay zero. */
+/* What a network is made of, and where its parameters stand in one flat array: all weight matrices, then all biases, then gains and
+ * offsets of normalisations, each on a multiple of 16 floats; the gaps are zero and stay zero. Layer l maps h_l, of size[l], to
+ *     z = W h_l + b;  u = gain N(z) + offset where norm[l], else z;  h_{l+1} = f(u) + h_{l+1-residual[l]} where residual[l], else f(u)
+ * with f the activation, or the identity in the last layer and where linear[l]. Residual blocks do not overlap, and neither norm nor
+ * residual is in the last layer. Set what stands above the line to make one (zeros are the plain chain), then call sbi_mlp_finish(). */
 typedef struct sbi_mlp {
     int32_t layers; /* weight matrices */
     int32_t activation;
-    int64_t size[SBI_MLP_MAX_LAYERS + 1]; /* of layer l's input; the last is 1 */
-    int64_t w[SBI_MLP_MAX_LAYERS];        /* offsets */
+    int64_t size[SBI_MLP_MAX_LAYERS + 1]; /* of layer l's input; the last is the number of outputs */
+    int32_t norm[SBI_MLP_MAX_LAYERS];     /* 1: layer normalisation */
+    int32_t residual[SBI_MLP_MAX_LAYERS]; /* layers of the residual block that this one ends; 0: none */
+    int32_t linear[SBI_MLP_MAX_LAYERS];   /* 1: a hidden layer without activation */
+    float slope;                          /* of LeakyReLU; 0 becomes 0.01 */
+    float epsilon;                        /* of normalisations; 0 becomes 1e-5 */
+    /* ---- */
+    int64_t w[SBI_MLP_MAX_LAYERS]; /* offsets */
     int64_t b[SBI_MLP_MAX_LAYERS];
-    int64_t n_weights; /* length of the weights, gaps included */
+    int64_t gain[SBI_MLP_MAX_LAYERS]; /* where norm[l] */
+    int64_t offset[SBI_MLP_MAX_LAYERS];
+    int64_t n_weights; /* length of the weights, gaps included: what weight decay acts on */
     int64_t n;         /* length of everything */
     int64_t parameters;
     int64_t widest; /* of the inputs of all layers */
+    int32_t norms, blocks; /* how many there are */
 } sbi_mlp;
 
-/* Sets offsets and lengths from layers, activation and size. SBI_ERR_ARGUMENT if something is out of range. */
+/* Sets offsets and lengths. SBI_ERR_ARGUMENT or SBI_ERR_SHAPE if something does not fit. */
 sbi_status sbi_mlp_finish(sbi_mlp *mlp);
+/* f of layer l: SBI_ACTIVATION_..., or SBI_DEVICE_IDENTITY. */
+int32_t sbi_mlp_activation(const sbi_mlp *mlp, int32_t l);
+/* 1 if a residual block begins with layer l: h_l is added again further on. */
+int sbi_mlp_block_begins(const sbi_mlp *mlp, int32_t l);
+int64_t sbi_mlp_outputs(const sbi_mlp *mlp);
+/* Fills in what a forward pass of layer l takes from the network: shape, parameters (`params` is memory of the device), activation,
+ * normalisation. The rest of the struct is zeroed. */
+void sbi_mlp_forward(const sbi_mlp *mlp, int32_t l, const float *params, sbi_device_forward *op);
 
 #define SBI_HISTORY_COLUMNS 5
 
@@ -67,19 +87,18 @@ struct sbi_ensemble {
 
 #define SBI_EVALUATE_ROWS 1024
 
-/* Scratch memory for networks of up to `widest` inputs a layer; floats. */
+/* Scratch memory of an evaluation; floats. */
 size_t sbi_network_scratch_size(const sbi_mlp *mlp);
-/* logit [rows] of standardised rows `in` [rows, mlp->size[0]]; in and out hold mlp->widest * rows and are both used up. All memory is the
- * device's. */
-sbi_status sbi_mlp_logits(const sbi_mlp *mlp, const sbi_device *device, const float *params, int64_t rows, float *in, float *out,
-                          float *logit);
-/* ln r of `rows` <= SBI_EVALUATE_ROWS rows x [rows, d], f64, not standardised. */
+/* logit [rows, outputs] of standardised rows, which stand at the beginning of `scratch`: sbi_network_scratch_size() floats, used up.
+ * All memory is the device's. */
+sbi_status sbi_mlp_logits(const sbi_mlp *mlp, const sbi_device *device, const float *params, int64_t rows, float *scratch, float *logit);
+/* The outputs [rows, outputs] of `rows` <= SBI_EVALUATE_ROWS rows x [rows, d], f64, not standardised. */
 sbi_status sbi_network_logits(const sbi_network *net, const sbi_device *device, const double *x, int64_t rows,
                               float *scratch, float *logit);
 
 /* The same on a device that is not the host. `params` are the network's there, to be released by the caller, also after a failure. */
 sbi_status sbi_network_send(const sbi_network *net, const sbi_device *device, float **params);
-/* room: memory of the device, sbi_network_scratch_size() + SBI_EVALUATE_ROWS floats; x, scratch and logit are the host's. */
+/* room: memory of the device, sbi_network_scratch_size() + outputs * SBI_EVALUATE_ROWS floats; x, scratch and logit are the host's. */
 sbi_status sbi_network_logits_there(const sbi_network *net, const sbi_device *device, const float *params, float *room, const double *x,
                                     int64_t rows, float *scratch, float *logit);
 

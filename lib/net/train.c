@@ -71,7 +71,7 @@ static sbi_status make_array(sbi_trainer *t, float **array)
 }
 
 /* Uniform with variance gain / inputs: 2 for activations that cut half of their input (He et al., arXiv 1502.01852), 1 for tanh,
- * and a hundredth of that for the output, so that the first logits are near 0. Biases start at 0. */
+ * and a hundredth of that for the output, so that the first logits are near 0. Biases and offsets start at 0, gains at 1. */
 static sbi_status initialise(sbi_trainer *t)
 {
     const sbi_mlp *mlp = &t->mlp;
@@ -84,6 +84,7 @@ static sbi_status initialise(sbi_trainer *t)
         const int64_t n = mlp->size[l] * mlp->size[l + 1];
         for (int64_t k = 0; k < n; k++)
             host[mlp->w[l] + k] = (float)(bound * (2 * sbi_random_uniform(seed, 0, (uint64_t)k) - 1));
+        for (int64_t k = 0; mlp->norm[l] && k < mlp->size[l + 1]; k++) host[mlp->gain[l] + k] = 1;
     }
     sbi_status status = t->device.ops->upload(t->device.self, t->params, host, sizeof *host * (size_t)mlp->n);
     sbi_free(t->ctx, host);
@@ -95,7 +96,12 @@ static sbi_status set_shape(sbi_mlp *mlp, const sbi_train_options *o, int64_t d)
     mlp->layers = o->depth + 1;
     mlp->activation = o->activation;
     mlp->size[0] = d;
-    for (int32_t l = 1; l < mlp->layers; l++) mlp->size[l] = o->width;
+    mlp->slope = (float)o->leaky_slope;
+    for (int32_t l = 1; l < mlp->layers; l++) {
+        mlp->size[l] = o->width;
+        mlp->norm[l - 1] = o->layer_norm;
+        if (o->residual && l > 1 && (l - 1) % o->residual == 0) mlp->residual[l - 1] = o->residual;
+    }
     mlp->size[mlp->layers] = 1;
     return sbi_mlp_finish(mlp);
 }

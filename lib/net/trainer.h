@@ -28,7 +28,10 @@ typedef struct sbi_lane {
     float *x, *y, *w;             /* gathered rows, labels, weights */
     float *h[SBI_MLP_MAX_LAYERS]; /* outputs of the layers, the last the logits */
     float *d[SBI_MLP_MAX_LAYERS]; /* derivatives of their activations */
+    float *n[SBI_MLP_MAX_LAYERS]; /* normalised rows, and what they were multiplied by; NULL without normalisation */
+    float *r[SBI_MLP_MAX_LAYERS];
     float *dz[2];
+    float *dh; /* gradient of the output of a residual block, until its input is reached; NULL without blocks */
     float *grads; /* [mlp.n] */
 } sbi_lane;
 
@@ -68,6 +71,7 @@ typedef struct sbi_trainer {
     int64_t pending, pending_rows[SBI_MAX_PENDING];
     void *program[2]; /* of a full batch, forward only and forward and back, where the device can record */
     int32_t ran[2];   /* full batches of each that ran without */
+    uint32_t *mask_key; /* [2] on the device: of the dropout of this step; NULL without dropout */
     sbi_lane lanes[SBI_MAX_LANES];
     int32_t in_turn;                  /* 1: lanes run one after another, in the memory of the first */
     int32_t reserved;

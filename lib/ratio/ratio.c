@@ -229,6 +229,10 @@ sbi_status sbi_ratio_run(const sbi_ratio_job *job)
     if (job->features.shape[1] != d)
         return sbi_fail(SBI_ERR_SHAPE, "%s: %" PRId64 " columns, but the networks have %" PRId64 " inputs", job->name,
                         job->features.shape[1], d);
+    for (size_t m = 0; m < ens->n; m++)
+        if (sbi_mlp_outputs(&ens->networks[m]->mlp) != 1)
+            return sbi_fail(SBI_ERR_SHAPE, "%s: member %zu has %" PRId64 " outputs, a ratio is made of networks with one", job->name, m,
+                            sbi_mlp_outputs(&ens->networks[m]->mlp));
     run r = {.job = job, .log_correction = log(job->correction), .n = job->features.shape[0]};
     SBI_TRY(sbi_device_open(&r.device, ens->ctx, job->device));
     const size_t chunks = (size_t)((r.n + SBI_EVALUATE_ROWS - 1) / SBI_EVALUATE_ROWS);

@@ -5,77 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/random.h"
+#include "contract/device_arrays.h"
 #include "sbi/network.h"
-
-static const device_under_test *under_test;
-static sbi_context *ctx;
-static sbi_device device;
-
-static void set_up(void)
-{
-    sbi_context_options options = SBI_CONTEXT_OPTIONS_INIT;
-    options.threads = 2;
-    ck_assert_int_eq(sbi_context_create(&ctx, &options), SBI_OK);
-    ck_assert_int_eq(under_test->open(&device, ctx), SBI_OK);
-    ck_assert_int_eq(sbi_device_check(device.ops), SBI_OK);
-}
-
-static void tear_down(void)
-{
-    sbi_device_close(&device);
-    sbi_context_destroy(ctx);
-    if (under_test->closed) under_test->closed();
-}
-
-/* ---- arrays here and there ---- */
-
-typedef struct array {
-    float *host, *there;
-    size_t n;
-} array;
-
-static void ok(sbi_status status)
-{
-    ck_assert_msg(status == SBI_OK, "%s: %s", sbi_status_name(status), sbi_last_error());
-}
-
-static void push(const array *a)
-{
-    ok(device.ops->upload(device.self, a->there, a->host, a->n * sizeof(float)));
-}
-
-static void pull(const array *a)
-{
-    ok(device.ops->download(device.self, a->host, a->there, a->n * sizeof(float)));
-}
-
-/* Normal numbers, the same for the same stream. */
-static array make(size_t n, uint64_t stream)
-{
-    array a = {malloc((n + 1) * sizeof(float)), NULL, n};
-    void *there = NULL;
-    ok(device.ops->allocate(device.self, &there, (n + 1) * sizeof(float)));
-    ck_assert_uint_eq((uintptr_t)there % 64, 0);
-    a.there = there;
-    for (size_t i = 0; i < n; i++) a.host[i] = (float)sbi_random_normal(11, stream, i);
-    push(&a);
-    return a;
-}
-
-static void drop(array *a)
-{
-    device.ops->release(device.self, a->there);
-    free(a->host);
-}
-
-/* |x - expected| against the tolerance for numbers of the size of `scale`. */
-static void near(double x, double expected, double scale, const char *what, size_t index)
-{
-    const double allowed = under_test->tolerance * (scale + fabs(expected));
-    ck_assert_msg(fabs(x - expected) <= allowed, "%s[%zu] is %.9g, expected %.9g (allowed %.1e)", what, index, x, expected,
-                  allowed);
-}
 
 /* ---- memory ---- */
 
@@ -166,33 +97,12 @@ END_TEST
 
 /* ---- layers ---- */
 
-static double activation_value(int32_t f, double z)
-{
-    switch (f) {
-    case SBI_ACTIVATION_SILU: return z / (1 + exp(-z));
-    case SBI_ACTIVATION_RELU: return z > 0 ? z : 0;
-    case SBI_ACTIVATION_LEAKY_RELU: return z > 0 ? z : 0.01 * z;
-    case SBI_ACTIVATION_TANH: return tanh(z);
-    case SBI_ACTIVATION_GELU: return 0.5 * z * erfc(-z / sqrt(2));
-    case SBI_ACTIVATION_SOFTPLUS: return z > 0 ? z + log1p(exp(-z)) : log1p(exp(z));
-    default: return z;
-    }
-}
-
-/* By central differences of the function above, which the values were checked against; kinks are stated. */
-static double activation_slope(int32_t f, double z)
-{
-    if (f == SBI_ACTIVATION_RELU) return z > 0;
-    if (f == SBI_ACTIVATION_LEAKY_RELU) return z > 0 ? 1 : 0.01;
-    const double h = 1e-5;
-    return (activation_value(f, z + h) - activation_value(f, z - h)) / (2 * h);
-}
-
 static void check_forward(int32_t activation, int64_t rows, int64_t in, int64_t out, int keep)
 {
     array x = make((size_t)(rows * in), 1), w = make((size_t)(out * in), 2), b = make((size_t)out, 3);
     array y = make((size_t)(rows * out), 4), d = make((size_t)(rows * out), 5);
-    const sbi_device_forward op = {rows, in, out, x.there, w.there, b.there, y.there, keep ? d.there : NULL, activation, 0};
+    const sbi_device_forward op = {.rows = rows, .in = in, .out = out, .x = x.there, .w = w.there, .b = b.there, .y = y.there,
+                                   .d = keep ? d.there : NULL, .activation = activation, .slope = 0.01f};
     ok(device.ops->forward(device.self, &op));
     pull(&y);
     if (keep) pull(&d);
@@ -248,7 +158,8 @@ START_TEST(activations_far_out)
         push(&x);
         push(&w);
         push(&b);
-        const sbi_device_forward op = {N, 1, 1, x.there, w.there, b.there, y.there, d.there, f, 0};
+        const sbi_device_forward op = {.rows = N, .in = 1, .out = 1, .x = x.there, .w = w.there, .b = b.there, .y = y.there, .d = d.there,
+                                       .activation = f, .slope = 0.01f};
         ok(device.ops->forward(device.self, &op));
         pull(&y);
         pull(&d);
@@ -274,7 +185,8 @@ START_TEST(a_nan_stays_one)
         array x = make(20, 1), w = make(20, 2), b = make(1, 3), y = make(1, 4), d = make(1, 5);
         x.host[7] = NAN;
         push(&x);
-        const sbi_device_forward op = {1, 20, 1, x.there, w.there, b.there, y.there, d.there, f, 0};
+        const sbi_device_forward op = {.rows = 1, .in = 20, .out = 1, .x = x.there, .w = w.there, .b = b.there, .y = y.there,
+                                       .d = d.there, .activation = f, .slope = 0.01f};
         ok(device.ops->forward(device.self, &op));
         pull(&y);
         ck_assert_msg(isnan(y.host[0]), "activation %d hides a NaN: %g", (int)f, (double)y.host[0]);
@@ -292,8 +204,9 @@ static void check_backward(int64_t rows, int64_t in, int64_t out, int accumulate
     array dz = make((size_t)(rows * out), 1), x = make((size_t)(rows * in), 2), w = make((size_t)(out * in), 3);
     array d = make((size_t)(rows * in), 4), dx = make((size_t)(rows * in), 5), dw = make((size_t)(out * in), 6);
     array db = make((size_t)out, 7);
-    const sbi_device_backward op = {rows, in, out, dz.there, x.there, data ? w.there : NULL, data ? d.there : NULL,
-                                    data ? dx.there : NULL, dw.there, db.there, accumulate, 0};
+    const sbi_device_backward op = {.rows = rows, .in = in, .out = out, .dz = dz.there, .x = x.there, .w = data ? w.there : NULL,
+                                    .d = data ? d.there : NULL, .dx = data ? dx.there : NULL, .dw = dw.there, .db = db.there,
+                                    .accumulate = accumulate};
     float *dw0 = malloc(dw.n * sizeof(float)), *db0 = malloc(db.n * sizeof(float));
     memcpy(dw0, dw.host, dw.n * sizeof(float));
     memcpy(db0, db.host, db.n * sizeof(float));
@@ -512,8 +425,10 @@ START_TEST(repeated_operations_give_the_same_bits)
     array *outputs[] = {&y, &dx, &dw, &db};
     float *first[4];
     for (int round = 0; round < 3; round++) {
-        const sbi_device_forward f = {ROWS, IN, OUT, x.there, w.there, b.there, y.there, NULL, SBI_ACTIVATION_SILU, 0};
-        const sbi_device_backward g = {ROWS, IN, OUT, dz.there, x.there, w.there, d.there, dx.there, dw.there, db.there, 0, 0};
+        const sbi_device_forward f = {.rows = ROWS, .in = IN, .out = OUT, .x = x.there, .w = w.there, .b = b.there, .y = y.there,
+                                      .activation = SBI_ACTIVATION_SILU};
+        const sbi_device_backward g = {.rows = ROWS, .in = IN, .out = OUT, .dz = dz.there, .x = x.there, .w = w.there, .d = d.there,
+                                       .dx = dx.there, .dw = dw.there, .db = db.there};
         ok(device.ops->forward(device.self, &f));
         ok(device.ops->backward(device.self, &g));
         for (int k = 0; k < 4; k++) {
@@ -575,4 +490,5 @@ void device_conformance(Suite *suite, const device_under_test *chosen)
     tcase_add_test(c, repeated_operations_give_the_same_bits);
     tcase_add_test(c, a_broken_table_is_refused);
     suite_add_tcase(suite, c);
+    device_layers(suite, chosen);
 }

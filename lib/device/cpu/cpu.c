@@ -244,6 +244,7 @@ static const sbi_device_ops cpu_ops = {
     .gemm = sbi_cpu_gemm,
     .forward = sbi_cpu_forward,
     .backward = sbi_cpu_backward,
+    .norm_backward = sbi_cpu_norm_backward,
     .bce = cpu_bce,
     .update = cpu_update,
     .gather = cpu_gather,
