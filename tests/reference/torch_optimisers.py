@@ -22,7 +22,7 @@ OPTIMISERS = {"NADAM": 0.003, "ADAM": 0.003, "ADAMW": 0.003, "SGD": 0.05}  # f32
 PLAIN = {"schedule": "CONSTANT", "factor": 0.1, "epochs": 10, "final": 0.01, "warmup": 0, "threshold": 0.0, "clip": 0.0, "decay": 0.0,
          "averaging": "NONE", "mix": 0.9, "start": 0}
 VARIANTS = {
-    "plain": {}, "clip": {"clip": 0.05}, "decay": {"decay": 0.1},
+    "plain": {}, "clip": {"clip": 0.15}, "decay": {"decay": 0.1},
     "step": {"schedule": "STEP", "factor": 0.5, "epochs": 30}, "cosine": {"schedule": "COSINE"},
     "geometric": {"schedule": "GEOMETRIC"}, "exponential": {"schedule": "EXPONENTIAL", "factor": 0.97},
     "plateau": {"schedule": "PLATEAU", "factor": 0.5, "epochs": 4, "threshold": 0.01},
