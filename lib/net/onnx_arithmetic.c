@@ -14,9 +14,11 @@
 static sbi_status begin_layer(sbi_onnx_reader *r, const sbi_onnx_value *from, const sbi_onnx_value *weight, int transposed, double alpha,
                               sbi_onnx_stage **out)
 {
-    if (from->form != SBI_ONNX_FEATURES && from->form != SBI_ONNX_ACTIVATED)
-        return sbi_onnx_refuse(r, SBI_ERR_UNSUPPORTED, "its input is neither the features nor an activation that networks here have "
-                                                       "(SiLU, Relu, LeakyRelu, Tanh, Gelu, Softplus)");
+    const int known = from->form == SBI_ONNX_FEATURES || from->form == SBI_ONNX_ACTIVATED || from->form == SBI_ONNX_SUM ||
+                      (from->form == SBI_ONNX_LINEAR && from->factor == 1);
+    if (!known)
+        return sbi_onnx_refuse(r, SBI_ERR_UNSUPPORTED, "its input is neither the features, nor a layer's, nor an activation that networks "
+                                                       "here have (SiLU, Relu, LeakyRelu, Tanh, Gelu, Softplus)");
     if (from->flat) return sbi_onnx_refuse(r, SBI_ERR_UNSUPPORTED, "its input has one dimension, expected [batch, width]");
     if (weight->form != SBI_ONNX_CONSTANT || !weight->tensor || weight->tensor->ndim != 2)
         return sbi_onnx_refuse(r, SBI_ERR_UNSUPPORTED, "its second input has to be a constant matrix");
@@ -25,7 +27,9 @@ static sbi_status begin_layer(sbi_onnx_reader *r, const sbi_onnx_value *from, co
         return sbi_onnx_refuse(r, SBI_ERR_UNSUPPORTED, "its weights have data type %d, expected FLOAT (1) or DOUBLE (11)", (int)t->type);
     sbi_onnx_stage *s = &r->stages[r->n_stages];
     *s = (sbi_onnx_stage){.previous = from->stage, .weight = t, .node = r->node, .alpha = alpha};
-    s->activation = from->form == SBI_ONNX_ACTIVATED ? from->activation : 0;
+    s->from = from->form;
+    s->activation = from->form == SBI_ONNX_ACTIVATED || from->form == SBI_ONNX_SUM ? from->activation : 0;
+    s->slope = from->slope;
     s->transposed = transposed == weight->transposed;
     s->in = t->dims[s->transposed ? 0 : 1];
     s->out = t->dims[s->transposed ? 1 : 0];
@@ -51,8 +55,7 @@ static int fits(const sbi_onnx_value *c, int64_t width)
     return c->tensor->ndim > 0 && c->tensor->dims[c->tensor->ndim - 1] == width && n == (size_t)width;
 }
 
-/* A constant as one number a column, to be freed; NULL with the failure in *status. */
-static double *columns(sbi_onnx_reader *r, const sbi_onnx_value *c, int64_t width, sbi_status *status)
+double *sbi_onnx_columns(sbi_onnx_reader *r, const sbi_onnx_value *c, int64_t width, sbi_status *status)
 {
     if (!fits(c, width)) {
         *status = sbi_onnx_refuse(r, SBI_ERR_SHAPE, "a constant of %zu elements does not go with [batch, %" PRId64 "]",
@@ -72,11 +75,13 @@ static sbi_status add_bias(sbi_onnx_reader *r, int32_t stage, const sbi_onnx_val
 {
     sbi_onnx_stage *s = &r->stages[stage];
     sbi_status status;
-    double *b = columns(r, c, s->out, &status);
+    double *b = sbi_onnx_columns(r, c, s->out, &status);
     if (!b) return status;
-    /* The first is kept with every bit, also that of -0. */
-    for (int64_t j = 0; j < s->out; j++) s->bias[j] = s->biased ? s->bias[j] + factor * b[j] : factor * b[j];
-    s->biased = 1;
+    /* Behind a normalisation it is the offset. The first is kept with every bit, also that of -0. */
+    double *to = s->gain ? s->offset : s->bias;
+    int32_t *given = s->gain ? &s->shifted : &s->biased;
+    for (int64_t j = 0; j < s->out; j++) to[j] = *given ? to[j] + factor * b[j] : factor * b[j];
+    *given = 1;
     sbi_free(r->ctx, b);
     return SBI_OK;
 }
@@ -114,7 +119,7 @@ static sbi_status standardise(sbi_onnx_reader *r, char op, const sbi_onnx_value 
 {
     sbi_onnx_stage *s = &r->stages[a->stage];
     sbi_status status;
-    double *k = columns(r, c, s->out, &status);
+    double *k = sbi_onnx_columns(r, c, s->out, &status);
     if (!k) return status;
     for (int64_t j = 0; j < s->out; j++) {
         if (op == '-') s->shift[j] += k[j] / s->scale[j];
@@ -144,6 +149,23 @@ static sbi_status multiply(sbi_onnx_reader *r, char op, const sbi_onnx_value *a,
     return sbi_onnx_add(r, &v);
 }
 
+/* A vector behind a normalisation. */
+static sbi_status multiply_gain(sbi_onnx_reader *r, const sbi_onnx_value *a, const sbi_onnx_value *c)
+{
+    sbi_onnx_stage *s = &r->stages[a->stage];
+    sbi_status status;
+    double *k = sbi_onnx_columns(r, c, s->out, &status);
+    if (!k) return status;
+    for (int64_t j = 0; j < s->out; j++) {
+        s->gain[j] *= k[j];
+        s->offset[j] *= k[j];
+    }
+    sbi_free(r->ctx, k);
+    sbi_onnx_value v = *a;
+    v.version = ++s->version;
+    return sbi_onnx_add(r, &v);
+}
+
 static sbi_status with_constant(sbi_onnx_reader *r, char op, const sbi_onnx_value *a, const sbi_onnx_value *c)
 {
     double k[SBI_ONNX_SMALL];
@@ -157,10 +179,18 @@ static sbi_status with_constant(sbi_onnx_reader *r, char op, const sbi_onnx_valu
         v.version = ++r->stages[a->stage].version;
         return sbi_onnx_add(r, &v);
     }
+    if (a->form == SBI_ONNX_LINEAR && op == '*' && a->factor == 1 && r->stages[a->stage].gain && sbi_onnx_constant_count(c) > 1)
+        return multiply_gain(r, a, c);
     const int scalable = a->form == SBI_ONNX_LINEAR || a->form == SBI_ONNX_ERF_PLUS || a->form == SBI_ONNX_PRODUCT;
     if (sbi_onnx_constant_count(c) == 1 && fits(c, 1)) {
         SBI_TRY(sbi_onnx_constant_small(r, c, k, &n));
         if (scalable && (op == '*' || op == '/')) return multiply(r, op, a, k[0]);
+        if (a->form == SBI_ONNX_VARIANCE && op == '+') {
+            sbi_onnx_value v = *a;
+            v.form = SBI_ONNX_RAISED;
+            v.factor = k[0];
+            return sbi_onnx_add(r, &v);
+        }
         if (a->form == SBI_ONNX_ERF && op == '+' && k[0] == 1) {
             sbi_onnx_value v = *a;
             v.form = SBI_ONNX_ERF_PLUS;
@@ -203,8 +233,12 @@ sbi_status sbi_onnx_do_arithmetic(sbi_onnx_reader *r, const sbi_onnx_node *node)
     if (first) return sbi_onnx_refuse(r, SBI_ERR_UNSUPPORTED, "of a constant by a computed tensor");
     SBI_TRY(sbi_onnx_expect_current(r, in[0]));
     SBI_TRY(sbi_onnx_expect_current(r, in[1]));
+    int done;
+    SBI_TRY(sbi_onnx_do_parts(r, op, in[0], in[1], &done));
+    if (done) return SBI_OK;
+    if (op == '+') return sbi_onnx_do_sum(r, in[0], in[1]);
     if (op != '*' || in[0]->stage != in[1]->stage || in[0]->flat != in[1]->flat)
-        return sbi_onnx_refuse(r, SBI_ERR_UNSUPPORTED, "of two computed tensors; networks here have no branches");
+        return sbi_onnx_refuse(r, SBI_ERR_UNSUPPORTED, "of two computed tensors; branches have to meet in a sum");
     if (in[0]->form == SBI_ONNX_LINEAR) return product(r, in[0], in[1]);
     if (in[1]->form == SBI_ONNX_LINEAR) return product(r, in[1], in[0]);
     return sbi_onnx_refuse(r, SBI_ERR_UNSUPPORTED, "of two activations");

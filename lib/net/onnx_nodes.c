@@ -116,8 +116,11 @@ static sbi_status do_leaky_relu(sbi_onnx_reader *r, const sbi_onnx_node *node, c
     double alpha = (double)0.01f;
     int found;
     SBI_TRY(sbi_onnx_get_float(node, "alpha", &alpha, &found));
-    if ((float)alpha != 0.01f) return sbi_onnx_refuse(r, SBI_ERR_UNSUPPORTED, "alpha is %g; networks here have 0.01", alpha);
-    return activated(r, a, SBI_ONNX_ACTIVATED, SBI_ACTIVATION_LEAKY_RELU);
+    if (!(alpha > 0 && alpha <= 1))
+        return sbi_onnx_refuse(r, SBI_ERR_UNSUPPORTED, "alpha is %g; networks here have more than 0, at most 1", alpha);
+    sbi_onnx_value v = *a;
+    v.slope = alpha;
+    return activated(r, &v, SBI_ONNX_ACTIVATED, SBI_ACTIVATION_LEAKY_RELU);
 }
 
 static sbi_status do_gelu(sbi_onnx_reader *r, const sbi_onnx_node *node, const sbi_onnx_value *a)
@@ -291,6 +294,9 @@ static sbi_status do_one_input(sbi_onnx_reader *r, const sbi_onnx_node *node, co
     if (sbi_onnx_is(op, "Softplus")) return activated(r, a, SBI_ONNX_ACTIVATED, SBI_ACTIVATION_SOFTPLUS);
     if (sbi_onnx_is(op, "Sigmoid")) return activated(r, a, SBI_ONNX_SIGMOID, 0);
     if (sbi_onnx_is(op, "Exp")) return activated(r, a, SBI_ONNX_EXP, 0);
+    int done;
+    SBI_TRY(sbi_onnx_do_normalisation(r, node, a, &done));
+    if (done) return SBI_OK;
     if (sbi_onnx_is(op, "LeakyRelu")) return do_leaky_relu(r, node, a);
     if (sbi_onnx_is(op, "Gelu")) return do_gelu(r, node, a);
     if (sbi_onnx_is(op, "Swish")) return do_swish(r, node, a);

@@ -50,6 +50,8 @@ static void end(sbi_onnx_reader *r)
 {
     for (size_t i = 0; i < r->n_stages; i++) {
         sbi_free(r->ctx, r->stages[i].bias);
+        sbi_free(r->ctx, r->stages[i].gain);
+        sbi_free(r->ctx, r->stages[i].offset);
         sbi_free(r->ctx, r->stages[i].shift);
         sbi_free(r->ctx, r->stages[i].scale);
     }
@@ -78,13 +80,40 @@ static sbi_status find_output(const sbi_onnx_reader *r, const char *file, const 
         return sbi_fail(SBI_ERR_UNSUPPORTED, "output \"%s\" is not the output of a layer, or a Sigmoid or Exp of it", name);
     if (v->factor != 1 || v->version != r->stages[v->stage].version)
         return sbi_fail(SBI_ERR_UNSUPPORTED, "output \"%s\" is a layer's output that was scaled, or that is used otherwise", name);
-    if (r->stages[v->stage].out != 1)
-        return sbi_fail(SBI_ERR_UNSUPPORTED, "output \"%s\" has %" PRId64 " columns; networks here have one, ln r", name,
-                        r->stages[v->stage].out);
     if (v->form != SBI_ONNX_LINEAR)
         sbi_log(r->ctx, SBI_LOG_INFO, "%s: output \"%s\": the final %s is left out, the network gives ln r", file, name,
                 v->form == SBI_ONNX_SIGMOID ? "Sigmoid" : "Exp");
     *out = v;
+    return SBI_OK;
+}
+
+/* What layer l works on tells how the one before it ended. */
+static sbi_status set_activation(const sbi_onnx_stage *s, int32_t l, sbi_mlp *mlp)
+{
+    if (s->activation == 0) {
+        mlp->linear[l - 1] = 1;
+        return SBI_OK;
+    }
+    if (mlp->activation && s->activation != mlp->activation)
+        return sbi_fail(SBI_ERR_UNSUPPORTED,
+                        "node %zu: its input is %s of a layer, but layers before have %s; networks here have one activation", s->node,
+                        sbi_activation_name(s->activation), sbi_activation_name(mlp->activation));
+    mlp->activation = s->activation;
+    if (s->activation != SBI_ACTIVATION_LEAKY_RELU) return SBI_OK;
+    if (mlp->slope > 0 && (float)s->slope != mlp->slope)
+        return sbi_fail(SBI_ERR_UNSUPPORTED, "node %zu: its input is LeakyRelu with alpha %g, but layers before have %g", s->node, s->slope,
+                        (double)mlp->slope);
+    mlp->slope = (float)s->slope;
+    return SBI_OK;
+}
+
+static sbi_status set_norm(const sbi_onnx_stage *s, int32_t l, sbi_mlp *mlp)
+{
+    if (mlp->epsilon > 0 && (float)s->epsilon != mlp->epsilon)
+        return sbi_fail(SBI_ERR_UNSUPPORTED, "node %zu: its output is normalised with epsilon %g, but layers before with %g", s->node,
+                        s->epsilon, (double)mlp->epsilon);
+    mlp->epsilon = (float)s->epsilon;
+    mlp->norm[l] = 1;
     return SBI_OK;
 }
 
@@ -106,13 +135,11 @@ static sbi_status find_layers(const sbi_onnx_reader *r, int32_t last, chain *c, 
     for (int32_t l = 0; l < c->n; l++) {
         const sbi_onnx_stage *s = &r->stages[c->stage[l]];
         mlp->size[l + 1] = s->out;
-        if (l == 1) mlp->activation = s->activation;
-        if (l > 1 && s->activation != mlp->activation)
-            return sbi_fail(SBI_ERR_UNSUPPORTED,
-                            "node %zu: its input is %s of a layer, but layers before have %s; networks here have one activation", s->node,
-                            sbi_activation_name(s->activation), sbi_activation_name(mlp->activation));
+        mlp->residual[l] = s->residual;
+        if (l > 0) SBI_TRY(set_activation(s, l, mlp));
+        if (s->gain) SBI_TRY(set_norm(s, l, mlp));
     }
-    if (c->n == 1) mlp->activation = SBI_ACTIVATION_SILU;
+    if (!mlp->activation) mlp->activation = SBI_ACTIVATION_SILU;
     return sbi_mlp_finish(mlp);
 }
 
@@ -124,7 +151,7 @@ static sbi_status store(float *to, double value, const char *what, size_t node, 
     return isfinite(*to) ? SBI_OK : sbi_fail(SBI_ERR_VALUE, "node %zu: %s %" PRId64 " is %g as f32", node, what, index, (double)*to);
 }
 
-static sbi_status fill_layer(const sbi_onnx_reader *r, const sbi_onnx_stage *s, float *w, float *b)
+static sbi_status fill_weights(const sbi_onnx_reader *r, const sbi_onnx_stage *s, float *w, float *b)
 {
     double *weight = sbi_alloc_array(r->ctx, s->weight->count, sizeof *weight);
     if (!weight) return SBI_ERR_NO_MEMORY;
@@ -135,6 +162,17 @@ static sbi_status fill_layer(const sbi_onnx_reader *r, const sbi_onnx_stage *s, 
                            o * s->in + i);
     for (int64_t o = 0; o < s->out && status == SBI_OK; o++) status = store(&b[o], s->bias[o], "bias", s->node, o);
     sbi_free(r->ctx, weight);
+    return status;
+}
+
+static sbi_status fill_layer(const sbi_onnx_reader *r, const sbi_onnx_stage *s, int32_t l, sbi_network *net)
+{
+    const sbi_mlp *mlp = &net->mlp;
+    sbi_status status = fill_weights(r, s, net->params + mlp->w[l], net->params + mlp->b[l]);
+    for (int64_t o = 0; mlp->norm[l] && o < s->out && status == SBI_OK; o++) {
+        status = store(net->params + mlp->gain[l] + o, s->gain[o], "gain", s->node, o);
+        if (status == SBI_OK) status = store(net->params + mlp->offset[l] + o, s->offset[o], "offset", s->node, o);
+    }
     return status;
 }
 
@@ -169,7 +207,7 @@ static sbi_status make_network(const sbi_onnx_reader *r, const char *file, sbi_n
     memcpy(net->scale, r->stages[0].scale, sizeof(double) * (size_t)mlp.size[0]);
     sbi_status status = set_names(r, net);
     for (int32_t l = 0; l < mlp.layers && status == SBI_OK; l++)
-        status = fill_layer(r, &r->stages[layers.stage[l]], net->params + mlp.w[l], net->params + mlp.b[l]);
+        status = fill_layer(r, &r->stages[layers.stage[l]], l, net);
     if (status == SBI_OK)
         *out = net;
     else

@@ -17,6 +17,15 @@ typedef enum sbi_onnx_form {
     SBI_ONNX_ACTIVATED, /* activation(z) */
     SBI_ONNX_EXP,       /* exp(z) */
     SBI_ONNX_LARGE,     /* is z large? */
+    SBI_ONNX_SUM,       /* a layer's result plus what its residual block began with */
+    /* Parts of a normalisation that is written out. */
+    SBI_ONNX_MEAN,     /* of z over the columns */
+    SBI_ONNX_CENTRED,  /* z - mean */
+    SBI_ONNX_SQUARE,   /* (z - mean)^2 */
+    SBI_ONNX_VARIANCE, /* its mean */
+    SBI_ONNX_RAISED,   /* variance + factor */
+    SBI_ONNX_DEVIATION, /* its square root */
+    SBI_ONNX_INVERSE,  /* 1 / deviation */
 } sbi_onnx_form;
 
 #define SBI_ONNX_SMALL 8
@@ -29,26 +38,32 @@ typedef struct sbi_onnx_value {
     int32_t flat;           /* [batch], and not [batch, 1] */
     int32_t transposed;     /* of a constant matrix */
     double factor;
+    double slope; /* of ACTIVATED by LeakyReLU */
     /* Constants: a tensor, or (without one) a few numbers. */
     const sbi_onnx_tensor *tensor;
     double small[SBI_ONNX_SMALL];
     size_t n_small;
 } sbi_onnx_value;
 
-/* The features, or a layer. Nodes that shift or scale it change it in place: tensors that came before have an older version, and
+/* The features, or a layer. Nodes that shift, scale or normalise it, or add to it, change it in place: tensors that came before have an older version, and
  * may not be used any more. */
 typedef struct sbi_onnx_stage {
     int32_t version;
     int32_t previous;   /* stage of the layer's input */
-    int32_t activation; /* of the layer's input; 0: the features */
+    int32_t activation; /* of the layer's input; 0: none */
+    sbi_onnx_form from; /* of the layer's input: FEATURES, LINEAR, ACTIVATED or SUM */
+    int32_t residual;   /* layers of the residual block that ends with this one; 0: none */
+    int32_t shifted;    /* offset was given */
     int32_t transposed; /* the weight is stored as [in, out] */
     int32_t biased;     /* bias was given */
-    int32_t reserved;
     size_t node;
     int64_t in, out;
     double alpha;       /* of the weight */
+    double slope;       /* of the input's LeakyReLU */
+    double epsilon;     /* of the normalisation */
     const sbi_onnx_tensor *weight;
     double *bias;          /* [out] */
+    double *gain, *offset; /* [out]; NULL without normalisation */
     double *shift, *scale; /* [out], of the features */
 } sbi_onnx_stage;
 
@@ -72,6 +87,13 @@ sbi_status sbi_onnx_do_node(sbi_onnx_reader *r);
 /* The nodes that have weights, and those that do arithmetic with two tensors. */
 sbi_status sbi_onnx_do_linear(sbi_onnx_reader *r, const sbi_onnx_node *node, const sbi_onnx_value *a);
 sbi_status sbi_onnx_do_arithmetic(sbi_onnx_reader *r, const sbi_onnx_node *node);
+
+/* onnx_layers.c: normalisations, as one node and written out, and residual sums. *done = 0: the nodes are something else. */
+sbi_status sbi_onnx_do_normalisation(sbi_onnx_reader *r, const sbi_onnx_node *node, const sbi_onnx_value *a, int *done);
+sbi_status sbi_onnx_do_parts(sbi_onnx_reader *r, char op, const sbi_onnx_value *a, const sbi_onnx_value *b, int *done);
+sbi_status sbi_onnx_do_sum(sbi_onnx_reader *r, const sbi_onnx_value *a, const sbi_onnx_value *b);
+/* A constant as one number a column, to be freed; NULL with the failure in *status. */
+double *sbi_onnx_columns(sbi_onnx_reader *r, const sbi_onnx_value *c, int64_t width, sbi_status *status);
 
 /* Number of elements of a constant, and the elements. */
 size_t sbi_onnx_constant_count(const sbi_onnx_value *v);

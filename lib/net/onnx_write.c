@@ -103,14 +103,14 @@ static sbi_status standardise(sbi_onnx_writer *w, const sbi_network *net, size_t
 #define ONE OWN "one"
 #define HALF OWN "half"
 
-static void activate(sbi_onnx_writer *w, int32_t activation, const char *z, const char *prefix, const char *output)
+static void activate(sbi_onnx_writer *w, const sbi_mlp *mlp, const char *z, const char *prefix, const char *output)
 {
     sbi_onnx_name a, b, c, d;
     snprintf(a, sizeof a, "%.60s/a", prefix);
     snprintf(b, sizeof b, "%.60s/b", prefix);
     snprintf(c, sizeof c, "%.60s/c", prefix);
     snprintf(d, sizeof d, "%.60s/d", prefix);
-    switch (activation) {
+    switch (mlp->activation) {
     case SBI_ACTIVATION_SILU:
         sbi_onnx_add_node(w, "Sigmoid", a, INPUTS(z));
         sbi_onnx_add_node(w, "Mul", output, INPUTS(z, a));
@@ -118,7 +118,7 @@ static void activate(sbi_onnx_writer *w, int32_t activation, const char *z, cons
     case SBI_ACTIVATION_RELU: sbi_onnx_add_node(w, "Relu", output, INPUTS(z)); break;
     case SBI_ACTIVATION_LEAKY_RELU:
         sbi_onnx_add_node(w, "LeakyRelu", output, INPUTS(z));
-        sbi_onnx_add_float(w, "alpha", 0.01f);
+        sbi_onnx_add_float(w, "alpha", mlp->slope);
         break;
     case SBI_ACTIVATION_TANH: sbi_onnx_add_node(w, "Tanh", output, INPUTS(z)); break;
     case SBI_ACTIVATION_GELU:
@@ -132,18 +132,40 @@ static void activate(sbi_onnx_writer *w, int32_t activation, const char *z, cons
     }
 }
 
+/* `z` is the layer's output, and then that of the normalisation. */
+static sbi_status add_norm(sbi_onnx_writer *w, const sbi_network *net, int32_t l, const char *prefix, sbi_onnx_name z)
+{
+    const sbi_mlp *mlp = &net->mlp;
+    const int64_t shape[2] = {mlp->size[l + 1], -1};
+    sbi_onnx_name gain, offset, u;
+    snprintf(gain, sizeof gain, "%.60s/gain", prefix);
+    snprintf(offset, sizeof offset, "%.60s/offset", prefix);
+    snprintf(u, sizeof u, "%.60s/u", prefix);
+    SBI_TRY(sbi_onnx_add_tensor(w, gain, SBI_ONNX_FLOAT, shape, net->params + mlp->gain[l]));
+    SBI_TRY(sbi_onnx_add_tensor(w, offset, SBI_ONNX_FLOAT, shape, net->params + mlp->offset[l]));
+    sbi_onnx_add_node(w, "LayerNormalization", u, INPUTS(z, gain, offset));
+    sbi_onnx_add_int(w, "axis", -1);
+    sbi_onnx_add_float(w, "epsilon", mlp->epsilon);
+    snprintf(z, sizeof(sbi_onnx_name), "%s", u);
+    return SBI_OK;
+}
+
 /* From the features, which are there as f64 and as f32 where a network needs them so, to the logit, f32, whose name goes to `output`. */
 static sbi_status add_network(sbi_onnx_writer *w, const sbi_network *net, size_t m, const feature_names *x, sbi_onnx_name output)
 {
     const sbi_mlp *mlp = &net->mlp;
-    sbi_onnx_name own, prefix, weight, bias;
-    const char *h = x->narrow;
+    sbi_onnx_name own, prefix, weight, bias, kept;
+    const char *h = x->narrow, *begin = h;
     if (standardises(net)) {
         SBI_TRY(standardise(w, net, m, x->wide, own));
         h = own;
     }
     for (int32_t l = 0; l < mlp->layers; l++) {
         const int64_t of_weight[2] = {mlp->size[l + 1], mlp->size[l]}, of_bias[2] = {mlp->size[l + 1], -1};
+        if (sbi_mlp_block_begins(mlp, l)) {
+            begin = h == own ? kept : h;
+            if (h == own) snprintf(kept, sizeof kept, "%s", own);
+        }
         snprintf(prefix, sizeof prefix, OWN "%zu/%d", m, (int)l);
         snprintf(weight, sizeof weight, OWN "%zu/%d/W", m, (int)l);
         snprintf(bias, sizeof bias, OWN "%zu/%d/bias", m, (int)l);
@@ -153,8 +175,17 @@ static sbi_status add_network(sbi_onnx_writer *w, const sbi_network *net, size_t
         sbi_onnx_add_node(w, "Gemm", output, INPUTS(h, weight, bias));
         sbi_onnx_add_int(w, "transB", 1);
         if (l == mlp->layers - 1) break;
-        snprintf(own, sizeof own, OWN "%zu/%d/h", m, (int)l);
-        activate(w, mlp->activation, output, prefix, own);
+        if (mlp->norm[l]) SBI_TRY(add_norm(w, net, l, prefix, output));
+        snprintf(own, sizeof own, "%s", output);
+        if (!mlp->linear[l]) {
+            snprintf(own, sizeof own, OWN "%zu/%d/h", m, (int)l);
+            activate(w, mlp, output, prefix, own);
+        }
+        if (mlp->residual[l]) {
+            snprintf(output, sizeof(sbi_onnx_name), "%s", own);
+            snprintf(own, sizeof own, OWN "%zu/%d/sum", m, (int)l);
+            sbi_onnx_add_node(w, "Add", own, INPUTS(begin, output));
+        }
         h = own;
     }
     return SBI_OK;
@@ -239,7 +270,8 @@ static void add_output(sbi_onnx_writer *w, const members *ens, const sbi_onnx_op
         now = OWN "ratio";
     }
     if (o->dtype == SBI_F32 && now != logits[0]) cast(w, now, SBI_ONNX_FLOAT, OWN "rounded");
-    sbi_onnx_add_value(w, SBI_ONNX_GRAPH_OUTPUT, o->output_name, o->dtype == SBI_F64 ? SBI_ONNX_DOUBLE : SBI_ONNX_FLOAT, 1);
+    sbi_onnx_add_value(w, SBI_ONNX_GRAPH_OUTPUT, o->output_name, o->dtype == SBI_F64 ? SBI_ONNX_DOUBLE : SBI_ONNX_FLOAT,
+                       sbi_mlp_outputs(&ens->networks[0]->mlp));
 }
 
 static sbi_status add_members(sbi_onnx_writer *w, const members *ens, const sbi_onnx_options *o)
@@ -282,6 +314,9 @@ static sbi_status write_members(const members *ens, const char *path, const sbi_
 {
     sbi_onnx_options o;
     SBI_TRY(read_options(&o, user));
+    if (ens->n > 1 && sbi_mlp_outputs(&ens->networks[0]->mlp) != 1)
+        return sbi_fail(SBI_ERR_UNSUPPORTED, "%s: members with %lld outputs; write them one by one", path,
+                        (long long)sbi_mlp_outputs(&ens->networks[0]->mlp));
     sbi_context *ctx = ens->networks[0]->ctx;
     sbi_onnx_writer w;
     sbi_text features;

@@ -24,7 +24,7 @@ from onnx import TensorProto, helper, numpy_helper
 HERE = pathlib.Path(__file__).resolve().parent
 DATA = HERE.parent / "data" / "onnx"
 WRITTEN = DATA / "written"
-EVENTS, FEATURES, WIDTH, NARROW = 12, 4, 7, 5
+EVENTS, FEATURES, WIDTH, NARROW, HEADS = 12, 4, 7, 5, 3
 NONE, SIGMOID, EXP = 0, 1, 2
 
 
@@ -165,7 +165,49 @@ def helper_files():
     g = hidden(Graph(), lambda g: g.add("Gelu"), 9.0)
     g.save("gelu_node", 20)
     names["gelu_node"] = NONE
+
+    g = hidden(Graph(), lambda g: (normalisation_written_out(g, 1e-3), g.add("Tanh")), 10.0)
+    g.save("keras_norm", 15)
+    names["keras_norm"] = NONE
+
+    g = hidden(Graph(), lambda g: g.add("Identity"), 11.0)  # layers without activation
+    g.save("linear")
+    names["linear"] = NONE
+
+    g = Graph()  # a block of two layers, the second without activation, and one of one layer whose input comes first in the sum
+    g.dense(*layers(12.0, (FEATURES, WIDTH))[0])
+    g.add("Relu")
+    kept = g.now
+    g.dense(numbers((NARROW, WIDTH), 1.0, 0.5), numbers(NARROW, 1.5, 0.2))
+    g.add("Relu")
+    g.dense(numbers((WIDTH, NARROW), 2.0, 0.5), numbers(WIDTH, 2.5, 0.2))
+    g.add("Add", kept)
+    kept = g.now
+    g.dense(numbers((WIDTH, WIDTH), 3.0, 0.5), numbers(WIDTH, 3.5, 0.2))
+    g.add("Relu")
+    g.add("Add", kept, first=False)
+    g.dense(*layers(13.0, (WIDTH, 1))[0])
+    g.save("keras_residual")
+    names["keras_residual"] = NONE
     return names
+
+
+def normalisation_written_out(g, epsilon):
+    """(x - mean) / sqrt(variance + epsilon) * gamma + beta in small steps."""
+    z = g.now
+    width = NARROW if len(g.nodes) > 10 else WIDTH
+    g.add("ReduceMean", axes=[-1], keepdims=1)
+    mean, g.now = g.now, z
+    g.add("Sub", mean)
+    centred = g.now
+    g.add("Mul", centred)
+    g.add("ReduceMean", axes=[-1], keepdims=1)
+    g.add("Add", g.constant(np.float32(epsilon)))
+    g.add("Sqrt")
+    g.add("Reciprocal")
+    g.add("Mul", centred)
+    g.add("Mul", g.constant(1 + numbers(width, 1.0, 0.3)))
+    g.add("Add", g.constant(numbers(width, 2.0, 0.3)))
 
 
 # ---- graphs that no network here can hold, and files that are wrong -------------------------------------------------
@@ -188,23 +230,47 @@ def bad_files():
     relu = lambda g: g.add("Relu")  # noqa: E731
     two_layers("softmax", lambda g: g.add("Softmax"))
     two_layers("sigmoid", lambda g: g.add("Sigmoid"))
-    two_layers("alpha", lambda g: g.add("LeakyRelu", alpha=0.2))
+    two_layers("alpha", lambda g: g.add("LeakyRelu", alpha=1.5))
     two_layers("tanh_gelu", lambda g: g.add("Gelu", approximate="tanh"), opset=20)
-    two_layers("no_activation", lambda g: g.add("Identity"))
+    two_layers("axis", lambda g: (g.add("LayerNormalization", g.constant(np.ones(3, np.float32)), axis=0), g.add("Relu")))
+    two_layers("mean", lambda g: g.add("ReduceMean", axes=[-1], keepdims=1), opset=13)
+    two_layers("twice", lambda g: (g.add("Relu"), g.add("Add", g.now)))
     two_layers("domain", lambda g: g.add("FastGelu", domain="com.microsoft"), domains=["com.microsoft"])
     two_layers("scaled", relu, lambda g: g.add("Mul", g.constant(np.float32(2))))
     two_layers("opset", relu, opset=6)
     two_layers("training", lambda g: (g.add("Relu"), g.add("Dropout", g.constant(np.float32(0.5)), g.constant(np.array(True)))))
     two_layers("half", lambda g: g.add("Cast", to=TensorProto.FLOAT16))
 
-    g, parts = plain()  # a residual connection
+    g, parts = plain()  # an activation behind the sum
     g.dense(parts[0][0], parts[0][1])
     g.add("Relu")
     kept = g.now
     g.dense(numbers((WIDTH, WIDTH), 1.0), numbers(WIDTH, 1.0))
-    g.add("Relu")
     g.add("Add", kept)
+    g.add("Relu")
     g.save("bad_residual")
+
+    g, parts = plain()  # two epsilons
+    for epsilon, width in ((1e-5, 3), (1e-3, 3)):
+        g.dense(numbers((width, FEATURES if width == 3 and len(g.nodes) == 0 else 3), 1.0), numbers(width, 1.0))
+        g.add("LayerNormalization", g.constant(np.ones(width, np.float32)), epsilon=epsilon)
+        g.add("Relu")
+    g.dense(numbers((1, 3), 1.0), numbers(1, 1.0))
+    g.save("bad_epsilon")
+
+    g, parts = plain()  # blocks that overlap
+    g.dense(numbers((3, FEATURES), 1.0), numbers(3, 1.0))
+    g.add("Relu")
+    outer = g.now
+    for l in range(3):
+        inner = g.now
+        g.dense(numbers((3, 3), 2.0 + l), numbers(3, 1.0))
+        g.add("Relu")
+        if l == 1:
+            g.add("Add", inner)
+    g.add("Add", outer)
+    g.dense(numbers((1, 3), 1.0), numbers(1, 1.0))
+    g.save("bad_overlap")
 
     g, parts = plain()  # two activations
     g.dense(*parts[0])
@@ -213,10 +279,6 @@ def bad_files():
     g.add("Tanh")
     g.dense(*parts[2])
     g.save("bad_mixed")
-
-    g, parts = plain()  # three columns
-    g.dense(numbers((3, FEATURES), 1.0), numbers(3, 1.0))
-    g.save("bad_heads")
 
     g, parts = plain()  # weights that do not fit
     g.dense(numbers((1, FEATURES + 1), 1.0), numbers(1, 1.0))
@@ -293,7 +355,47 @@ def torch_files():
         return torch.nn.Sequential(*parts[:-2], *end)
 
     nn = torch.nn
+
+    class Layer(nn.Module):
+        """Linear, normalisation, activation, dropout."""
+
+        def __init__(self, i, o, activation, norm, phase):
+            super().__init__()
+            self.linear, self.activation, self.dropout = nn.Linear(i, o), activation(), nn.Dropout(0.1)
+            self.norm = nn.LayerNorm(o) if norm else nn.Identity()
+            with torch.no_grad():
+                self.linear.weight.copy_(torch.tensor(numbers((o, i), phase, 0.7)))
+                self.linear.bias.copy_(torch.tensor(numbers(o, phase + 1, 0.3)))
+                if norm:
+                    self.norm.weight.copy_(torch.tensor(1 + numbers(o, phase + 2, 0.3)))
+                    self.norm.bias.copy_(torch.tensor(numbers(o, phase + 3, 0.3)))
+
+        def forward(self, x):
+            return self.dropout(self.activation(self.norm(self.linear(x))))
+
+    class Block(nn.Module):
+        def __init__(self, *inside):
+            super().__init__()
+            self.inside = nn.Sequential(*inside)
+
+        def forward(self, x):
+            return x + self.inside(x)
+
+    def blocks(activation, norm, phase, per_block=2, outputs=1):
+        first = Layer(FEATURES, WIDTH, activation, norm, phase)
+        rest = [Block(*(Layer(WIDTH, WIDTH, activation, norm, phase + 5 * b + k) for k in range(per_block))) for b in (1, 2)]
+        return Standardised(nn.Sequential(first, *rest, Layer(WIDTH, outputs, nn.Identity, False, phase + 20)))
+
+    def chain(activation, phase):
+        return nn.Sequential(Layer(FEATURES, WIDTH, activation, True, phase), Layer(WIDTH, NARROW, activation, True, phase + 1),
+                             Layer(NARROW, 1, nn.Identity, False, phase + 2))
+
     models = {
+        "torch_norm": (chain(nn.SiLU, 21.0), NONE),
+        "torch_residual": (blocks(nn.ReLU, False, 22.0), NONE),
+        "torch_both": (blocks(nn.GELU, True, 23.0), NONE),
+        "torch_ones": (blocks(nn.Softplus, True, 24.0, per_block=1), NONE),
+        "torch_heads": (blocks(lambda: nn.LeakyReLU(0.2), True, 25.0, outputs=HEADS), NONE),
         "torch_silu": (Standardised(mlp(nn.SiLU, 11.0)), NONE),
         "torch_relu": (mlp(nn.ReLU, 12.0), NONE),
         "torch_leaky_relu": (Standardised(mlp(nn.LeakyReLU, 13.0, nn.Sigmoid(), Squeeze())), SIGMOID),
@@ -313,6 +415,11 @@ def torch_files():
                               opset_version=18 if dynamo else 17, dynamo=dynamo, **how)
             shorten(path)
             names[path.stem] = end
+    path = DATA / "torch_norm13.onnx"  # before LayerNormalization: written out
+    torch.onnx.export(chain(nn.SiLU, 21.0).eval(), (x,), str(path), input_names=["features"], output_names=["score"], opset_version=13,
+                      dynamo=False, dynamic_axes={"features": {0: "batch"}})
+    shorten(path)
+    names[path.stem] = NONE
     return names
 
 
@@ -380,18 +487,20 @@ def write_by_libsbi():
 
 def entry(name, kind, values):
     body = ["        " + ", ".join("%.17g" % v for v in values[i:i + 4]) + "," for i in range(0, len(values), 4)]
-    return [f'    {{"{name}", {kind}, {{', *body, "    }},"]
+    return [f'    {{"{name}", {kind}, {{', *body, f"    }}, {len(values) // EVENTS}}},"]
 
 
 def write_values(ends):
     lines = ["/* SPDX-License-Identifier: Apache-2.0 */",
              f"/* Written by onnx_files.py: what onnxruntime {onnxruntime.__version__} makes of tests/data/onnx. */", "",
-             f"#define ONNX_EVENTS {EVENTS}", f"#define ONNX_FEATURES {FEATURES}", "",
+             f"#define ONNX_EVENTS {EVENTS}", f"#define ONNX_FEATURES {FEATURES}",
+             f"#define ONNX_HEADS {HEADS}", "",
              "/* What the graph's end applies to ln r. */", "enum { ONNX_NONE, ONNX_SIGMOID, ONNX_EXP };", "",
              "static const double onnx_x[] = {"]
     flat = X.reshape(-1).astype(np.float64).tolist()
     lines += ["    " + ", ".join("%.17g" % v for v in flat[i:i + 4]) + "," for i in range(0, len(flat), 4)] + ["};", ""]
-    lines += ["typedef struct onnx_case {", "    const char *name;", "    int end;", "    double value[ONNX_EVENTS];", "} onnx_case;", "",
+    lines += ["typedef struct onnx_case {", "    const char *name;", "    int end;", "    double value[ONNX_HEADS * ONNX_EVENTS];", "    int outputs;",
+              "} onnx_case;", "",
               "static const onnx_case onnx_cases[] = {"]
     for name, end in ends.items():
         lines += entry(name, ("ONNX_NONE", "ONNX_SIGMOID", "ONNX_EXP")[end], run(DATA / f"{name}.onnx").tolist())
@@ -399,7 +508,7 @@ def write_values(ends):
               "#define ONNX_MEMBERS " + ", ".join(f'"{m}"' for m in MEMBERS), "static const onnx_case onnx_ensembles[] = {"]
     for name in ENSEMBLES:
         path = WRITTEN / f"{name}.onnx"
-        lines += entry(name, "ONNX_NONE", run(path).tolist()) if path.exists() else [f'    {{"{name}", ONNX_NONE, {{0}}}},']
+        lines += entry(name, "ONNX_NONE", run(path).tolist()) if path.exists() else [f'    {{"{name}", ONNX_NONE, {{0}}, 1}},']
     lines += ["};"]
     (HERE / "onnx_values.h").write_text("\n".join(lines) + "\n")
 

@@ -673,6 +673,25 @@ class NetworkInfo(Structure):
         ("loss", c_double),
         ("validation_loss", c_double),
         ("seconds", c_double),
+        ("outputs", c_int32),
+        ("layer_norms", c_int32),
+        ("residual_blocks", c_int32),
+        ("reserved_", c_int32),
+        ("leaky_slope", c_double),
+        ("epsilon", c_double),
+    ]
+
+
+class NetworkForm(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("activation", c_int32),
+        ("leaky_slope", c_double),
+        ("epsilon", c_double),
+        ("gain", POINTER(Array)),
+        ("offset", POINTER(Array)),
+        ("residual", POINTER(c_int32)),
+        ("linear", POINTER(c_int32)),
     ]
 
 
@@ -1187,16 +1206,22 @@ _declare("sbi_model_expected", c_int32, c_void_p, c_size_t, POINTER(c_double), P
 _declare("sbi_model_asimov_weights", c_int32, c_void_p, c_size_t, POINTER(c_double), POINTER(c_double))
 _declare("sbi_model_asimov", c_int32, POINTER(c_void_p), c_void_p, POINTER(c_double))
 _declare("sbi_model_replace_ratios", c_int32, POINTER(c_void_p), c_void_p, POINTER(RatioReplacement), c_size_t)
+_declare("sbi_network_form_init", None, POINTER(NetworkForm))
 _declare("sbi_network_create", c_int32, POINTER(c_void_p), c_void_p, c_size_t, POINTER(Array), POINTER(Array), c_int32, POINTER(Array), POINTER(Array))
+_declare("sbi_network_create_with", c_int32, POINTER(c_void_p), c_void_p, c_size_t, POINTER(Array), POINTER(Array), POINTER(NetworkForm), POINTER(Array), POINTER(Array))
 _declare("sbi_network_destroy", None, c_void_p)
 _declare("sbi_network_save", c_int32, c_void_p, c_char_p)
 _declare("sbi_network_load", c_int32, POINTER(c_void_p), c_void_p, c_char_p)
 _declare("sbi_network_info_get", c_int32, c_void_p, POINTER(NetworkInfo))
 _declare("sbi_network_layer", c_int32, c_void_p, c_size_t, POINTER(Array), POINTER(Array))
+_declare("sbi_network_norm", c_int32, c_void_p, c_size_t, POINTER(Array), POINTER(Array))
+_declare("sbi_network_residual", c_int32, c_void_p, c_size_t)
+_declare("sbi_network_activation", c_int32, c_void_p, c_size_t)
 _declare("sbi_network_standardisation", c_int32, c_void_p, POINTER(Array), POINTER(Array))
 _declare("sbi_network_feature_name", c_char_p, c_void_p, c_size_t)
 _declare("sbi_network_history", c_int32, c_void_p, POINTER(Array))
 _declare("sbi_network_evaluate", c_int32, c_void_p, POINTER(Array), POINTER(c_double))
+_declare("sbi_network_evaluate_all", c_int32, c_void_p, POINTER(Array), POINTER(c_double))
 _declare("sbi_ensemble_create", c_int32, POINTER(c_void_p), c_void_p, POINTER(c_void_p), c_size_t)
 _declare("sbi_ensemble_destroy", None, c_void_p)
 _declare("sbi_ensemble_save", c_int32, c_void_p, c_char_p)

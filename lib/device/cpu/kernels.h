@@ -14,7 +14,7 @@
 #define SBI_CPU_TILE_ROWS 512
 #define SBI_CPU_TILE_DEPTH 256 /* of k, at a time */
 #define SBI_CPU_PANEL 48       /* columns; a multiple of every register block */
-#define SBI_CPU_SCRATCH ((SBI_CPU_PANEL + SBI_CPU_TILE_ROWS) * SBI_CPU_TILE_DEPTH) /* floats */
+#define SBI_CPU_SCRATCH ((SBI_CPU_PANEL + SBI_CPU_TILE_ROWS + 8) * SBI_CPU_TILE_DEPTH) /* floats; 8: the last rows fill a block */
 
 /* C = alpha op(A) op(B) + beta C with m <= SBI_CPU_TILE_ROWS. */
 typedef struct sbi_cpu_tile {
