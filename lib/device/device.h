@@ -187,7 +187,7 @@ typedef struct sbi_device {
     sbi_context *ctx;
 } sbi_device;
 
-/* Opens a device by name: "cpu" (also NULL), "cuda", "cuda:1", "cuda:0?precision=tf32". What is not "cpu" is a plugin: plugin.h. */
+/* Opens a device by name: "cpu" (also NULL), "cpu?precision=bf16", "cuda", "cuda:1", "cuda:0?precision=tf32". What is not "cpu" is a plugin: plugin.h. */
 sbi_status sbi_device_open(sbi_device *out, sbi_context *ctx, const char *name);
 /* Checks a table (ABI, size, no missing function) before it is used: SBI_ERR_ABI or SBI_ERR_ARGUMENT. */
 sbi_status sbi_device_check(const sbi_device_ops *ops);

@@ -59,7 +59,7 @@ static const field fields[] = {
     FIELD(loss, KIND_I32, 1, SBI_LOSS_BCE, SBI_LOSS_BCE),
     FIELD(class_balance, KIND_I32, 1, 1, 1),
     FIELD(averaging, KIND_I32, 1, SBI_AVERAGING_NONE, SBI_AVERAGING_SWA),
-    FIELD(precision, KIND_I32, 1, SBI_PRECISION_F32, SBI_PRECISION_F32),
+    FIELD(precision, KIND_I32, 1, SBI_PRECISION_F32, SBI_PRECISION_BF16),
     FIELD(retries, KIND_I32, 1, 0, 0),
     FIELD(folds, KIND_I32, 1, 0, 0),
     FIELD(dropout, KIND_DOUBLE, 1, 0, 0.99),

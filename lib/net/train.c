@@ -113,6 +113,18 @@ int sbi_member_is_small(const sbi_train_options *options, int64_t d)
     return set_shape(&mlp, options, d) == SBI_OK && mlp.n <= SBI_LANE_PARAMETERS;
 }
 
+/* The option `precision` is one of the device. */
+static sbi_status open_device(sbi_trainer *t)
+{
+    const sbi_train_options *o = t->options;
+    char name[256];
+    if (o->precision == SBI_PRECISION_F32) return sbi_device_open(&t->device, t->ctx, o->device);
+    const char *device = o->device ? o->device : "cpu";
+    const int length = snprintf(name, sizeof name, "%s%cprecision=bf16", device, strchr(device, '?') ? '&' : '?');
+    SBI_REQUIRE(length < (int)sizeof name, "sbi_train_options.device has %zu characters", strlen(device));
+    return sbi_device_open(&t->device, t->ctx, name);
+}
+
 static sbi_status prepare(sbi_trainer *t)
 {
     const sbi_train_options *o = t->options;
@@ -120,7 +132,7 @@ static sbi_status prepare(sbi_trainer *t)
     SBI_TRY(sbi_dataset_pack_get(t->data, o->standardise, &t->pack));
     SBI_TRY(sbi_dataset_checksum(t->data, t->checksum));
     SBI_TRY(set_shape(&t->mlp, o, t->data->d));
-    SBI_TRY(sbi_device_open(&t->device, t->ctx, o->device));
+    SBI_TRY(open_device(t));
     SBI_TRY(sbi_trainer_prepare_events(t));
     SBI_TRY(make_array(t, &t->params));
     SBI_TRY(make_array(t, &t->best));

@@ -63,6 +63,8 @@ typedef struct sbi_cpu_kernels {
     void (*update)(const sbi_device_update *op, int64_t first, int64_t n);
     void (*sum_parts)(float *out, const float *parts, int64_t count, int64_t stride, int64_t n);
     double (*sum_squares)(const float *x, int64_t n);
+    /* To the nearest bf16, ties to even; a NaN stays one. */
+    void (*round_bf16)(uint16_t *out, const float *x, int64_t n);
 } sbi_cpu_kernels;
 
 const sbi_cpu_kernels *sbi_cpu_kernels_get(sbi_isa isa);
