@@ -94,7 +94,7 @@ def run(arguments, folder):
                     continue
                 job["precision"] = precision
                 sgemm = torch.ask("sgemm", rows=batch, width=width, seconds=arguments.seconds / 4)["flops"]
-                first = torch.ask("train", **job, epochs=1, members=1)
+                first = torch.ask("train", **{**job, "epochs": 1, "members": 1})
                 job["epochs"] = max(1, round(arguments.seconds / first["seconds"]))
                 record = dict(name=name, depth=depth, width=width, batch=batch, precision=precision, members=members, events=events,
                               epochs=job["epochs"], flops_per_event=weights_flops(depth, width),
