@@ -153,6 +153,16 @@ bench-fit: lib | $(BENCH_PYTHON) ## Whole fits of iminuit and libsbi against the
 	@SBI_LIBRARY=$(abspath $(BUILD))/$(SONAME) $(BENCH_PYTHON) tests/bench/fit/run.py --output $(BUILD)/fit $(FIT_FLAGS)
 bench-fit-docs: | $(BENCH_PYTHON) ## Put table and plot of the last bench-fit into docs
 	@$(BENCH_PYTHON) tests/bench/fit/report.py $(BUILD)/fit --docs docs
+# Training beside PyTorch, to be run where nothing else does. TRAIN_FLAGS="--seconds 1 --rounds 1 --only 4x64" for a short run (run.py --help).
+TRAIN_PYTHON = $(BUILD)/venv-peers/bin/python
+.PHONY: bench-train bench-train-docs
+bench-train: lib ## PyTorch and libsbi training side by side (25 min; TRAIN_FLAGS)
+	@[ -x $(TRAIN_PYTHON) ] || scripts/check-peers.sh $(BUILD) --prepare
+	@env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE PYTHONPATH=bindings/python SBI_LIBRARY=$(abspath $(BUILD))/$(SONAME) \
+	    $(TRAIN_PYTHON) tests/bench/train/run.py --output $(BUILD)/train $(TRAIN_FLAGS)
+	@$(TRAIN_PYTHON) tests/bench/train/report.py $(BUILD)/train
+bench-train-docs: ## Put table and plot of the last bench-train into docs
+	@$(TRAIN_PYTHON) tests/bench/train/report.py $(BUILD)/train --docs docs
 # A store larger than memory is written into SCALE_FOLDER, which has no default since it takes 16.5 GB at ten million events.
 SCALE_EVENTS ?= 10000000
 .PHONY: bench-scale

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Makes the stored reference values anew with independent software and compares; a line for each script, and a failure does not stop
-# the others. SBI_LIKELIHOODS may name a folder of published likelihoods. Usage: check-peers.sh BUILD [--prepare | --prepare-root]
+# the others. SBI_LIKELIHOODS may name a folder of published likelihoods. Usage: check-peers.sh BUILD [--prepare | --prepare-root | --prepare-mkl]
 # --prepare: only the Python environment, BUILD/venv-peers. --prepare-root: only that of ROOT, BUILD/venv-root (PyPI has a pre-release).
 set -euo pipefail
 build=$1
@@ -13,6 +13,8 @@ environment() {
     "$build/$1/bin/pip" install --quiet --disable-pip-version-check "${@:2}"
 }
 
+# --prepare-mkl: only MKL, BUILD/venv-mkl, for the tests of bf16.
+[ "${2:-}" != --prepare-mkl ] || { environment venv-mkl mkl; exit 0; }
 [ "${2:-}" = --prepare-root ] || environment venv-peers numpy scipy scikit-learn jax iminuit mpmath torch onnx onnxscript onnxruntime pyhf==0.7.6 cabinetry
 [ "${2:-}" != --prepare ] || exit 0
 environment venv-root --pre root 'numpy<3' || { echo "SKIP: PyPI's root could not be installed"; [ "${2:-}" != --prepare-root ]; }

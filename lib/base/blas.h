@@ -7,7 +7,29 @@
 #ifndef SBI_BASE_BLAS_H
 #define SBI_BASE_BLAS_H
 
+#include <stdint.h>
+
 void sbi_blas_enter(void);
 void sbi_blas_leave(void);
+
+/* The function of the loaded BLAS for products of bf16 matrices with f32 sums: "cblas_gemm_bf16bf16f32" (MKL), "cblas_sbgemm" (OpenBLAS),
+ * or NULL if it has none. */
+const char *sbi_blas_bf16_name(void);
+
+/* What multiplies bf16 numbers in this processor: "AMX", "AVX-512 BF16", or NULL: nothing. */
+const char *sbi_blas_bf16_processor(void);
+
+/* C = op(A) op(B) + beta C, row-major; op(A) is m x k, op(B) is k x n. Only where there is a name. In the calling thread alone where the BLAS
+ * can be told so for that thread (MKL; OpenBLAS from 0.3.27 on). */
+typedef struct sbi_blas_bf16_product {
+    int32_t transpose_a, transpose_b;
+    int64_t m, n, k;
+    const uint16_t *a, *b;
+    float *c;
+    int64_t lda, ldb, ldc;
+    float beta;
+    int32_t reserved;
+} sbi_blas_bf16_product;
+void sbi_blas_bf16_multiply(const sbi_blas_bf16_product *p);
 
 #endif

@@ -27,8 +27,8 @@ sbi_status sbi_device_open(sbi_device *out, sbi_context *ctx, const char *name)
 {
     memset(out, 0, sizeof *out);
     sbi_device device = {NULL, NULL, ctx};
-    if (!name || strcmp(name, "cpu") == 0) {
-        SBI_TRY(sbi_device_cpu_open(&device.ops, &device.self, ctx));
+    if (!name || strcmp(name, "cpu") == 0 || strncmp(name, "cpu?", 4) == 0) {
+        SBI_TRY(sbi_device_cpu_open_with(&device.ops, &device.self, ctx, name ? name + strlen("cpu") : ""));
     } else {
         SBI_TRY(sbi_device_plugin_open(&device.ops, &device.self, ctx, name));
     }

@@ -132,7 +132,8 @@ typedef struct sbi_device_loss {
  *   SGD    m = beta1 m + g';                                p -= step_g m
  *   others m = beta1 m + (1 - beta1) g'; v = beta2 v + (1 - beta2) g'^2;
  *          p -= (step_m m + step_g g') / (sqrt(v v_scale) + epsilon)
- * before which, where it is decoupled, p *= 1 - shrink. With squares, the sum of squares of the whole gradient, grad_scale is
+ * before which, where it is decoupled, p *= 1 - shrink. With average (not NULL), at last average = (1 - part) average + part p, so that
+ * part = 1 makes it a copy. With squares, the sum of squares of the whole gradient, grad_scale is
  * multiplied by clip / sqrt(squares) where 0 < clip < sqrt(squares), and where that is not finite the step changes nothing. (It is
  * read by the device when the step runs, so that the caller need not wait for it.) The caller turns rates and bias corrections into the steps, so Adam,
  * AdamW and NAdam are one kernel. */
@@ -146,7 +147,8 @@ typedef struct sbi_device_update {
     float grad_scale, decay, shrink;
     float beta1, beta2, epsilon;
     float step_m, step_g, v_scale;
-    int32_t reserved;
+    float part;     /* of p in the average */
+    float *average; /* [n], or NULL: none */
 } sbi_device_update;
 
 typedef struct sbi_device_ops {
@@ -198,7 +200,7 @@ typedef struct sbi_device {
     sbi_context *ctx;
 } sbi_device;
 
-/* Opens a device by name: "cpu" (also NULL), "cuda", "cuda:1", "cuda:0?precision=tf32". What is not "cpu" is a plugin: plugin.h. */
+/* Opens a device by name: "cpu" (also NULL), "cpu?precision=bf16", "cuda", "cuda:1", "cuda:0?precision=tf32". What is not "cpu" is a plugin: plugin.h. */
 sbi_status sbi_device_open(sbi_device *out, sbi_context *ctx, const char *name);
 /* Checks a table (ABI, size, no missing function) before it is used: SBI_ERR_ABI or SBI_ERR_ARGUMENT. */
 sbi_status sbi_device_check(const sbi_device_ops *ops);

@@ -31,28 +31,31 @@ static json_t *make_config(const sbi_trainer *t)
 
 static json_t *make_state(const sbi_train_state *s)
 {
-    return json_pack("{s:i, s:i, s:i, s:i, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "epoch", (int)s->epoch, "best_epoch",
+    return json_pack("{s:i, s:i, s:i, s:i, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "epoch", (int)s->epoch, "best_epoch",
                      (int)s->best_epoch, "bad_epochs", (int)s->bad_epochs, "flat_epochs", (int)s->flat_epochs, "batch",
-                     (json_int_t)s->batch, "step", (json_int_t)s->step, "mu_product", sbi_json_from_double(s->mu_product),
+                     (json_int_t)s->batch, "step", (json_int_t)s->step, "averaged", (json_int_t)s->averaged, "mu_product", sbi_json_from_double(s->mu_product),
                      "plateau_factor", sbi_json_from_double(s->plateau_factor), "plateau_best",
                      sbi_json_from_double(s->plateau_best), "best_loss", sbi_json_from_double(s->best_loss), "best_train_loss",
                      sbi_json_from_double(s->best_train_loss), "loss_sum", sbi_json_from_double(s->loss_sum), "norm_max",
                      sbi_json_from_double(s->norm_max));
 }
 
-/* The four arrays of parameters, through host memory. */
+/* The arrays of parameters, through host memory. */
+#define MOST_ARRAYS 5
 typedef struct array_of {
     const char *name;
     float *device;
 } array_of;
 
-static size_t list_arrays(const sbi_trainer *t, array_of list[4])
+static size_t list_arrays(const sbi_trainer *t, array_of list[MOST_ARRAYS])
 {
+    size_t n = 3;
     list[0] = (array_of){"params", t->params};
     list[1] = (array_of){"best", t->best};
     list[2] = (array_of){"m", t->m};
-    list[3] = (array_of){"v", t->v};
-    return t->v ? 4 : 3;
+    if (t->v) list[n++] = (array_of){"v", t->v};
+    if (t->average) list[n++] = (array_of){"average", t->average};
+    return n;
 }
 
 static sbi_status write_meta(const sbi_trainer *t, sbi_npz_writer *w)
@@ -72,7 +75,7 @@ static sbi_status write_meta(const sbi_trainer *t, sbi_npz_writer *w)
 static sbi_status write_arrays(const sbi_trainer *t, sbi_npz_writer *w, float *host)
 {
     const sbi_device *dev = &t->device;
-    array_of list[4];
+    array_of list[MOST_ARRAYS];
     const size_t n = list_arrays(t, list);
     for (size_t i = 0; i < n; i++) {
         SBI_TRY(dev->ops->download(dev->self, host, list[i].device, sizeof *host * (size_t)t->mlp.n));
@@ -150,6 +153,7 @@ static sbi_status read_state(sbi_trainer *t, const json_t *json, const sbi_json_
     SBI_TRY(sbi_json_get_integer(json, at, "flat_epochs", &n[3]));
     SBI_TRY(sbi_json_get_integer(json, at, "batch", &s.batch));
     SBI_TRY(sbi_json_get_integer(json, at, "step", &s.step));
+    SBI_TRY(sbi_json_get_integer(json, at, "averaged", &s.averaged));
     SBI_TRY(sbi_json_get_double(json, at, "mu_product", &s.mu_product));
     SBI_TRY(sbi_json_get_double(json, at, "plateau_factor", &s.plateau_factor));
     SBI_TRY(sbi_json_get_double(json, at, "plateau_best", &s.plateau_best));
@@ -158,7 +162,8 @@ static sbi_status read_state(sbi_trainer *t, const json_t *json, const sbi_json_
     SBI_TRY(sbi_json_get_double(json, at, "loss_sum", &s.loss_sum));
     SBI_TRY(sbi_json_get_double(json, at, "norm_max", &s.norm_max));
     if (n[0] < 0 || n[0] > t->options->epochs || n[1] < 0 || n[1] > n[0] || n[2] < 0 || n[2] > n[0] || n[3] < 0 ||
-        n[3] > n[0] || s.batch < 0 || s.batch > t->n_batches || s.step < 0)
+        n[3] > n[0] || s.batch < 0 || s.batch > t->n_batches || s.step < 0 || s.averaged < 0 ||
+        s.averaged > (t->average ? s.step : 0))
         return sbi_json_fail(SBI_ERR_FORMAT, at, "epoch %" PRId64 ", batch %" PRId64 " or step %" PRId64 " is out of range",
                              n[0], s.batch, s.step);
     s.epoch = (int32_t)n[0];
@@ -191,7 +196,7 @@ static sbi_status read_meta(sbi_trainer *t, const json_t *meta)
 static sbi_status read_arrays(sbi_trainer *t, const sbi_npz *npz, float *host)
 {
     const sbi_device *dev = &t->device;
-    array_of list[4];
+    array_of list[MOST_ARRAYS];
     const size_t n = list_arrays(t, list);
     for (size_t i = 0; i < n; i++) {
         SBI_TRY(sbi_npz_read_into(npz, list[i].name, SBI_F32, 1, &t->mlp.n, host));

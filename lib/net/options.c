@@ -36,7 +36,7 @@ static const field fields[] = {
     FIELD(epochs, KIND_I32, 1, 1, 1000000),
     FIELD(members, KIND_I32, 0, 1, 1000000),
     FIELD(optimiser, KIND_I32, 1, SBI_OPTIMISER_NADAM, SBI_OPTIMISER_SGD),
-    FIELD(schedule, KIND_I32, 1, SBI_SCHEDULE_CONSTANT, SBI_SCHEDULE_PLATEAU),
+    FIELD(schedule, KIND_I32, 1, SBI_SCHEDULE_CONSTANT, SBI_SCHEDULE_EXPONENTIAL),
     FIELD(schedule_epochs, KIND_I32, 1, 1, 1000000),
     FIELD(patience, KIND_I32, 1, 0, 1000000),
     FIELD(standardise, KIND_I32, 1, SBI_STANDARDISE_NONE, SBI_STANDARDISE_YEO_JOHNSON),
@@ -58,16 +58,16 @@ static const field fields[] = {
     FIELD(layer_norm, KIND_I32, 1, 0, 1),
     FIELD(loss, KIND_I32, 1, SBI_LOSS_BCE, SBI_LOSS_CASCAL),
     FIELD(class_balance, KIND_I32, 1, 0, 1),
-    FIELD(averaging, KIND_I32, 1, SBI_AVERAGING_NONE, SBI_AVERAGING_NONE),
-    FIELD(precision, KIND_I32, 1, SBI_PRECISION_F32, SBI_PRECISION_F32),
+    FIELD(averaging, KIND_I32, 1, SBI_AVERAGING_NONE, SBI_AVERAGING_SWA),
+    FIELD(precision, KIND_I32, 1, SBI_PRECISION_F32, SBI_PRECISION_BF16),
     FIELD(retries, KIND_I32, 1, 0, 0),
     FIELD(folds, KIND_I32, 1, 0, 0),
     FIELD(dropout, KIND_DOUBLE, 1, 0, 0.99),
     FIELD(leaky_slope, KIND_DOUBLE, 1, 1e-6, 1),
     FIELD(label_smoothing, KIND_DOUBLE, 1, 0, 0.999999),
     FIELD(score_weight, KIND_DOUBLE, 1, 0, 1e30),
-    FIELD(averaging_decay, KIND_DOUBLE, 1, 0.999, 0.999),
-    FIELD(averaging_start, KIND_DOUBLE, 1, 0, 0),
+    FIELD(averaging_decay, KIND_DOUBLE, 1, 0, 0.9999999),
+    FIELD(averaging_start, KIND_DOUBLE, 1, 0, 1e6),
     FIELD(retry_factor, KIND_DOUBLE, 1, 0.3, 0.3),
     FIELD(checkpoint_seconds, KIND_DOUBLE, 0, 0, DBL_MAX),
     FIELD(memory, KIND_U64, 0, 0, DBL_MAX),
@@ -103,6 +103,8 @@ static sbi_status check(const sbi_train_options *o)
                 (int)o->depth);
     SBI_REQUIRE(o->schedule != SBI_SCHEDULE_GEOMETRIC || o->final_rate > 0,
                 "sbi_train_options.final_rate is 0, but the schedule is geometric");
+    SBI_REQUIRE(o->averaging == SBI_AVERAGING_NONE || o->averaging_start < o->epochs,
+                "sbi_train_options.averaging_start is %g, but epochs is %d: there would be no average", o->averaging_start, (int)o->epochs);
     return SBI_OK;
 }
 

@@ -46,6 +46,7 @@ static void free_trainer(sbi_trainer *t)
         dev->ops->release(dev->self, t->best);
         dev->ops->release(dev->self, t->m);
         dev->ops->release(dev->self, t->v);
+        dev->ops->release(dev->self, t->average);
         dev->ops->release(dev->self, t->y);
         dev->ops->release(dev->self, t->w);
         if (t->order_there != t->order) dev->ops->release(dev->self, t->order_there);
@@ -125,6 +126,18 @@ static sbi_status pack_events(sbi_trainer *t, const char *checkpoint)
     return status;
 }
 
+/* The option `precision` is one of the device. */
+static sbi_status open_device(sbi_trainer *t)
+{
+    const sbi_train_options *o = t->options;
+    char name[256];
+    if (o->precision == SBI_PRECISION_F32) return sbi_device_open(&t->device, t->ctx, o->device);
+    const char *device = o->device ? o->device : "cpu";
+    const int length = snprintf(name, sizeof name, "%s%cprecision=bf16", device, strchr(device, '?') ? '&' : '?');
+    SBI_REQUIRE(length < (int)sizeof name, "sbi_train_options.device has %zu characters", strlen(device));
+    return sbi_device_open(&t->device, t->ctx, name);
+}
+
 static sbi_status prepare(sbi_trainer *t, const char *checkpoint)
 {
     const sbi_train_options *o = t->options;
@@ -133,7 +146,7 @@ static sbi_status prepare(sbi_trainer *t, const char *checkpoint)
     SBI_TRY(pack_events(t, checkpoint));
     SBI_TRY(sbi_dataset_checksum(t->data, t->checksum));
     SBI_TRY(set_shape(&t->mlp, o, t->pack->inputs, t->loss.outputs));
-    SBI_TRY(sbi_device_open(&t->device, t->ctx, o->device));
+    SBI_TRY(open_device(t));
     if (t->loss.score && !(t->device.ops->flags & SBI_DEVICE_HOST))
         return sbi_fail(SBI_ERR_UNSUPPORTED, "training: losses with a score run on the cpu, not on \"%s\"", o->device);
     SBI_TRY(sbi_trainer_prepare_events(t));
@@ -141,6 +154,7 @@ static sbi_status prepare(sbi_trainer *t, const char *checkpoint)
     SBI_TRY(make_array(t, &t->best));
     SBI_TRY(make_array(t, &t->m));
     if (o->optimiser != SBI_OPTIMISER_SGD) SBI_TRY(make_array(t, &t->v));
+    if (o->averaging != SBI_AVERAGING_NONE) SBI_TRY(make_array(t, &t->average));
     SBI_TRY(sbi_trainer_make_lanes(t));
     t->history = sbi_alloc_array(t->ctx, (size_t)o->epochs, SBI_HISTORY_COLUMNS * sizeof *t->history);
     if (!t->history) return SBI_ERR_NO_MEMORY;
@@ -200,21 +214,31 @@ static sbi_status keep(sbi_trainer *t, company *c)
     return SBI_OK;
 }
 
-static sbi_status validate(sbi_trainer *t, double *loss)
+static sbi_status sum_validation(sbi_trainer *t, double *sum)
 {
-    *loss = NAN;
-    if (t->n_valid == 0) return SBI_OK;
     const int64_t most = t->n_lanes * t->lane_rows;
-    double sum = 0;
+    *sum = 0;
     for (int64_t first = 0; first < t->n_valid; first += most) {
         const int64_t rows = t->n_valid - first < most ? t->n_valid - first : most;
         double part;
         sbi_trainer_read_ahead(t, t->valid, first + rows, t->n_valid);
         SBI_TRY(sbi_trainer_loss(t, first, rows, &part));
-        sum += part;
+        *sum += part;
     }
-    *loss = sum / (double)t->n_valid;
     return SBI_OK;
+}
+
+static sbi_status validate(sbi_trainer *t, double *loss)
+{
+    *loss = NAN;
+    if (t->n_valid == 0) return SBI_OK;
+    double sum;
+    float *trained = t->params;
+    t->params = sbi_trainer_judged(t);
+    const sbi_status status = sum_validation(t, &sum);
+    t->params = trained;
+    *loss = sum / (double)t->n_valid;
+    return status;
 }
 
 static sbi_status keep_best(sbi_trainer *t, double train_loss)
@@ -222,7 +246,7 @@ static sbi_status keep_best(sbi_trainer *t, double train_loss)
     const sbi_device *dev = &t->device;
     t->state.best_epoch = t->state.epoch;
     t->state.best_train_loss = train_loss;
-    return dev->ops->copy(dev->self, t->best, t->params, sizeof(float) * (size_t)t->mlp.n);
+    return dev->ops->copy(dev->self, t->best, sbi_trainer_judged(t), sizeof(float) * (size_t)t->mlp.n);
 }
 
 /* The rate falls when `loss` has not become better for some epochs. */
@@ -244,6 +268,7 @@ static sbi_status end_epoch(sbi_trainer *t)
     sbi_train_state *s = &t->state;
     const sbi_train_options *o = t->options;
     SBI_TRY(sbi_trainer_settle(t));
+    SBI_TRY(sbi_trainer_prepare_average(t));
     const double loss = s->loss_sum / (double)t->n_train;
     double validation;
     SBI_TRY(validate(t, &validation));
@@ -252,6 +277,7 @@ static sbi_status end_epoch(sbi_trainer *t)
     double *row = t->history + (int64_t)s->epoch * SBI_HISTORY_COLUMNS;
     sbi_train_state last = *s;
     last.batch = t->n_batches - 1;
+    last.step--;
     row[0] = s->epoch + 1;
     row[1] = loss;
     row[2] = validation;
@@ -261,6 +287,7 @@ static sbi_status end_epoch(sbi_trainer *t)
     s->batch = 0;
     s->loss_sum = s->norm_max = 0;
     if (o->schedule == SBI_SCHEDULE_PLATEAU) watch_plateau(t, validated ? validation : loss);
+    if (t->average && s->averaged == 0) return SBI_OK; /* `patience` and the best epoch are among those with an average */
     s->bad_epochs++;
     if (validated && validation < s->best_loss - o->min_improvement) s->bad_epochs = 0;
     if (validated && !(validation < s->best_loss)) return SBI_OK;

@@ -15,6 +15,7 @@ typedef struct sbi_train_state {
     int32_t flat_epochs; /* the same for the plateau schedule, counted anew after each drop of the rate */
     int64_t batch;       /* of this epoch, done */
     int64_t step;        /* optimiser steps done */
+    int64_t averaged;    /* of which so many are in the average */
     double mu_product;   /* NAdam */
     double plateau_factor, plateau_best;
     double best_loss;       /* what `patience` looks at */
@@ -69,6 +70,7 @@ typedef struct sbi_trainer {
     uint32_t *count_up;
 
     float *params, *m, *v, *best; /* [mlp.n] */
+    float *average;               /* of params; NULL without averaging */
     float *grads;                 /* [lanes, mlp.n] */
     double *losses; /* of a batch: [lanes, chunks] sums, then the sum of squares of the gradient; n_losses in all */
     int64_t n_losses;
@@ -115,8 +117,11 @@ sbi_status sbi_trainer_diverged(const sbi_trainer *t, int64_t batch, const char 
 double sbi_trainer_sum_losses(const sbi_trainer *t, const double *losses, int64_t rows);
 
 /* optimiser.c */
-/* One step with the gradient that is in t->grads, clipped by the norm that is behind t->losses. */
+/* One step with the gradient that is in t->grads, clipped by the norm that is behind t->losses, and what it adds to the average. */
 sbi_status sbi_trainer_update(sbi_trainer *t, double rate);
+/* The parameters that validation and the result use. Where there is no average yet its place has the parameters as they are. */
+float *sbi_trainer_judged(const sbi_trainer *t);
+sbi_status sbi_trainer_prepare_average(sbi_trainer *t);
 double sbi_schedule_rate(const sbi_train_options *o, const sbi_train_state *s, int64_t n_batches);
 
 /* checkpoint.c */

@@ -266,15 +266,18 @@ END_TEST
 
 /* ---- optimisers ---- */
 
-static void check_update(int sgd)
+static void check_update(int sgd, int averaged)
 {
     enum { N = 40000 };
-    array p = make(N, 1), g = make(N, 2), m = make(N, 3), v = make(N, 4);
+    array p = make(N, 1), g = make(N, 2), m = make(N, 3), v = make(N, 4), mean = make(N, 5);
     for (int i = 0; i < N; i++) v.host[i] *= v.host[i];
     push(&v);
     const sbi_device_update op = {.n = N - 3, .p = p.there, .g = g.there, .m = m.there, .v = sgd ? NULL : v.there,
                                   .grad_scale = 0.5f, .decay = 0.125f, .shrink = 0.25f, .beta1 = 0.875f, .beta2 = 0.75f,
-                                  .epsilon = 1e-3f, .step_m = 0.5f, .step_g = 0.0625f, .v_scale = 2.0f};
+                                  .epsilon = 1e-3f, .step_m = 0.5f, .step_g = 0.0625f, .v_scale = 2.0f,
+                                  .part = 0.25f, .average = averaged ? mean.there : NULL};
+    float *mean0 = malloc(N * sizeof(float));
+    memcpy(mean0, mean.host, N * sizeof(float));
     float *p0 = malloc(N * sizeof(float)), *m0 = malloc(N * sizeof(float)), *v0 = malloc(N * sizeof(float));
     memcpy(p0, p.host, N * sizeof(float));
     memcpy(m0, m.host, N * sizeof(float));
@@ -283,6 +286,7 @@ static void check_update(int sgd)
     pull(&p);
     pull(&m);
     pull(&v);
+    pull(&mean);
     for (size_t i = 0; i < N; i++) {
         double pi = (double)p0[i], mi = (double)m0[i], vi = (double)v0[i];
         if (i < N - 3) {
@@ -294,7 +298,10 @@ static void check_update(int sgd)
         near((double)p.host[i], pi, 1, "p", i);
         near((double)m.host[i], mi, 1, "m", i);
         near((double)v.host[i], vi, 1, "v", i);
+        const double mix = averaged && i < N - 3 ? 0.25 * pi + 0.75 * (double)mean0[i] : (double)mean0[i];
+        near((double)mean.host[i], mix, 1, "average", i);
     }
+    free(mean0);
     free(p0);
     free(m0);
     free(v0);
@@ -302,12 +309,15 @@ static void check_update(int sgd)
     drop(&g);
     drop(&m);
     drop(&v);
+    drop(&mean);
 }
 
 START_TEST(optimiser_steps)
 {
-    check_update(1);
-    check_update(0);
+    check_update(1, 0);
+    check_update(0, 0);
+    check_update(1, 1);
+    check_update(0, 1);
 }
 END_TEST
 

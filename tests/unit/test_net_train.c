@@ -85,6 +85,14 @@ START_TEST(threads_do_not_change_bits)
     o.depth = 1;
     o.bootstrap = 1;
     check_threads(&o, 1000);
+    for (int32_t averaging = SBI_AVERAGING_EMA; averaging <= SBI_AVERAGING_SWA; averaging++) {
+        o = small();
+        o.averaging = averaging;
+        o.averaging_decay = 0.9;
+        o.averaging_start = 0.5;
+        o.weight_decay = 0.1;
+        check_threads(&o, 1000);
+    }
     o = small(); /* large enough to go layer by layer */
     o.depth = 3;
     o.width = 400;
@@ -233,6 +241,16 @@ START_TEST(interruptions_do_not_change_bits)
     o.patience = 0;
     o.clip_norm = 0.2;
     check_resume(&o, 700, 73);
+    for (int32_t averaging = SBI_AVERAGING_EMA; averaging <= SBI_AVERAGING_SWA; averaging++) {
+        o = small();
+        o.epochs = 4;
+        o.averaging = averaging;
+        o.averaging_start = 1.3;
+        o.patience = 1;
+        o.schedule = SBI_SCHEDULE_EXPONENTIAL;
+        o.schedule_factor = 0.9;
+        check_resume(&o, 800, 67);
+    }
     o = small();
     o.epochs = 4;
     o.depth = 3;
@@ -423,8 +441,12 @@ START_TEST(learning_rates)
     o.epochs = 8;
     o.batch = 1000; /* one batch an epoch: the rate of epoch e is that of e */
     o.learning_rate = 0.01;
-    for (int32_t schedule = SBI_SCHEDULE_CONSTANT; schedule <= SBI_SCHEDULE_GEOMETRIC; schedule++) {
+    const int32_t schedules[] = {SBI_SCHEDULE_CONSTANT, SBI_SCHEDULE_STEP, SBI_SCHEDULE_COSINE, SBI_SCHEDULE_GEOMETRIC,
+                                 SBI_SCHEDULE_EXPONENTIAL};
+    for (size_t k = 0; k < 2 * sizeof schedules / sizeof schedules[0]; k++) {
+        const int32_t schedule = schedules[k / 2];
         o.schedule = schedule;
+        o.warmup_epochs = k % 2 ? 4 : 0;
         o.schedule_epochs = 3;
         sbi_network *net = train_once(ctx, &g, &o, 0);
         ck_assert_int_eq(net->epochs, 8);
@@ -433,11 +455,56 @@ START_TEST(learning_rates)
             if (schedule == SBI_SCHEDULE_STEP) expected *= e < 3 ? 1 : e < 6 ? 0.1 : 0.01;
             if (schedule == SBI_SCHEDULE_COSINE) expected *= 0.01 + 0.99 * 0.5 * (1 + cos(acos(-1) * e / 8));
             if (schedule == SBI_SCHEDULE_GEOMETRIC) expected *= pow(0.01, e / 8.0);
+            if (schedule == SBI_SCHEDULE_EXPONENTIAL) expected *= pow(0.1, e);
+            if (k % 2 && e < 3) expected *= (e + 1) / 4.0;
             ck_assert_double_eq_tol(history_row(net, e)[3], expected, 1e-12);
             ck_assert_double_eq(history_row(net, e)[0], e + 1);
         }
         sbi_network_destroy(net);
     }
+    gaussians_free(&g);
+    sbi_context_destroy(ctx);
+}
+END_TEST
+
+/* The loss of a network's parameters on the events kept apart is the validation loss that it reports: the average was judged. */
+START_TEST(averaged_weights_are_judged_and_kept)
+{
+    sbi_context *ctx = context_of(1);
+    gaussians g = gaussians_make(300, 2, 0.7, 15);
+    sbi_train_options o = small();
+    o.epochs = 6;
+    o.batch = 50;
+    o.learning_rate = 0.03;
+    o.schedule = SBI_SCHEDULE_CONSTANT;
+    o.validation_fraction = 0.3;
+    sbi_network *net[3];
+    for (int32_t averaging = SBI_AVERAGING_NONE; averaging <= SBI_AVERAGING_SWA; averaging++) {
+        o.averaging = averaging;
+        o.averaging_start = 2;
+        o.averaging_decay = 0.95;
+        net[averaging] = train_once(ctx, &g, &o, 0);
+        double sum = 0;
+        int64_t n[2] = {0, 0};
+        double loss[2] = {0, 0};
+        for (int32_t side = 0; side < 2; side++) {
+            double logit[300];
+            const sbi_array x = sbi_array_2d(g.x[side], SBI_F32, 300, 2);
+            ok(sbi_network_evaluate(net[averaging], &x, logit));
+            for (int64_t i = 0; i < 300; i++) {
+                if (!sbi_dataset_is_held_out(side, i, o.seed, o.validation_fraction)) continue;
+                n[side]++;
+                loss[side] += log1p(exp(logit[i])) - side * logit[i];
+            }
+        }
+        for (int side = 0; side < 2; side++) sum += 0.5 * loss[side] / (double)n[side];
+        ck_assert_double_eq_tol(sum, net[averaging]->validation_loss, 1e-5);
+        ck_assert_int_ge(net[averaging]->best_epoch, averaging == SBI_AVERAGING_NONE ? 1 : 3);
+    }
+    ck_assert(!same_network(net[0], net[1]) && !same_network(net[0], net[2]) && !same_network(net[1], net[2]));
+    /* Until averaging begins nothing differs. */
+    ck_assert_mem_eq(net[0]->history, net[1]->history, 2 * SBI_HISTORY_COLUMNS * sizeof(double));
+    for (int k = 0; k < 3; k++) sbi_network_destroy(net[k]);
     gaussians_free(&g);
     sbi_context_destroy(ctx);
 }
@@ -542,7 +609,10 @@ START_TEST(options_out_of_range_are_named)
     REFUSED(epochs, 0);
     REFUSED(members, 0);
     REFUSED(optimiser, 5);
-    REFUSED(schedule, 6);
+    REFUSED(schedule, 7);
+    REFUSED(averaging, 3);
+    REFUSED(averaging_decay, 1);
+    REFUSED(averaging_start, -1);
     REFUSED(schedule_epochs, 0);
     REFUSED(patience, -1);
     REFUSED(standardise, 3);
@@ -712,6 +782,7 @@ int main(void)
     tcase_add_test(c, damaged_checkpoints_are_refused);
     tcase_add_test(c, a_folder_that_cannot_be_written);
     tcase_add_test(c, learning_rates);
+    tcase_add_test(c, averaged_weights_are_judged_and_kept);
     tcase_add_test(c, patience_stops_and_the_best_weights_are_kept);
     tcase_add_test(c, clipping_bounds_the_step);
     tcase_add_test(c, options_out_of_range_are_named);

@@ -291,6 +291,25 @@ class Training(unittest.TestCase):
             sbi.Dataset().add(sbi.NUMERATOR, bad)
         self.assertIn("row 7", str(caught.exception))
 
+    def test_averaging_and_precision(self):
+        rng = np.random.default_rng(5)
+        x = [rng.normal(m, 1, (600, 2)).astype("f4") for m in (0.0, 0.7)]
+        data = sbi.Dataset().add(sbi.DENOMINATOR, x[0]).add(sbi.NUMERATOR, x[1])
+        common = dict(depth=1, width=8, epochs=4, batch=100, schedule=sbi.SCHEDULE_EXPONENTIAL, schedule_factor=0.9)
+        results = {a: sbi.Ensemble.train(data, averaging=a, averaging_decay=0.9, averaging_start=1, **common)
+                   for a in (sbi.AVERAGING_NONE, sbi.AVERAGING_EMA, sbi.AVERAGING_SWA)}
+        layers = [e[0].layer(0)[0] for e in results.values()]
+        self.assertFalse(any(np.array_equal(layers[i], layers[j]) for i, j in ((0, 1), (0, 2), (1, 2))))
+        rates = results[sbi.AVERAGING_NONE][0].history[:, 3]
+        batches = np.round(np.log(rates[0] / 1e-3) / np.log(0.9), 12)
+        np.testing.assert_allclose(rates, 1e-3 * 0.9 ** (np.arange(4) + batches), rtol=1e-12)
+        with self.assertRaisesRegex(sbi.SbiError, "averaging_start is 4"):
+            sbi.Ensemble.train(data, averaging=sbi.AVERAGING_SWA, averaging_start=4, **common)
+        try:  # where there is no bf16 it is refused by name, never replaced
+            sbi.Ensemble.train(data, precision=sbi.PRECISION_BF16, **common)
+        except sbi.SbiError as error:
+            self.assertIn("precision bf16", str(error))
+
 
 class Cancellation(unittest.TestCase):
     def test_cancel_stops_training(self):

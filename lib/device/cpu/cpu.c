@@ -224,6 +224,7 @@ static void cpu_close(void *self)
         sbi_free(cpu->ctx, block->memory);
         sbi_free(cpu->ctx, block);
     }
+    for (int i = 0; i < SBI_CPU_OPERANDS; i++) sbi_free(cpu->ctx, cpu->half[i].memory);
     pthread_mutex_destroy(&cpu->lock);
     sbi_free(cpu->ctx, cpu);
 }
@@ -252,6 +253,15 @@ static const sbi_device_ops cpu_ops = {
     .sum_squares = cpu_sum_squares,
     .close = cpu_close,
 };
+
+/* The copies of operands are the device's, so one operation runs at a time. */
+void sbi_cpu_set_bf16(const sbi_device_ops **ops, sbi_cpu *cpu)
+{
+    cpu->bf16 = 1;
+    cpu->own = cpu_ops;
+    cpu->own.flags &= ~(uint32_t)SBI_DEVICE_CONCURRENT;
+    *ops = &cpu->own;
+}
 
 sbi_status sbi_device_cpu_open_isa(const sbi_device_ops **ops, void **self, sbi_context *ctx, int isa)
 {

@@ -18,6 +18,7 @@
 #include <immintrin.h>
 #define LANES 16
 #define MR 8
+#define NV 3
 typedef __m512 vec;
 #define LOAD(p) _mm512_loadu_ps(p)
 #define STORE(p, v) _mm512_storeu_ps(p, v)
@@ -27,7 +28,8 @@ typedef __m512 vec;
 #elif defined(__AVX2__) && defined(__FMA__)
 #include <immintrin.h>
 #define LANES 8
-#define MR 4
+#define MR 6 /* by 16 columns: widths of 64 and 128 are whole blocks */
+#define NV 2
 typedef __m256 vec;
 #define LOAD(p) _mm256_loadu_ps(p)
 #define STORE(p, v) _mm256_storeu_ps(p, v)
@@ -40,6 +42,7 @@ typedef __m256 vec;
 #endif
 #define LANES 4
 #define MR 4
+#define NV 3
 typedef float vec __attribute__((vector_size(16)));
 INLINE vec load_vec(const float *p)
 {
@@ -54,20 +57,17 @@ INLINE vec load_vec(const float *p)
 #define MULTIPLY(a, b) ((a) * (b))
 #endif
 
-#define NV 3
 #define NR (NV * LANES)
 #define KC SBI_CPU_TILE_DEPTH
 _Static_assert(SBI_CPU_PANEL % NR == 0, "a panel holds whole register blocks");
 
 /* ---- the block in registers ---- */
 
-#define ROWS_8(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
-#define ROWS_4(X) X(0) X(1) X(2) X(3)
-#if MR == 8
-#define ROWS ROWS_8
-#else
-#define ROWS ROWS_4
-#endif
+#define ROWS_1(X) X(0)
+#define ROWS_2(X) ROWS_1(X) X(1)
+#define ROWS_4(X) ROWS_2(X) X(2) X(3)
+#define ROWS_6(X) ROWS_4(X) X(4) X(5)
+#define ROWS_8(X) ROWS_6(X) X(6) X(7)
 
 /* The left operand: row r at a[r] with steps of 1 along k, or MR neighbours at a[0] with steps of step_a. The right one: steps of
  * step_b. */
@@ -76,62 +76,78 @@ typedef struct block_operands {
     int64_t depth, step_a, step_b;
 } block_operands;
 
+INLINE void put(float *c, vec v, float alpha, float beta)
+{
+    v = MULTIPLY(SPREAD(alpha), v);
+    if (beta != 0) v = MULTIPLY_ADD(SPREAD(beta), LOAD(c), v);
+    STORE(c, v);
+}
+
+/* Each accumulator has a name, since compilers keep arrays of them in memory on the way in and out. */
+#define ZERO_1(r) vec c##r##_0 = SPREAD(0.0f);
+#define ZERO_2(r) ZERO_1(r) vec c##r##_1 = SPREAD(0.0f);
+#define ZERO_3(r) ZERO_2(r) vec c##r##_2 = SPREAD(0.0f);
+#define LOAD_1 const vec w0 = LOAD(b);
+#define LOAD_2 LOAD_1 const vec w1 = LOAD(b + LANES);
+#define LOAD_3 LOAD_2 const vec w2 = LOAD(b + 2 * LANES);
+#define STEP_1(r, value)                                                                                               \
+    const vec x##r = SPREAD(value);                                                                                    \
+    c##r##_0 = MULTIPLY_ADD(x##r, w0, c##r##_0);
+#define STEP_2(r, value) STEP_1(r, value) c##r##_1 = MULTIPLY_ADD(x##r, w1, c##r##_1);
+#define STEP_3(r, value) STEP_2(r, value) c##r##_2 = MULTIPLY_ADD(x##r, w2, c##r##_2);
+#define PUT_1(r) put(out + r * ld, c##r##_0, alpha, beta);
+#define PUT_2(r) PUT_1(r) put(out + r * ld + LANES, c##r##_1, alpha, beta);
+#define PUT_3(r) PUT_2(r) put(out + r * ld + 2 * LANES, c##r##_2, alpha, beta);
+
 /* C = alpha AB + beta C of a whole block. */
-#define BLOCK(name, vectors, ELEMENT)                                                                                  \
+#define BLOCK(name, ROWS, vectors, POINTERS, ELEMENT, NEXT)                                                            \
     static void name(const block_operands *o, float *restrict out, int64_t ld, float alpha, float beta)                 \
     {                                                                                                                  \
         const int64_t depth = o->depth, step_b = o->step_b;                                                            \
         const float *restrict b = o->b;                                                                                \
-        POINTERS                                                                                                       \
-        vec c[MR][vectors];                                                                                            \
-        for (int i = 0; i < MR; i++)                                                                                   \
-            for (int v = 0; v < vectors; v++) c[i][v] = SPREAD(0.0f);                                                  \
+        POINTERS(ROWS)                                                                                                 \
+        ROWS(ZERO_##vectors)                                                                                           \
         for (int64_t k = 0; k < depth; k++, b += step_b) {                                                             \
-            vec w[vectors];                                                                                            \
-            for (int v = 0; v < vectors; v++) w[v] = LOAD(b + v * LANES);                                              \
-            ROWS(ELEMENT)                                                                                              \
+            LOAD_##vectors                                                                                             \
+            ROWS(ELEMENT##_##vectors)                                                                                  \
             NEXT                                                                                                       \
         }                                                                                                              \
-        for (int i = 0; i < MR; i++)                                                                                   \
-            for (int v = 0; v < vectors; v++) c[i][v] = MULTIPLY(SPREAD(alpha), c[i][v]);                              \
-        if (beta != 0)                                                                                                 \
-            for (int i = 0; i < MR; i++)                                                                               \
-                for (int v = 0; v < vectors; v++)                                                                      \
-                    c[i][v] = MULTIPLY_ADD(SPREAD(beta), LOAD(out + i * ld + v * LANES), c[i][v]);                      \
-        for (int i = 0; i < MR; i++)                                                                                   \
-            for (int v = 0; v < vectors; v++) STORE(out + i * ld + v * LANES, c[i][v]);                                \
-    }
-
-#define STEP(r, value, vectors)                                                                                        \
-    {                                                                                                                  \
-        const vec x = SPREAD(value);                                                                                   \
-        for (int v = 0; v < vectors; v++) c[r][v] = MULTIPLY_ADD(x, w[v], c[r][v]);                                    \
+        ROWS(PUT_##vectors)                                                                                            \
     }
 
 #define DECLARE(r) const float *const a##r = o->a[r];
-#define POINTERS ROWS(DECLARE)
-#define NEXT
-#define ELEMENT_1(r) STEP(r, a##r[k], 1)
-#define ELEMENT_2(r) STEP(r, a##r[k], 2)
-#define ELEMENT_3(r) STEP(r, a##r[k], 3)
-BLOCK(rows_1, 1, ELEMENT_1)
-BLOCK(rows_2, 2, ELEMENT_2)
-BLOCK(rows_3, 3, ELEMENT_3)
-#undef POINTERS
-#undef NEXT
-#define POINTERS                                                                                                       \
+#define FAR_POINTERS(ROWS) ROWS(DECLARE)
+#define FAR_1(r) STEP_1(r, a##r[k])
+#define FAR_2(r) STEP_2(r, a##r[k])
+#define FAR_3(r) STEP_3(r, a##r[k])
+#define NEAR_POINTERS(ROWS)                                                                                            \
     const float *near = o->a[0];                                                                                       \
     const int64_t step_a = o->step_a;
-#define NEXT near += step_a;
-#define NEAR_1(r) STEP(r, near[r], 1)
-#define NEAR_2(r) STEP(r, near[r], 2)
-#define NEAR_3(r) STEP(r, near[r], 3)
-BLOCK(near_1, 1, NEAR_1)
-BLOCK(near_2, 2, NEAR_2)
-BLOCK(near_3, 3, NEAR_3)
+#define NEAR_NEXT near += step_a;
+#define NEAR_1(r) STEP_1(r, near[r])
+#define NEAR_2(r) STEP_2(r, near[r])
+#define NEAR_3(r) STEP_3(r, near[r])
 
 typedef void (*block_fn)(const block_operands *, float *, int64_t, float, float);
-static const block_fn blocks[2][NV] = {{rows_1, rows_2, rows_3}, {near_1, near_2, near_3}};
+#define BOTH(rows, vectors)                                                                                            \
+    BLOCK(far_##rows##_##vectors, ROWS_##rows, vectors, FAR_POINTERS, FAR, )                                           \
+    BLOCK(near_##rows##_##vectors, ROWS_##rows, vectors, NEAR_POINTERS, NEAR, NEAR_NEXT)
+/* Whole blocks, and those of the last rows. By the kind of left operand, rows (half or all), vectors. */
+#if MR == 8
+BOTH(4, 1) BOTH(4, 2) BOTH(4, 3) BOTH(8, 1) BOTH(8, 2) BOTH(8, 3)
+#define HALF 4
+static const block_fn blocks[2][2][NV] = {{{far_4_1, far_4_2, far_4_3}, {far_8_1, far_8_2, far_8_3}},
+                                          {{near_4_1, near_4_2, near_4_3}, {near_8_1, near_8_2, near_8_3}}};
+#elif MR == 6
+BOTH(2, 1) BOTH(2, 2) BOTH(6, 1) BOTH(6, 2)
+#define HALF 2
+static const block_fn blocks[2][2][NV] = {{{far_2_1, far_2_2}, {far_6_1, far_6_2}}, {{near_2_1, near_2_2}, {near_6_1, near_6_2}}};
+#else
+BOTH(2, 1) BOTH(2, 2) BOTH(2, 3) BOTH(4, 1) BOTH(4, 2) BOTH(4, 3)
+#define HALF 2
+static const block_fn blocks[2][2][NV] = {{{far_2_1, far_2_2, far_2_3}, {far_4_1, far_4_2, far_4_3}},
+                                          {{near_2_1, near_2_2, near_2_3}, {near_4_1, near_4_2, near_4_3}}};
+#endif
 
 /* The same for the part of a block that exists, from alpha AB. */
 static void store_block(const float *block, float *c, int64_t ldc, int64_t rows, int64_t columns, float beta)
@@ -227,7 +243,7 @@ static int64_t near_rows(const sbi_cpu_tile *t)
 static void run_panel(const sbi_cpu_tile *t, const float *left, const float *panel, int64_t step_b, int64_t first_k, int64_t depth,
                       int64_t j, int64_t columns)
 {
-    const block_fn block = blocks[t->transpose_a != 0][(columns - 1) / LANES];
+    const block_fn whole = blocks[t->transpose_a != 0][1][(columns - 1) / LANES], half = blocks[t->transpose_a != 0][0][(columns - 1) / LANES];
     const float beta = first_k ? 1.0f : t->beta;
     const int64_t near = near_rows(t);
     float result[MR * NR] __attribute__((aligned(64)));
@@ -244,7 +260,8 @@ static void run_panel(const sbi_cpu_tile *t, const float *left, const float *pan
             for (int64_t r = 0; r < MR; r++) /* rows that are not there repeat the first, and are not stored */
                 o.a[r] = t->a + (r < rows ? i + r : i) * t->lda + first_k;
         }
-        if (rows == MR && columns % LANES == 0) {
+        const block_fn block = rows > HALF ? whole : half;
+        if ((rows == MR || rows == HALF) && columns % LANES == 0) {
             block(&o, c, t->ldc, t->alpha, beta);
         } else {
             block(&o, result, NR, t->alpha, 0);

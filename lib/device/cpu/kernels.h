@@ -14,7 +14,7 @@
 #define SBI_CPU_TILE_ROWS 512
 #define SBI_CPU_TILE_DEPTH 256 /* of k, at a time */
 #define SBI_CPU_PANEL 48       /* columns; a multiple of every register block */
-#define SBI_CPU_SCRATCH ((SBI_CPU_PANEL + SBI_CPU_TILE_ROWS) * SBI_CPU_TILE_DEPTH) /* floats */
+#define SBI_CPU_SCRATCH ((SBI_CPU_PANEL + SBI_CPU_TILE_ROWS + 8) * SBI_CPU_TILE_DEPTH) /* floats; 8: the last rows fill a block */
 
 /* C = alpha op(A) op(B) + beta C with m <= SBI_CPU_TILE_ROWS. */
 typedef struct sbi_cpu_tile {
@@ -63,6 +63,8 @@ typedef struct sbi_cpu_kernels {
     void (*update)(const sbi_device_update *op, int64_t first, int64_t n);
     void (*sum_parts)(float *out, const float *parts, int64_t count, int64_t stride, int64_t n);
     double (*sum_squares)(const float *x, int64_t n);
+    /* To the nearest bf16, ties to even; a NaN stays one. */
+    void (*round_bf16)(uint16_t *out, const float *x, int64_t n);
 } sbi_cpu_kernels;
 
 const sbi_cpu_kernels *sbi_cpu_kernels_get(sbi_isa isa);

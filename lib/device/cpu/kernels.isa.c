@@ -129,6 +129,15 @@ static double sum_squares(const float *x, int64_t n)
     return s[0];
 }
 
+static void round_bf16(uint16_t *restrict out, const float *restrict x, int64_t n)
+{
+    for (int64_t j = 0; j < n; j++) {
+        const uint32_t bits = float_to_bits(x[j]), even = (bits >> 16) & 1u;
+        const uint32_t rounded = (bits + 0x7fffu + even) >> 16, quiet = (bits >> 16) | 0x40u;
+        out[j] = (uint16_t)((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
+    }
+}
+
 const sbi_cpu_kernels SBI_ISA_NAME(sbi_cpu_kernels) = {
     .gemm_tile = SBI_ISA_NAME(sbi_cpu_gemm_tile),
     .activate = SBI_ISA_NAME(sbi_cpu_activate),
@@ -146,4 +155,5 @@ const sbi_cpu_kernels SBI_ISA_NAME(sbi_cpu_kernels) = {
     .update = SBI_ISA_NAME(sbi_cpu_update),
     .sum_parts = sum_parts,
     .sum_squares = sum_squares,
+    .round_bf16 = round_bf16,
 };

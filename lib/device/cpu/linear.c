@@ -115,6 +115,7 @@ typedef struct forward_job {
     sbi_cpu *cpu;
     const sbi_device_forward *op;
     cut rows, columns;
+    const uint16_t *x, *w; /* in bf16, or NULL */
 } forward_job;
 
 static sbi_status forward_tile(void *arg, size_t index)
@@ -128,7 +129,7 @@ static sbi_status forward_tile(void *arg, size_t index)
     const float *x = o->x + i0 * o->in;
     sbi_cpu_scratch *scratch = NULL;
     if (o->out > 1 && !(scratch = sbi_cpu_scratch_take(j->cpu))) return SBI_ERR_NO_MEMORY;
-    const int64_t step = panel_columns(rows, last - first);
+    const int64_t step = j->x ? last - first : panel_columns(rows, last - first);
     for (int64_t j0 = first; j0 < last; j0 += step) {
         const int64_t columns = last - j0 < step ? last - j0 : step;
         float *y = o->y + i0 * o->out + j0;
@@ -136,7 +137,7 @@ static sbi_status forward_tile(void *arg, size_t index)
             kernels->head_forward(y, x, o->w, 0, rows, o->in);
         } else {
             const sbi_cpu_tile t = {0, 1, rows, columns, o->in, x, o->w + j0 * o->in, y, o->in, o->in, o->out, 1, 0};
-            kernels->gemm_tile(&t, scratch->memory);
+            sbi_cpu_multiply(j->cpu, &t, j->x ? j->x + i0 * o->in : NULL, j->w ? j->w + j0 * o->in : NULL, scratch->memory);
         }
         if (!o->gain) finish_block(kernels, o, o->b, i0, rows, j0, columns);
     }
@@ -162,7 +163,11 @@ sbi_status sbi_cpu_forward(void *self, const sbi_device_forward *op)
     sbi_cpu *cpu = self;
     SBI_TRY(check_sizes("forward", op->rows, op->in, op->out));
     if (op->rows == 0) return SBI_OK;
-    forward_job job = {cpu, op, cut_make(op->rows, TILE_ROWS, 8), cut_make(op->out, TILE_COLUMNS, SBI_CPU_PANEL)};
+    forward_job job = {cpu, op, cut_make(op->rows, TILE_ROWS, 8), cut_make(op->out, TILE_COLUMNS, SBI_CPU_PANEL), NULL, NULL};
+    if (op->out > 1) {
+        SBI_TRY(sbi_cpu_copy_half(cpu, SBI_CPU_X, op->x, op->rows * op->in, &job.x));
+        SBI_TRY(sbi_cpu_copy_half(cpu, SBI_CPU_W, op->w, op->out * op->in, &job.w));
+    }
     SBI_TRY(sbi_parallel_for(cpu->ctx, (size_t)(job.rows.count * job.columns.count), forward_tile, &job));
     if (!op->gain) return SBI_OK;
     return sbi_parallel_for(cpu->ctx, (size_t)((op->rows + NORM_ROWS - 1) / NORM_ROWS), norm_block, &job);
@@ -176,6 +181,7 @@ typedef struct backward_job {
     cut rows, columns; /* of dX */
     cut outs, ins;     /* of dW */
     int64_t data_tiles;
+    const uint16_t *dz, *x, *w; /* in bf16, or NULL */
 } backward_job;
 
 /* dZ W becomes dX, for a block of rows and columns. */
@@ -203,12 +209,12 @@ static void backward_data(const backward_job *j, int64_t index, float *scratch)
         if (!plain) finish_data(kernels, o, i0, rows, 0, o->in);
         return;
     }
-    const int64_t step = panel_columns(rows, last - first);
+    const int64_t step = j->dz ? last - first : panel_columns(rows, last - first);
     for (int64_t j0 = first; j0 < last; j0 += step) {
         const int64_t columns = last - j0 < step ? last - j0 : step;
         float *dx = o->dx + i0 * o->in + j0;
         const sbi_cpu_tile t = {0, 0, rows, columns, o->out, dz, o->w + j0, dx, o->out, o->in, o->in, 1, 0};
-        kernels->gemm_tile(&t, scratch);
+        sbi_cpu_multiply(j->cpu, &t, j->dz ? j->dz + i0 * o->out : NULL, j->w ? j->w + j0 : NULL, scratch);
         finish_data(kernels, o, i0, rows, j0, columns);
     }
 }
@@ -226,7 +232,7 @@ static void backward_weights(const backward_job *j, int64_t index, float *scratc
     } else {
         const sbi_cpu_tile t = {1,  0,      outs,  ins,   o->rows, o->dz + o0, o->x + i0,
                                 dw, o->out, o->in, o->in, 1,       o->accumulate ? 1.0f : 0.0f};
-        k->gemm_tile(&t, scratch);
+        sbi_cpu_multiply(j->cpu, &t, j->dz ? j->dz + o0 : NULL, j->x ? j->x + i0 : NULL, scratch);
     }
     if (c == 0) k->column_sums(o->db + o0, o->dz + o0, o->rows, outs, o->out, o->accumulate);
 }
@@ -262,6 +268,11 @@ sbi_status sbi_cpu_backward(void *self, const sbi_device_backward *op)
     job.outs = cut_make(op->out, TILE_COLUMNS, 8);
     job.ins = cut_make(op->in, TILE_ROWS, SBI_CPU_PANEL);
     job.data_tiles = op->dx ? job.rows.count * job.columns.count : 0;
+    if (op->out > 1) {
+        SBI_TRY(sbi_cpu_copy_half(cpu, SBI_CPU_DZ, op->dz, op->rows * op->out, &job.dz));
+        SBI_TRY(sbi_cpu_copy_half(cpu, SBI_CPU_X, op->x, op->rows * op->in, &job.x));
+        if (op->dx) SBI_TRY(sbi_cpu_copy_half(cpu, SBI_CPU_W, op->w, op->out * op->in, &job.w));
+    }
     return sbi_parallel_for(cpu->ctx, (size_t)(job.data_tiles + job.outs.count * job.ins.count), backward_tile, &job);
 }
 

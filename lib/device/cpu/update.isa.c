@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Optimiser steps: one pass over parameters, gradient and moments. */
+/* Optimiser steps: one pass over parameters, gradient and moments, and one over the average of parameters that are in the cache. */
 #include "device/cpu/kernels_isa.h"
 
 #include <math.h>
@@ -32,6 +32,12 @@ static void step_adam(float *restrict p, const float *restrict g, float *restric
     }
 }
 
+static void average(float *restrict mean, const float *restrict p, float part, int64_t n)
+{
+    const float rest = 1.0f - part;
+    for (int64_t j = 0; j < n; j++) mean[j] = FMA(part, p[j], rest * mean[j]);
+}
+
 void SBI_ISA_NAME(sbi_cpu_update)(const sbi_device_update *o, int64_t first, int64_t n)
 {
     if (o->v) {
@@ -39,4 +45,5 @@ void SBI_ISA_NAME(sbi_cpu_update)(const sbi_device_update *o, int64_t first, int
     } else {
         step_sgd(o->p + first, o->g + first, o->m + first, o, n);
     }
+    if (o->average) average(o->average + first, o->p + first, o->part, n);
 }

@@ -83,12 +83,33 @@ static __global__ void __launch_bounds__(THREADS) adam_kernel(float *__restrict_
     if (k < n) step_adam(r, scale, p + k, g[k], m + k, v + k);
 }
 
-sbi_status sbi_cuda_update(void *self, const sbi_device_update *op)
+static __device__ __forceinline__ void mix(float part, float *mean, float p)
 {
-    sbi_cuda *cuda = static_cast<sbi_cuda *>(self);
-    sbi_cuda_scope scope(cuda);
-    if (op->n <= 0) return SBI_OK;
-    sbi_cuda_written(cuda, op->p, sizeof(float) * (size_t)op->n);
+    *mean = fmaf(part, p, (1.0f - part) * *mean);
+}
+
+static __global__ void __launch_bounds__(THREADS) average_kernel(float *__restrict__ mean, const float *__restrict__ p,
+                                                                 const double *__restrict__ squares, float part, int64_t vectors,
+                                                                 int64_t n)
+{
+    const int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
+    if (squares && !isfinite(*squares)) return;
+    if (i < vectors) {
+        float4 mv = reinterpret_cast<float4 *>(mean)[i];
+        const float4 pv = reinterpret_cast<const float4 *>(p)[i];
+        mix(part, &mv.x, pv.x);
+        mix(part, &mv.y, pv.y);
+        mix(part, &mv.z, pv.z);
+        mix(part, &mv.w, pv.w);
+        reinterpret_cast<float4 *>(mean)[i] = mv;
+        return;
+    }
+    const int64_t k = 4 * vectors + (i - vectors);
+    if (k < n) mix(part, mean + k, p[k]);
+}
+
+static sbi_status step(sbi_cuda *cuda, const sbi_device_update *op)
+{
     const rates r = {op->grad_scale, op->decay, 1.0f - op->shrink, op->beta1, op->beta2, op->epsilon, op->step_m, op->step_g,
                      op->v_scale, op->clip};
     const int aligned = sbi_cuda_aligned(op->p) && sbi_cuda_aligned(op->g) && sbi_cuda_aligned(op->m) && sbi_cuda_aligned(op->v);
@@ -97,4 +118,24 @@ sbi_status sbi_cuda_update(void *self, const sbi_device_update *op)
     if (op->v)
         return sbi_cuda_launch(cuda, "optimiser", adam_kernel, grid, block, op->p, op->g, op->m, op->v, op->squares, r, vectors, op->n);
     return sbi_cuda_launch(cuda, "optimiser", sgd_kernel, grid, block, op->p, op->g, op->m, op->squares, r, vectors, op->n);
+}
+
+static sbi_status average(sbi_cuda *cuda, const sbi_device_update *op)
+{
+    const int64_t vectors = sbi_cuda_aligned(op->p) && sbi_cuda_aligned(op->average) ? op->n / 4 : 0;
+    const dim3 grid((unsigned)sbi_cuda_ceil(vectors + (op->n - 4 * vectors), THREADS)), block(THREADS);
+    const float *p = op->p;
+    return sbi_cuda_launch(cuda, "average", average_kernel, grid, block, op->average, p, op->squares, op->part, vectors, op->n);
+}
+
+sbi_status sbi_cuda_update(void *self, const sbi_device_update *op)
+{
+    sbi_cuda *cuda = static_cast<sbi_cuda *>(self);
+    sbi_cuda_scope scope(cuda);
+    if (op->n <= 0) return SBI_OK;
+    sbi_cuda_written(cuda, op->p, sizeof(float) * (size_t)op->n);
+    SBI_TRY(step(cuda, op));
+    if (!op->average) return SBI_OK;
+    sbi_cuda_written(cuda, op->average, sizeof(float) * (size_t)op->n);
+    return average(cuda, op);
 }
