@@ -58,6 +58,8 @@ void sbi_dataset_read_column(const sbi_dataset *data, int32_t side, int64_t feat
 sbi_status sbi_dataset_pack_get(sbi_dataset *data, int32_t standardise, const sbi_dataset_pack **pack);
 /* Is event `index` of `side` kept apart? */
 int sbi_dataset_is_held_out(int32_t side, int64_t index, uint64_t seed, double fraction);
+/* Its fold of `folds`. */
+int32_t sbi_dataset_fold_of(int32_t side, int64_t index, uint64_t seed, int32_t folds);
 
 void sbi_dataset_pack_free(sbi_dataset *data, sbi_dataset_pack *pack);
 
