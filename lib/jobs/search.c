@@ -107,7 +107,7 @@ static sbi_status best_of(const sbi_search *s, size_t *index)
 
 sbi_status sbi_search_best_options(const sbi_search *s, sbi_train_options *options)
 {
-    size_t index;
+    size_t index = 0;
     SBI_TRY(best_of(s, &index));
     return sbi_search_trial_options(s, index, options);
 }
