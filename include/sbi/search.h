@@ -70,7 +70,7 @@ SBI_API void sbi_search_options_init(sbi_search_options *options);
  *  @param[out] out NULL on failure. @param base what the trials have in common; NULL for defaults. `members` networks are trained for each trial,
  *  `campaign` keeps everything: results, checkpoints, `trials/0000/member-0000.jsonl`, `leaderboard.json`. @param options copied.
  *  A trial whose options do not fit together (each value is checked for itself here) is kept as SBI_TRIAL_INVALID and not trained.
- *  Errors: SBI_ERR_NOT_FOUND (an option that there is not), SBI_ERR_ARGUMENT naming range and value; more than a million trials;
+ *  Errors: SBI_ERR_NOT_FOUND (an option that there is not), SBI_ERR_ARGUMENT naming range and value; more than a hundred thousand trials;
  *  `epochs` as a range unless the strategy is FULL; neither validation events nor folds. Since: 0.1 */
 SBI_API sbi_status sbi_search_create(sbi_search **out, sbi_context *ctx, const sbi_train_options *base, const sbi_search_options *options);
 /** The same from JSON text, described in docs/search.md. SBI_ERR_FORMAT, SBI_ERR_ARGUMENT and SBI_ERR_NOT_FOUND name the member. Since: 0.1 */

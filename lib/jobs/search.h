@@ -9,7 +9,8 @@
 #include "sbi/search.h"
 
 #define SBI_SEARCH_MOST_RUNGS 64
-#define SBI_SEARCH_MOST_TRIALS 1000000
+#define SBI_SEARCH_MOST_TRIALS 100000
+#define SBI_SEARCH_MOST_TRAININGS 1000000 /* of all members */
 
 /* A member of a trial after its last rung. */
 typedef struct sbi_search_member {

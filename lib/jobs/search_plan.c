@@ -59,7 +59,7 @@ static sbi_status list_values(sbi_context *ctx, sbi_search_range *r)
     const int logarithmic = r->kind == SBI_RANGE_LOG || r->kind == SBI_RANGE_LOG_INTEGER;
     const int integer = r->kind == SBI_RANGE_INTEGER || r->kind == SBI_RANGE_LOG_INTEGER;
     const double span = r->high - r->low;
-    SBI_REQUIRE(r->points || span < SBI_SEARCH_MOST_TRIALS, "search: %s has more than a million values", r->option);
+    SBI_REQUIRE(r->points || span < SBI_SEARCH_MOST_TRIALS, "search: %s has more than a hundred thousand values", r->option);
     const size_t n = r->points ? (size_t)r->points : (size_t)span + 1;
     double *values = sbi_alloc_array(ctx, n, sizeof *values);
     if (!values) return SBI_ERR_NO_MEMORY;
@@ -117,7 +117,7 @@ static sbi_status check_options(const sbi_search *s)
     SBI_REQUIRE(o->strategy != SBI_SEARCH_HYPERBAND || o->method == SBI_SEARCH_RANDOM, "search: hyperband needs the random method");
     const int by_count = o->method == SBI_SEARCH_RANDOM && o->strategy != SBI_SEARCH_HYPERBAND;
     SBI_REQUIRE(by_count ? o->trials >= 1 && o->trials <= SBI_SEARCH_MOST_TRIALS : o->trials == 0, "search: trials is %lld, expected %s",
-                (long long)o->trials, by_count ? "1 to a million" : "0: the number follows");
+                (long long)o->trials, by_count ? "1 to a hundred thousand" : "0: the number follows");
     SBI_REQUIRE(o->n_ranges >= 1, "search: there are no ranges");
     for (uint64_t i = 0; i < o->n_ranges; i++) {
         SBI_TRY(check_range(&s->ranges[i], o->method));
@@ -136,7 +136,7 @@ static sbi_status count_grid(sbi_search *s)
     s->n = 1;
     for (uint64_t i = 0; i < s->options.n_ranges; i++) {
         SBI_TRY(list_values(s->ctx, &s->ranges[i]));
-        SBI_REQUIRE(s->ranges[i].n_values <= SBI_SEARCH_MOST_TRIALS / s->n, "search: the grid has more than a million trials");
+        SBI_REQUIRE(s->ranges[i].n_values <= SBI_SEARCH_MOST_TRIALS / s->n, "search: the grid has more than a hundred thousand trials");
         s->n *= s->ranges[i].n_values;
     }
     return SBI_OK;
@@ -212,7 +212,7 @@ static sbi_status plan(sbi_search *s, const sbi_train_options *base)
     SBI_TRY(check_options(s));
     if (s->options.method == SBI_SEARCH_GRID) SBI_TRY(count_grid(s));
     SBI_TRY(sbi_search_make_rungs(s));
-    SBI_REQUIRE(s->members <= SBI_SEARCH_MOST_TRIALS / s->n, "search: %zu trials of %zu members are more than a million trainings", s->n, s->members);
+    SBI_REQUIRE(s->members <= SBI_SEARCH_MOST_TRAININGS / s->n, "search: %zu trials of %zu members are more than a million trainings", s->n, s->members);
     return plan_trials(s);
 }
 

@@ -248,7 +248,7 @@ static sbi_status open_campaign(sbi_search *s, int here)
 {
     sbi_campaign_options o = SBI_CAMPAIGN_OPTIONS_INIT;
     if (here) o.max_attempts = 1;
-    o.max_failures = SBI_SEARCH_MOST_TRIALS; /* trials do not depend on each other */
+    o.max_failures = SBI_SEARCH_MOST_TRAININGS; /* trials do not depend on each other */
     return s->campaign ? SBI_OK : sbi_campaign_open(&s->campaign, s->ctx, s->campaign_folder, &o);
 }
 

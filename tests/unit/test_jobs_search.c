@@ -191,7 +191,7 @@ START_TEST(wrong_searches)
         {"{\"space\": {\"width\": [4]}, \"reduction\": 1}", SBI_ERR_ARGUMENT, "reduction"},
         {"{\"space\": {\"width\": [4]}, \"sigmas\": -1}", SBI_ERR_ARGUMENT, "sigmas"},
         {"{\"space\": {\"width\": [4]}, \"seed\": -1}", SBI_ERR_FORMAT, "seed"},
-        {"{\"space\": {\"width\": {\"integer\": [1, 5000]}, \"depth\": [1, 2], \"batch\": {\"integer\": [1, 200]}}}", SBI_ERR_ARGUMENT, "million"},
+        {"{\"space\": {\"width\": {\"integer\": [1, 5000]}, \"depth\": [1, 2], \"batch\": {\"integer\": [1, 200]}}}", SBI_ERR_ARGUMENT, "hundred thousand"},
         {"{\"space\": {\"validation_fraction\": [0]}}", SBI_ERR_ARGUMENT, "held out"},
         {"[]", SBI_ERR_FORMAT, "search"},
         {"{", SBI_ERR_FORMAT, "search"},
