@@ -583,6 +583,19 @@ START_TEST(members_do_not_see_their_fold)
     ck_assert(memcmp(view.data, held[SBI_NUMERATOR], N * sizeof(double)) == 0);
     sbi_npy_unmap(npy);
 
+    /* The report of the members. */
+    json_t *report;
+    ok(sbi_ensemble_write_report(a, folder_path(&folder, "report.json").text));
+    ok(sbi_json_load(&report, ctx, folder_path(&folder, "report.json").text));
+    ck_assert_uint_eq(json_array_size(json_object_get(report, "members")), a->n);
+    const json_t *row = json_array_get(json_object_get(report, "members"), 4);
+    ck_assert_int_eq(json_integer_value(json_object_get(row, "fold")), 1);
+    ck_assert_int_eq(json_integer_value(json_object_get(row, "attempts")), 1);
+    ck_assert_int_eq(json_integer_value(json_object_get(row, "epochs")), 4);
+    ck_assert(json_real_value(json_object_get(row, "validation_loss")) == a->networks[4]->validation_loss);
+    ck_assert(json_real_value(json_object_get(row, "held_out_loss")) > 0);
+    json_decref(report);
+
     /* Saved and loaded, it still knows; without all folds, or without any, it says so. */
     sbi_ensemble *loaded, *few;
     ok(sbi_ensemble_save(a, folder_path(&folder, "ens").text));

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 from typing import Optional, Sequence
 
 import numpy as np
@@ -108,6 +109,12 @@ class Network(Handle):
         check(lib.sbi_network_history(self.pointer, ctypes.byref(out)))
         return as_numpy(out, self)
 
+    @property
+    def training(self) -> dict:
+        """How it was trained: options, dataset, diverged attempts, held_out_loss. Empty if not trained here."""
+        known = lib.sbi_network_training(self.pointer)
+        return json.loads(known) if known else {}
+
     def layer(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         weight, bias = _api.Array(), _api.Array()
         check(lib.sbi_network_layer(self.pointer, index, ctypes.byref(weight), ctypes.byref(bias)))
@@ -187,6 +194,10 @@ class Ensemble(Handle):
         """Like Network.write_onnx(), with all members and their combination in one graph."""
         o = _onnx_options(ratio, dtype, correction, input_name, output_name)
         check(lib.sbi_ensemble_write_onnx(self.pointer, text(path), ctypes.byref(o)))
+
+    def write_report(self, path) -> None:
+        """How every member was trained, as a JSON file."""
+        check(lib.sbi_ensemble_write_report(self.pointer, text(path)))
 
     def save(self, folder) -> None:
         check(lib.sbi_ensemble_save(self.pointer, text(folder)))

@@ -99,6 +99,12 @@ class Folds(unittest.TestCase):
         for f in range(3):
             np.testing.assert_allclose(ratio[fold == f], ensemble[f].logit(features)[fold == f], rtol=0, atol=1e-12)
         np.testing.assert_array_equal(spread, 0)
+        self.assertEqual(ensemble[1].training["folds"], 3)
+        self.assertGreater(ensemble[1].training["held_out_loss"], 0)
+        with tempfile.TemporaryDirectory() as folder:
+            ensemble.write_report(folder + "/report.json")
+            report = json.loads(pathlib.Path(folder + "/report.json").read_text())
+        self.assertEqual([m["fold"] for m in report["members"]], [0, 1, 2])
         self.assertEqual(sbi.Diagnostics(ensemble, data, held_out=2).summary.numerator_events, 300)
 
 
