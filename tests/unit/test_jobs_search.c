@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "base/sha256.h"
 #include "jobs/search.h"
 #include "net/network.h"
 #include "net/train.h"
@@ -363,6 +364,73 @@ START_TEST(any_executor_gives_the_same)
 }
 END_TEST
 
+static sbi_status count_bytes(void *user, const void *data, size_t size)
+{
+    sbi_text_add(user, data, size);
+    return SBI_OK;
+}
+
+/* Each task alone, by what its spec says, as on another machine: the same bytes. A state that was changed is refused. */
+START_TEST(tasks_need_nothing_but_their_spec)
+{
+    const test_folder folder = folder_make();
+    gaussians g = gaussians_make(300, 2, 1, 3);
+    sbi_context *ctx = context_of(1);
+    sbi_dataset *data;
+    sbi_train_options base = small(4);
+    ok(sbi_dataset_create(&data, ctx));
+    for (int side = 0; side < 2; side++) {
+        const sbi_array x = sbi_array_2d(g.x[side], SBI_F32, 300, 2);
+        const test_path path = folder_path(&folder, side ? "n.npy" : "d.npy");
+        ok(sbi_npy_write(ctx, path.text, &x));
+        ok(sbi_dataset_add_npy(data, side, path.text, NULL));
+    }
+    const test_path campaign = folder_path(&folder, "campaign");
+    base.campaign = campaign.text;
+    sbi_search *s = searched(ctx, data, &base,
+                             "{\"strategy\": \"halving\", \"reduction\": 2, \"min_epochs\": 2, \"space\": {\"learning_rate\": [1e-3, 1e-2]}}", NULL);
+    ck_assert_uint_eq(sbi_campaign_count(s->campaign), 3);
+    for (size_t i = 0; i < 3; i++) {
+        sbi_campaign_report r = {.struct_size = (uint32_t)sizeof r};
+        sbi_task task = SBI_TASK_INIT;
+        sbi_text bytes;
+        char sha256[SBI_SHA256_HEX_SIZE];
+        ok(sbi_campaign_report_get(s->campaign, i, &r));
+        ok(sbi_campaign_spec(s->campaign, i, &task.spec, &task.spec_size));
+        sbi_text_init(&bytes, ctx);
+        sbi_sink sink = {(uint32_t)sizeof sink, 0, count_bytes, &bytes};
+        ok(sbi_job_run(ctx, &task, NULL, NULL, &sink));
+        sbi_sha256_text(bytes.data, bytes.size, sha256);
+        ck_assert_str_eq(sha256, r.sha256);
+        sbi_text_clear(&bytes);
+        if (i < 2) continue;
+        /* The state that it begins from, with a byte more. */
+        const char *key = ((const sbi_search_one *)s->order[0])->members[0].key;
+        json_t *spec = json_loadb(task.spec, task.spec_size, 0, NULL);
+        ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(json_object_get(spec, "from"), "path")), "campaign/results/"));
+        json_decref(spec);
+        ck_assert_str_eq(key, r.key);
+        sbi_campaign_report before = {.struct_size = (uint32_t)sizeof before};
+        ok(sbi_campaign_report_get(s->campaign, (size_t)(s->order[0] - s->trials), &before));
+        char name[128];
+        snprintf(name, sizeof name, "campaign/results/%.64s", before.key);
+        FILE *f = fopen(folder_path(&folder, name).text, "ab");
+        ck_assert_ptr_nonnull(f);
+        fputc('x', f);
+        fclose(f);
+        sbi_text_init(&bytes, ctx);
+        fails(sbi_job_run(ctx, &task, NULL, NULL, &sink), SBI_ERR_CHECKSUM, before.key);
+        ck_assert_uint_eq(bytes.size, 0);
+        sbi_text_clear(&bytes);
+    }
+    sbi_search_destroy(s);
+    sbi_dataset_destroy(data);
+    sbi_context_destroy(ctx);
+    gaussians_free(&g);
+    folder_remove(&folder);
+}
+END_TEST
+
 /* ---- divergence ---- */
 
 START_TEST(a_trial_that_diverges_is_a_result)
@@ -516,6 +584,7 @@ int main(void)
     tcase_add_test(t, invalid_combinations);
     tcase_add_test(t, halving_is_training_in_pieces);
     tcase_add_test(t, any_executor_gives_the_same);
+    tcase_add_test(t, tasks_need_nothing_but_their_spec);
     tcase_add_test(t, a_trial_that_diverges_is_a_result);
     tcase_add_test(t, a_killed_search_goes_on);
     suite_add_tcase(s, t);
