@@ -491,7 +491,8 @@ static void run_and_die(const gaussians *g, const sbi_train_options *base, int a
     _exit(0);
 }
 
-static size_t finished(const char *folder, sbi_context *ctx)
+/* The tasks of a folder that are done. */
+static size_t finished(const char *folder, sbi_context *ctx, sbi_campaign_report done[16])
 {
     sbi_campaign *c;
     size_t n = 0;
@@ -499,7 +500,8 @@ static size_t finished(const char *folder, sbi_context *ctx)
     for (size_t i = 0; i < sbi_campaign_count(c); i++) {
         sbi_campaign_report r = {.struct_size = (uint32_t)sizeof r};
         ok(sbi_campaign_report_get(c, i, &r));
-        n += r.state == SBI_TASK_DONE;
+        if (r.state == SBI_TASK_DONE) done[n++] = r;
+        ck_assert_uint_lt(n, 16);
     }
     sbi_campaign_close(c);
     return n;
@@ -513,6 +515,7 @@ START_TEST(a_killed_search_goes_on)
     base.campaign = folder.path;
     sbi_context *ctx = context_of(2);
     size_t before = 0;
+    sbi_campaign_report done_before[16];
     for (int after = 4; after <= 11; after += 7) {
         const pid_t child = fork();
         ck_assert_int_ge(child, 0);
@@ -520,7 +523,7 @@ START_TEST(a_killed_search_goes_on)
         int how;
         ck_assert_int_eq(waitpid(child, &how, 0), child);
         ck_assert(WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL);
-        const size_t done = finished(folder.path, ctx);
+        const size_t done = finished(folder.path, ctx, done_before);
         ck_assert_uint_ge(done, (size_t)after - 1);
         ck_assert_uint_gt(done, before);
         before = done;
@@ -529,14 +532,16 @@ START_TEST(a_killed_search_goes_on)
     ok(gaussians_dataset(&g, ctx, &data));
     sbi_search *s = searched(ctx, data, &base, HALVING, NULL), *other = searched(ctx, data, &plain, HALVING, NULL);
     same_leaderboards(s, other);
-    /* Nothing that was finished was begun again: every task was done once. */
-    size_t results = 0;
-    for (size_t i = 0; i < sbi_campaign_event_count(s->campaign); i++) {
-        sbi_campaign_event e = {.struct_size = (uint32_t)sizeof e};
-        ok(sbi_campaign_event_get(s->campaign, i, &e));
-        results += e.state == SBI_TASK_DONE;
+    /* Nothing that was finished was begun again. */
+    ck_assert_uint_eq(sbi_campaign_count(s->campaign), 9 + 3 + 1);
+    for (size_t i = 0; i < before; i++) {
+        size_t index;
+        sbi_campaign_report r = {.struct_size = (uint32_t)sizeof r};
+        ok(sbi_campaign_index(s->campaign, done_before[i].key, &index));
+        ok(sbi_campaign_report_get(s->campaign, index, &r));
+        ck_assert_int_eq(r.attempts, done_before[i].attempts);
+        ck_assert(r.began == done_before[i].began && r.ended == done_before[i].ended);
     }
-    ck_assert_uint_eq(results, 9 + 3 + 1);
     sbi_search_destroy(s);
     sbi_search_destroy(other);
 
