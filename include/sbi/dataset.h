@@ -167,5 +167,10 @@ SBI_API sbi_status sbi_dataset_checksum(sbi_dataset *data, char hex[65]);
 SBI_API sbi_status sbi_dataset_split(const sbi_dataset *data, int32_t side, uint64_t seed, double validation_fraction,
                                      uint8_t *held_out);
 
+/** In which of k folds training with this seed puts each event of a side: by seed, side and the event's number alone, each fold with probability
+ *  1 / k. With the option `folds`, member m of an ensemble is trained without the events of fold m mod k.
+ *  @param folds k, 2 to 1000. @param[out] fold one number an event of that side in the order of adding: 0 to k - 1. Since: 0.1 */
+SBI_API sbi_status sbi_dataset_fold(const sbi_dataset *data, int32_t side, uint64_t seed, int32_t folds, int32_t *fold);
+
 SBI_END_DECLS
 #endif

@@ -2,7 +2,7 @@
 /** @file job.h
  * Jobs: what the tasks that this library submits mean, and how to run one, here or on the machine that an executor chose.
  *
- * The spec of a job is canonical JSON (sorted keys, no white space); docs/jobs.md lists the kinds: "train_member",
+ * The spec of a job is canonical JSON (sorted keys, no white space); docs/jobs.md lists the kinds: "train_member", "train_trial",
  * "evaluate_columns", "hessian_rows", "hessian_shard", "scan_point", "toys". Checksums of all inputs are verified before they are used. The result depends on
  * the spec and the contents of its inputs alone.
  */

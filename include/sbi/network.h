@@ -136,6 +136,10 @@ SBI_API const char *sbi_network_feature_name(const sbi_network *net, size_t inde
  *  network. Since: 0.1 */
 SBI_API sbi_status sbi_network_history(const sbi_network *net, sbi_array *history);
 
+/** How it was trained: JSON with the training options, `dataset` (its checksum), `diverged` ([{epoch, batch}] of attempts before the one that counts) and
+ *  `held_out_loss` (with the option `folds`). NULL if not trained here. Owned by the network. Since: 0.1 */
+SBI_API const char *sbi_network_training(const sbi_network *net);
+
 /** ln r(x) for n events, by a network with one output. @param features [n, d], any dtype and strides. @param[out] logit [n].
  *  Uses the context's threads. Errors: SBI_ERR_SHAPE (also for several outputs), SBI_ERR_VALUE naming row and column, SBI_ERR_CANCELLED. Since: 0.1 */
 SBI_API sbi_status sbi_network_evaluate(const sbi_network *net, const sbi_array *features, double *logit);
@@ -168,6 +172,10 @@ SBI_API sbi_status sbi_ensemble_save(const sbi_ensemble *ens, const char *folder
 SBI_API sbi_status sbi_ensemble_load(sbi_ensemble **out, sbi_context *ctx, const char *path);
 /** Loads n network files. Since: 0.1 */
 SBI_API sbi_status sbi_ensemble_load_files(sbi_ensemble **out, sbi_context *ctx, const char *const *paths, size_t n);
+
+/** Writes how every member was trained as a JSON file, atomically: member, fold, epochs, best_epoch, loss, validation_loss, held_out_loss, attempts,
+ *  diverged, parameters, seconds. Since: 0.1 */
+SBI_API sbi_status sbi_ensemble_write_report(const sbi_ensemble *ens, const char *path);
 
 /** Number of members. Since: 0.1 */
 SBI_API size_t sbi_ensemble_members(const sbi_ensemble *ens);

@@ -53,6 +53,19 @@ SBI_API sbi_status sbi_ratio_evaluate(const sbi_ensemble *ens, const sbi_array *
 SBI_API sbi_status sbi_ratio_write(const sbi_ensemble *ens, const char *features, const char *ratio,
                                    const sbi_ratio_options *options);
 
+/** Ratios of the events that an ensemble with the option `folds` was trained on, each combined from the members that left its fold out: as if
+ *  every event were new. For diagnostics, calibration and the columns of a measurement that uses the training events.
+ *  @param data the events that were trained on, added in the same order: folds go by the number of an event. @param side SBI_NUMERATOR or SBI_DENOMINATOR.
+ *  @param[out] ratio [events of the side]. @param[out] spread the same, or NULL: over the members that were used, 0 for one.
+ *  @param options as for sbi_ratio_evaluate(). Errors: SBI_ERR_STATE (members without folds, with different ones, or a fold that no
+ *  member left out) and those of sbi_ratio_evaluate(). Since: 0.1 */
+SBI_API sbi_status sbi_ratio_evaluate_held_out(const sbi_ensemble *ens, sbi_dataset *data, int32_t side, double *ratio, double *spread,
+                                               const sbi_ratio_options *options);
+
+/** The same into a .npy [events of the side], and one of the spread where options->spread names it; options->members must be NULL. Since: 0.1 */
+SBI_API sbi_status sbi_ratio_write_held_out(const sbi_ensemble *ens, sbi_dataset *data, int32_t side, const char *ratio,
+                                            const sbi_ratio_options *options);
+
 /** A weighted mean of ratios over denominator events, which is 1 for exact ratios. */
 typedef struct sbi_normalisation {
     uint32_t struct_size; /**< set by the caller */
@@ -77,7 +90,8 @@ typedef struct sbi_diagnostics_options {
     int32_t calibration_bins; /**< default 20, with about the same weight each */
     int32_t closure_bins;     /**< default 20 for each feature, the same */
     int32_t roc_points;       /**< default 200 */
-    int32_t held_out;         /**< 1: only events that training with the seed and fraction below kept apart; default 0: all */
+    int32_t held_out;         /**< 1: only events that training with the seed and fraction below kept apart; 2: all, each judged by the
+                                   members of an ensemble with folds that did not see it; default 0: all */
     int32_t reserved_;
     uint64_t seed;              /**< as in sbi_train_options; default 1 */
     double validation_fraction; /**< as in sbi_train_options; default 0.1 */

@@ -20,6 +20,7 @@
 #include "objective.h"
 #include "onnx.h"
 #include "ratio.h"
+#include "search.h"
 #include "shard.h"
 #include "status.h"
 #include "store.h"

@@ -137,7 +137,8 @@ SBI_API void sbi_train_options_init(sbi_train_options *options);
  *  Errors of a device: SBI_ERR_NOT_FOUND (its library, driver or the device itself is missing), SBI_ERR_ABI (its library is of another
  *  release), SBI_ERR_NO_MEMORY, SBI_ERR_TRANSIENT (the device was lost: train again, and it goes on from the checkpoint).
  *  Reports progress under the stage "train". Errors: SBI_ERR_ARGUMENT (an option, by name), SBI_ERR_VALUE (a class has no
- *  events or no positive total weight; the loss needs what the dataset does not have), SBI_ERR_UNSUPPORTED (losses with a score on another device than the cpu), SBI_ERR_DIVERGED (naming epoch and batch), SBI_ERR_CANCELLED. Since: 0.1 */
+ *  events or no positive total weight; the loss needs what the dataset does not have), SBI_ERR_UNSUPPORTED (losses with a score on another
+ *  device than the cpu), SBI_ERR_DIVERGED (naming epoch and batch, after all retries), SBI_ERR_CANCELLED. Since: 0.1 */
 SBI_API sbi_status sbi_network_train(sbi_network **out, sbi_dataset *data, const sbi_train_options *options);
 
 /** Trains options->members networks, each one a task of a campaign run by `exec`, and makes an ensemble of them.

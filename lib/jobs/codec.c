@@ -156,14 +156,12 @@ static sbi_status read_device(sbi_job *job, const sbi_json_place *at)
     return json_object_get(job->json, "device") ? get_path(job->json, at, "device", &job->device) : SBI_OK;
 }
 
-static sbi_status read_train(sbi_job *job, const sbi_json_place *at)
+static sbi_status read_training(sbi_job *job, const sbi_json_place *at)
 {
-    static const char *const known[] = {"data", "device", "job", "member", "memory", "options", "version", NULL};
     static const char *const of_data[] = {"classes",    "names", "negative_weights", "parameters", "parts", "sha256",
                                           "transforms", NULL};
     json_t *data, *options;
     int64_t member;
-    SBI_TRY(sbi_json_only_keys(job->json, at, known));
     SBI_TRY(get_range(job->json, at, "member", 0, INT32_MAX, &member));
     job->member = (int32_t)member;
     SBI_TRY(sbi_json_get_object(job->json, at, "options", &options));
@@ -184,6 +182,24 @@ static sbi_status read_train(sbi_job *job, const sbi_json_place *at)
         return sbi_json_fail(SBI_ERR_FORMAT, &in, "classes has %zu entries, at most %d are allowed", job->classes.n, SBI_CLASSES_MAX);
     SBI_TRY(read_transforms(job, data, &in));
     return read_parts(job, data, &in);
+}
+
+static sbi_status read_train(sbi_job *job, const sbi_json_place *at)
+{
+    static const char *const known[] = {"data", "device", "job", "member", "memory", "options", "version", NULL};
+    SBI_TRY(sbi_json_only_keys(job->json, at, known));
+    return read_training(job, at);
+}
+
+static sbi_status read_trial(sbi_job *job, const sbi_json_place *at)
+{
+    static const char *const known[] = {"data", "device", "from", "job", "member", "memory", "options", "until", "version", NULL};
+    int64_t until;
+    SBI_TRY(sbi_json_only_keys(job->json, at, known));
+    SBI_TRY(read_training(job, at));
+    SBI_TRY(get_range(job->json, at, "until", 1, job->options.epochs, &until));
+    job->until = (int32_t)until;
+    return json_object_get(job->json, "from") ? get_file_member(job->json, at, "from", &job->from) : SBI_OK;
 }
 
 /* ---- evaluate_columns ------------------------------------------------------------------------------------------ */
@@ -372,6 +388,7 @@ static sbi_status read_job(sbi_job *job)
         int32_t kind;
         sbi_status (*read)(sbi_job *job, const sbi_json_place *at);
     } kinds[] = {{"train_member", SBI_JOB_TRAIN_MEMBER, read_train},
+                 {"train_trial", SBI_JOB_TRAIN_TRIAL, read_trial},
                  {"evaluate_columns", SBI_JOB_EVALUATE_COLUMNS, read_evaluate},
                  {"hessian_rows", SBI_JOB_HESSIAN_ROWS, read_hessian},
                  {"hessian_shard", SBI_JOB_HESSIAN_SHARD, read_shard},

@@ -75,7 +75,7 @@ static void add_if_there(json_t *json, const char *key, json_t *value)
     if (value) json_object_set_new(json, key, value);
 }
 
-static json_t *describe_data(const sbi_dataset *data, const char *sha256)
+json_t *sbi_job_describe_data(const sbi_dataset *data, const char *sha256)
 {
     json_t *json = json_pack("{s:s, s:s}", "sha256", sha256, "negative_weights",
                              data->policy == SBI_WEIGHTS_ALLOW_NEGATIVE ? "allow_negative" : "refuse_negative");
@@ -139,7 +139,7 @@ static sbi_status train_members(training *t, sbi_executor *exec)
     char sha256[65];
     SBI_TRY(sbi_executor_capabilities(exec, &caps));
     SBI_TRY(sbi_dataset_checksum(t->data, sha256));
-    t->described = describe_data(t->data, sha256);
+    t->described = sbi_job_describe_data(t->data, sha256);
     if (!t->described) return sbi_fail(SBI_ERR_NO_MEMORY, "sbi_ensemble_train: out of memory");
     if (!caps.in_process && !json_object_get(t->described, "parts"))
         return sbi_fail(SBI_ERR_UNSUPPORTED,
@@ -196,6 +196,7 @@ sbi_status sbi_ensemble_train(sbi_ensemble **out, sbi_dataset *data, const sbi_t
     t.outputs = loss.outputs;
     t.attachment.data = data;
     t.attachment.folder = t.options.campaign;
+    t.attachment.epoch_log = t.options.epoch_log;
     sbi_executor *used, *owned = NULL;
     sbi_status status = prepare(&t, !exec);
     if (status == SBI_OK) status = exec ? sbi_jobs_executor(&used, &owned, t.ctx, exec) : open_here(&t, &used, &owned);

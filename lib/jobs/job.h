@@ -12,7 +12,7 @@
 #define SBI_JOB_VERSION 1
 #define SBI_JOB_SPEC_LARGEST ((size_t)64 << 20)
 
-enum { SBI_JOB_TRAIN_MEMBER = 1, SBI_JOB_EVALUATE_COLUMNS, SBI_JOB_HESSIAN_ROWS, SBI_JOB_SCAN_POINT, SBI_JOB_HESSIAN_SHARD, SBI_JOB_TOYS };
+enum { SBI_JOB_TRAIN_MEMBER = 1, SBI_JOB_EVALUATE_COLUMNS, SBI_JOB_HESSIAN_ROWS, SBI_JOB_SCAN_POINT, SBI_JOB_HESSIAN_SHARD, SBI_JOB_TOYS, SBI_JOB_TRAIN_TRIAL };
 
 typedef struct sbi_job_file {
     const char *path;
@@ -40,6 +40,8 @@ typedef struct sbi_job {
     /* train_member */
     sbi_train_options options;
     int32_t member;
+    int32_t until;        /* train_trial: epochs after which this rung ends */
+    sbi_job_file from;    /* train_trial: the result of the rung before; path NULL: there is none */
     int32_t weight_policy;
     const char *data_sha256; /* content checksum of the dataset */
     sbi_job_part *parts;     /* none: the dataset comes as an attachment */
@@ -81,6 +83,7 @@ typedef struct sbi_job_attachment {
     sbi_dataset *data;
     const sbi_model *model;
     const char *folder; /* for checkpoints, or NULL */
+    const char *epoch_log; /* folder for epoch logs; NULL: that of the checkpoints */
 } sbi_job_attachment;
 
 /* Where a job runs. */
@@ -96,6 +99,8 @@ sbi_status sbi_job_run_local(void *user, sbi_context *ctx, const sbi_task *task,
 
 sbi_status sbi_job_train_member(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
                                 const sbi_job_place *place, sbi_sink *sink);
+sbi_status sbi_job_train_trial(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
+                               const sbi_job_place *place, sbi_sink *sink);
 sbi_status sbi_job_evaluate_columns(sbi_context *ctx, const sbi_job *job, const sbi_job_place *place, sbi_sink *sink);
 sbi_status sbi_job_hessian_rows(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
                                 const sbi_job_place *place, sbi_sink *sink);
@@ -108,6 +113,14 @@ sbi_status sbi_job_toys(sbi_context *ctx, const sbi_job *job, const sbi_job_atta
                         sbi_sink *sink);
 
 /* ---- shared by the kinds ---- */
+
+/* The dataset of a training, from memory or from its files, its checksum verified; *loaded is to be destroyed. */
+sbi_status sbi_job_find_data(sbi_dataset **out, sbi_dataset **loaded, sbi_context *ctx, const sbi_job *job,
+                             const sbi_job_attachment *attachment, const sbi_job_place *place);
+/* Where a member's checkpoint is; *out is NULL where there is no folder for it. Freed by sbi_free(). */
+sbi_status sbi_job_checkpoint_path(char **out, sbi_context *ctx, const sbi_job *job, const sbi_job_place *place);
+/* The member "data" of a training's spec. NULL when out of memory. */
+json_t *sbi_job_describe_data(const sbi_dataset *data, const char *sha256);
 
 /* The model of a job, from memory or from its files; *loaded is to be destroyed. */
 sbi_status sbi_job_find_model(const sbi_model **out, sbi_model **loaded, sbi_context *ctx, const sbi_job *job,

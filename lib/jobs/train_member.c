@@ -89,31 +89,47 @@ static sbi_status send_network(sbi_context *ctx, const sbi_network *net, sbi_sin
     return status;
 }
 
-static sbi_status train(sbi_context *ctx, const sbi_job *job, sbi_dataset *data, const sbi_job_place *place, sbi_sink *sink)
+sbi_status sbi_job_checkpoint_path(char **out, sbi_context *ctx, const sbi_job *job, const sbi_job_place *place)
 {
-    char *checkpoint = NULL;
-    if (place->checkpoint) {
-        char name[64];
-        snprintf(name, sizeof name, "member-%04d.checkpoint.npz", (int)job->member);
-        checkpoint = sbi_path_join(ctx, place->checkpoint, name);
-        if (!checkpoint) return SBI_ERR_NO_MEMORY;
-    }
+    *out = NULL;
+    if (!place->checkpoint) return SBI_OK;
+    char name[64];
+    snprintf(name, sizeof name, "member-%04d.checkpoint.npz", (int)job->member);
+    *out = sbi_path_join(ctx, place->checkpoint, name);
+    return *out ? SBI_OK : SBI_ERR_NO_MEMORY;
+}
+
+static sbi_status train(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment, sbi_dataset *data,
+                        const sbi_job_place *place, sbi_sink *sink)
+{
+    char *checkpoint;
+    SBI_TRY(sbi_job_checkpoint_path(&checkpoint, ctx, job, place));
+    const char *own = attachment ? attachment->epoch_log : NULL;
+    const sbi_member_run run = {.checkpoint = checkpoint, .epoch_log = own ? own : place->checkpoint};
     sbi_network *net = NULL;
-    sbi_status status = sbi_member_train(&net, ctx, data, &job->options, job->member, checkpoint, NULL);
+    sbi_status status = sbi_member_train_run(&net, ctx, data, &job->options, job->member, &run);
     if (status == SBI_OK) status = send_network(ctx, net, sink);
     sbi_network_destroy(net);
     sbi_free(ctx, checkpoint);
     return status;
 }
 
+sbi_status sbi_job_find_data(sbi_dataset **out, sbi_dataset **loaded, sbi_context *ctx, const sbi_job *job,
+                             const sbi_job_attachment *attachment, const sbi_job_place *place)
+{
+    *loaded = NULL;
+    *out = attachment ? attachment->data : NULL;
+    if (!*out) SBI_TRY(load_data(loaded, ctx, job, place));
+    if (!*out) *out = *loaded;
+    return check_data(*out, job);
+}
+
 sbi_status sbi_job_train_member(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
                                 const sbi_job_place *place, sbi_sink *sink)
 {
-    sbi_dataset *loaded = NULL, *data = attachment ? attachment->data : NULL;
-    if (!data) SBI_TRY(load_data(&loaded, ctx, job, place));
-    if (!data) data = loaded;
-    sbi_status status = check_data(data, job);
-    if (status == SBI_OK) status = train(ctx, job, data, place, sink);
+    sbi_dataset *loaded, *data;
+    sbi_status status = sbi_job_find_data(&data, &loaded, ctx, job, attachment, place);
+    if (status == SBI_OK) status = train(ctx, job, attachment, data, place, sink);
     sbi_dataset_destroy(loaded);
     return status;
 }

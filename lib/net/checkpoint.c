@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "io/npz.h"
@@ -65,7 +66,8 @@ static sbi_status write_meta(const sbi_trainer *t, sbi_npz_writer *w)
     if (!meta) return sbi_fail(SBI_ERR_NO_MEMORY, "checkpoint: out of memory for meta.json");
     sbi_text text;
     sbi_text_init(&text, t->ctx);
-    sbi_status status = sbi_json_pretty(&text, meta);
+    sbi_status status = sbi_attempts_to_json(t, meta);
+    if (status == SBI_OK) status = sbi_json_pretty(&text, meta);
     json_decref(meta);
     if (status == SBI_OK) status = sbi_npz_writer_add_bytes(w, "meta.json", text.data, text.size);
     sbi_text_clear(&text);
@@ -103,6 +105,14 @@ sbi_status sbi_checkpoint_save(sbi_trainer *t, const char *path)
     }
     sbi_free(t->ctx, host);
     return status;
+}
+
+sbi_status sbi_checkpoint_try(sbi_trainer *t, const char *path)
+{
+    sbi_status status = sbi_checkpoint_save(t, path);
+    if (status != SBI_ERR_NO_SPACE && status != SBI_ERR_IO) return status;
+    sbi_log(t->ctx, SBI_LOG_WARNING, "training member %d goes on without a checkpoint: %s", (int)t->member, sbi_last_error());
+    return SBI_OK;
 }
 
 /* ---- loading ---- */
@@ -189,6 +199,7 @@ static sbi_status read_meta(sbi_trainer *t, const json_t *meta)
     SBI_TRY(sbi_json_get_object(meta, &at, "config", &config));
     SBI_TRY(same_config(t, config));
     SBI_TRY(sbi_json_get_object(meta, &at, "state", &state));
+    SBI_TRY(sbi_attempts_from_json(t, meta, &at));
     const sbi_json_place at_state = sbi_json_member(&at, "state");
     return read_state(t, state, &at_state);
 }

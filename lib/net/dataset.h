@@ -117,6 +117,8 @@ const char *sbi_dataset_part_name(const sbi_dataset *data, const sbi_dataset_par
 void sbi_dataset_part_column(const sbi_dataset_part *part, int64_t feature, int64_t first, int64_t n, double *out);
 /* Is event `index` of `side` kept apart? */
 int sbi_dataset_is_held_out(int32_t side, int64_t index, uint64_t seed, double fraction);
+/* Its fold of `folds`. */
+int32_t sbi_dataset_fold_of(int32_t side, int64_t index, uint64_t seed, int32_t folds);
 
 /* The pieces of adding. */
 sbi_status sbi_dataset_check_open(const sbi_dataset *data, const char *function);

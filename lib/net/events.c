@@ -10,58 +10,65 @@
 #include "net/trainer.h"
 
 #define READ 4096
+#define LEFT_OUT 2 /* beside 0, trained on, and 1, validation: of the member's fold */
 
-/* Weights of one side: w[i] in f64, 0 where the bootstrap left an event out; marks events kept apart. Adds up both kinds. */
-static void read_side(const sbi_trainer *t, int32_t side, double *w, unsigned char *apart, double sum[2])
+/* Weights of one side: w[i] in f64, 0 where the bootstrap left an event out; marks events kept apart. Adds up each kind. */
+static void read_side(const sbi_trainer *t, int32_t side, double *w, unsigned char *apart, double sum[3])
 {
     const sbi_train_options *o = t->options;
     const int64_t n = t->data->events[side];
     const uint64_t bootstrap = sbi_random_derive(t->seed, "bootstrap", (uint64_t)side);
-    sum[0] = sum[1] = 0;
+    sum[0] = sum[1] = sum[2] = 0;
     for (int64_t i = 0; i < n; i++) {
         if (i % READ == 0) sbi_dataset_read_weights(t->data, side, i, n - i < READ ? n - i : READ, w + i);
         apart[i] = (unsigned char)sbi_dataset_is_held_out(side, i, o->seed, o->validation_fraction);
+        if (o->folds && sbi_dataset_fold_of(side, i, o->seed, o->folds) == t->member % o->folds) apart[i] = LEFT_OUT;
         if (o->bootstrap && !apart[i]) w[i] *= (double)sbi_random_poisson(bootstrap, 0, (uint64_t)i, 1.0);
         sum[apart[i]] += w[i];
     }
 }
 
-static sbi_status check_sums(const sbi_trainer *t, int32_t side, const double sum[2])
+static sbi_status check_sums(const sbi_trainer *t, int32_t side, const double sum[3])
 {
     const char *name = sbi_dataset_class_name(t->data, side);
     if (!(sum[0] > 0))
         return sbi_fail(SBI_ERR_VALUE, "training: the weights of the %s's training events sum to %g", name, sum[0]);
     if (t->options->validation_fraction > 0 && !(sum[1] > 0))
         return sbi_fail(SBI_ERR_VALUE, "training: the weights of the %s's validation events sum to %g", name, sum[1]);
+    if (t->options->folds && !(sum[LEFT_OUT] > 0))
+        return sbi_fail(SBI_ERR_VALUE, "training: the weights of the %s's events in fold %d sum to %g", name,
+                        (int)(t->member % t->options->folds), sum[LEFT_OUT]);
     return SBI_OK;
 }
 
 /* Weights are scaled so that all classes have the same sum, if they are to be balanced, and the mean over events is 1, apart for
- * training and validation. Events of weight zero take no part. */
+ * training, validation and the fold left out. Events of weight zero take no part. */
 static sbi_status fill(sbi_trainer *t, double *w, unsigned char *apart, float *y, float *scaled)
 {
     const sbi_dataset *data = t->data;
-    double sum[SBI_CLASSES_MAX][2] = {{0}}, total[2] = {0, 0};
+    double sum[SBI_CLASSES_MAX][3] = {{0}}, total[3] = {0, 0, 0};
     int32_t used = 0;
     for (int64_t c = 0, first = 0; c < data->classes; first += data->events[c], c++) {
         if (data->events[c] == 0) continue;
         used++;
         read_side(t, (int32_t)c, w + first, apart + first, sum[c]);
         SBI_TRY(check_sums(t, (int32_t)c, sum[c]));
-        for (int kind = 0; kind < 2; kind++) total[kind] += sum[c][kind];
+        for (int kind = 0; kind < 3; kind++) total[kind] += sum[c][kind];
     }
     const int64_t n = sbi_dataset_all_events(data);
-    t->n_train = t->n_valid = 0;
+    t->n_train = t->n_valid = t->n_fold = 0;
     for (int64_t i = 0; i < n; i++) {
         if (w[i] == 0) continue;
-        if (apart[i]) {
+        if (apart[i] == 1) {
             t->valid[t->n_valid++] = (uint32_t)i;
-        } else {
+        } else if (!apart[i]) {
             t->train[t->n_train++] = (uint32_t)i;
         }
     }
+    for (int64_t i = 0; i < n; i++)
+        if (apart[i] == LEFT_OUT && w[i] != 0) t->valid[t->n_valid + t->n_fold++] = (uint32_t)i;
     const int balance = t->options->class_balance;
-    const double count[2] = {(double)t->n_train, (double)t->n_valid};
+    const double count[3] = {(double)t->n_train, (double)t->n_valid, (double)t->n_fold};
     for (int64_t c = 0, i = 0; c < data->classes; c++) {
         for (int64_t last = i + data->events[c]; i < last; i++) {
             const double whole = balance ? (double)used * sum[c][apart[i]] : total[apart[i]];
@@ -123,7 +130,7 @@ static sbi_status place_events(sbi_trainer *t, int64_t n, int64_t d)
         return SBI_OK;
     }
     SBI_TRY(upload_index(t, &t->order_there, NULL, t->n_train));
-    SBI_TRY(upload_index(t, &t->valid_there, t->valid, t->n_valid));
+    SBI_TRY(upload_index(t, &t->valid_there, t->valid, t->n_valid + t->n_fold));
     SBI_TRY(dev->ops->available(dev->self, &bytes));
     if ((double)bytes / 2 < (double)sizeof(float) * (double)(n * d)) return place_batches(t, d);
     sbi_status status = upload(t, &t->x_there, t->pack->x, n * d);

@@ -60,15 +60,15 @@ static const field fields[] = {
     FIELD(class_balance, KIND_I32, 1, 0, 1),
     FIELD(averaging, KIND_I32, 1, SBI_AVERAGING_NONE, SBI_AVERAGING_SWA),
     FIELD(precision, KIND_I32, 1, SBI_PRECISION_F32, SBI_PRECISION_BF16),
-    FIELD(retries, KIND_I32, 1, 0, 0),
-    FIELD(folds, KIND_I32, 1, 0, 0),
+    FIELD(retries, KIND_I32, 1, 0, 100),
+    FIELD(folds, KIND_I32, 1, 0, 1000),
     FIELD(dropout, KIND_DOUBLE, 1, 0, 0.99),
     FIELD(leaky_slope, KIND_DOUBLE, 1, 1e-6, 1),
     FIELD(label_smoothing, KIND_DOUBLE, 1, 0, 0.999999),
     FIELD(score_weight, KIND_DOUBLE, 1, 0, 1e30),
     FIELD(averaging_decay, KIND_DOUBLE, 1, 0, 0.9999999),
     FIELD(averaging_start, KIND_DOUBLE, 1, 0, 1e6),
-    FIELD(retry_factor, KIND_DOUBLE, 1, 0.3, 0.3),
+    FIELD(retry_factor, KIND_DOUBLE, 1, DBL_MIN, 1),
     FIELD(checkpoint_seconds, KIND_DOUBLE, 0, 0, DBL_MAX),
     FIELD(memory, KIND_U64, 0, 0, DBL_MAX),
 };
@@ -105,6 +105,7 @@ static sbi_status check(const sbi_train_options *o)
                 "sbi_train_options.final_rate is 0, but the schedule is geometric");
     SBI_REQUIRE(o->averaging == SBI_AVERAGING_NONE || o->averaging_start < o->epochs,
                 "sbi_train_options.averaging_start is %g, but epochs is %d: there would be no average", o->averaging_start, (int)o->epochs);
+    SBI_REQUIRE(o->folds != 1, "sbi_train_options.folds is 1, expected 0 (none) or 2 and more");
     return SBI_OK;
 }
 
@@ -113,6 +114,53 @@ sbi_status sbi_train_options_read(sbi_train_options *known, const sbi_train_opti
     sbi_train_options_init(known);
     SBI_TRY(sbi_options_read(known, sizeof *known, sizeof *known, user, "sbi_train_options"));
     return check(known);
+}
+
+/* ---- single fields ---- */
+
+static const field *find_field(const char *name)
+{
+    for (size_t i = 0; i < N_FIELDS; i++)
+        if (strcmp(fields[i].name, name) == 0) return &fields[i];
+    return NULL;
+}
+
+sbi_status sbi_train_options_range(const char *name, sbi_option_range *range)
+{
+    const field *f = find_field(name);
+    if (!f || !f->in_json) return sbi_fail(SBI_ERR_NOT_FOUND, "sbi_train_options has no \"%.60s\" that changes a network", name);
+    *range = (sbi_option_range){f->low, f->high, f->kind != KIND_DOUBLE, 0};
+    if (f->kind == KIND_U64) range->high = 9007199254740992.0; /* what a double holds exactly */
+    return SBI_OK;
+}
+
+double sbi_train_options_value(const sbi_train_options *options, const char *name)
+{
+    const field *f = find_field(name);
+    return f ? field_value(options, f) : NAN;
+}
+
+sbi_status sbi_train_options_set(sbi_train_options *options, const char *name, double value)
+{
+    sbi_option_range range = {0, 0, 0, 0};
+    SBI_TRY(sbi_train_options_range(name, &range));
+    const field *f = find_field(name);
+    if (!(value >= range.low && value <= range.high) || (range.integer && value != floor(value)))
+        return sbi_fail(SBI_ERR_ARGUMENT, "sbi_train_options.%s is %.17g, expected %s%g to %g", name, value,
+                        range.integer ? "an integer from " : "", range.low, range.high);
+    char *p = (char *)options + f->offset;
+    switch (f->kind) {
+    case KIND_I32: memcpy(p, &(int32_t){(int32_t)value}, sizeof(int32_t)); break;
+    case KIND_I64: memcpy(p, &(int64_t){(int64_t)value}, sizeof(int64_t)); break;
+    case KIND_U64: memcpy(p, &(uint64_t){(uint64_t)value}, sizeof(uint64_t)); break;
+    default: memcpy(p, &value, sizeof value); break;
+    }
+    return SBI_OK;
+}
+
+sbi_status sbi_train_options_check(const sbi_train_options *options)
+{
+    return check(options);
 }
 
 json_t *sbi_train_options_to_json(const sbi_train_options *o)

@@ -6,8 +6,9 @@
 #include "base/error.h"
 #include "net/trainer.h"
 
-sbi_status sbi_trainer_diverged(const sbi_trainer *t, int64_t batch, const char *what, double value)
+sbi_status sbi_trainer_diverged(sbi_trainer *t, int64_t batch, const char *what, double value)
 {
+    t->diverged[t->attempt] = (sbi_divergence){t->state.epoch + 1, 0, batch};
     return sbi_fail(SBI_ERR_DIVERGED, "training member %d: epoch %d, batch %" PRId64 ": %s is %g", (int)t->member,
                     (int)t->state.epoch + 1, batch, what, value);
 }

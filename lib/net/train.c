@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "net/epoch_log.h"
 #include "net/trainer.h"
 
 static double now(void)
@@ -32,7 +33,10 @@ typedef struct company {
     const sbi_train_watch *watch;
     double began, saved, told;
     int64_t events; /* since this run began */
-    int64_t reserved;
+    double first;   /* batches that were done before */
+    sbi_epoch_log *log;
+    double epoch_began;
+    int64_t epoch_events; /* events when the epoch began */
 } company;
 
 /* ---- making and freeing ---- */
@@ -60,6 +64,7 @@ static void free_trainer(sbi_trainer *t)
     sbi_free(t->ctx, t->scores);
     sbi_free(t->ctx, t->score_rate);
     sbi_free(t->ctx, t->history);
+    sbi_free(t->ctx, t->diverged);
     sbi_free(t->ctx, t);
 }
 
@@ -138,6 +143,23 @@ static sbi_status open_device(sbi_trainer *t)
     return sbi_device_open(&t->device, t->ctx, name);
 }
 
+/* The first weights and everything else as before the first batch: also where a training that diverged begins anew. */
+static sbi_status begin(sbi_trainer *t)
+{
+    const sbi_device *dev = &t->device;
+    const size_t bytes = sizeof(float) * (size_t)t->mlp.n;
+    memset(&t->state, 0, sizeof t->state);
+    t->state.mu_product = t->state.plateau_factor = 1;
+    t->state.best_loss = t->state.plateau_best = INFINITY;
+    t->state.best_train_loss = NAN;
+    t->pending = 0;
+    SBI_TRY(dev->ops->zero(dev->self, t->best, bytes));
+    SBI_TRY(dev->ops->zero(dev->self, t->m, bytes));
+    if (t->v) SBI_TRY(dev->ops->zero(dev->self, t->v, bytes));
+    if (t->average) SBI_TRY(dev->ops->zero(dev->self, t->average, bytes));
+    return initialise(t);
+}
+
 static sbi_status prepare(sbi_trainer *t, const char *checkpoint)
 {
     const sbi_train_options *o = t->options;
@@ -158,13 +180,23 @@ static sbi_status prepare(sbi_trainer *t, const char *checkpoint)
     SBI_TRY(sbi_trainer_make_lanes(t));
     t->history = sbi_alloc_array(t->ctx, (size_t)o->epochs, SBI_HISTORY_COLUMNS * sizeof *t->history);
     if (!t->history) return SBI_ERR_NO_MEMORY;
-    t->state.mu_product = t->state.plateau_factor = 1;
-    t->state.best_loss = t->state.plateau_best = INFINITY;
-    t->state.best_train_loss = NAN;
-    return initialise(t);
+    SBI_TRY(sbi_attempts_make(t));
+    return begin(t);
 }
 
 /* ---- the loop ---- */
+
+/* Batches done since the first weights, and seconds to the end of this run, if it goes on as it went. */
+static double batches_done(const sbi_trainer *t)
+{
+    return (double)t->state.epoch * (double)t->n_batches + (double)t->state.batch;
+}
+
+static double remaining(const sbi_trainer *t, const company *c, double time)
+{
+    const double done = batches_done(t), total = (double)t->until * (double)t->n_batches;
+    return done > c->first ? (time - c->began) * (total - done) / (done - c->first) : NAN;
+}
 
 /* Tells whoever watches; SBI_ERR_CANCELLED if they want to stop. */
 static sbi_status tell(sbi_trainer *t, company *c, int last)
@@ -173,14 +205,18 @@ static sbi_status tell(sbi_trainer *t, company *c, int last)
     const double time = now();
     if (!last && time - c->told < 0.1) return SBI_OK;
     c->told = time;
-    const double total = (double)t->options->epochs * (double)t->n_batches;
-    const double done = last ? total : (double)s->epoch * (double)t->n_batches + (double)s->batch;
+    const double total = (double)t->until * (double)t->n_batches;
+    const double done = last ? total : batches_done(t);
     const double rate = time > c->began ? (double)c->events / (time - c->began) : 0;
     const double *row = s->epoch ? t->history + (int64_t)(s->epoch - 1) * SBI_HISTORY_COLUMNS : NULL;
-    char detail[160];
-    snprintf(detail, sizeof detail, "member %d, epoch %d of %d, loss %.5f, validation %.5f, %.0f events/s", (int)t->member,
-             (int)s->epoch + (s->epoch < t->options->epochs && !last), (int)t->options->epochs, row ? row[1] : NAN,
-             row ? row[2] : NAN, rate);
+    char detail[200];
+    int n = snprintf(detail, sizeof detail, "member %d, epoch %d of %d, loss %.5f, validation %.5f, %.0f events/s", (int)t->member,
+                     (int)s->epoch + (s->epoch < t->until && !last), (int)t->until, row ? row[1] : NAN, row ? row[2] : NAN, rate);
+    const double left = last ? 0 : remaining(t, c, time);
+    if (n > 0 && (size_t)n < sizeof detail && isfinite(left))
+        n += snprintf(detail + n, sizeof detail - (size_t)n, ", %.0f s left", left);
+    if (n > 0 && (size_t)n < sizeof detail && t->attempt)
+        snprintf(detail + n, sizeof detail - (size_t)n, ", attempt %d", (int)t->attempt + 1);
     if (!c->watch) {
         sbi_progress(t->ctx, "train", done, total, "%s", detail);
         return SBI_OK;
@@ -198,7 +234,7 @@ static sbi_status run_batch(sbi_trainer *t, company *c)
     sbi_trainer_read_ahead(t, t->order, first + rows, t->n_train);
     SBI_TRY(sbi_trainer_gradient(t, first, rows));
     if (!t->kept) SBI_TRY(sbi_trainer_settle(t));
-    SBI_TRY(sbi_trainer_update(t, sbi_schedule_rate(t->options, s, t->n_batches)));
+    SBI_TRY(sbi_trainer_update(t, sbi_trainer_rate(t, s)));
     s->batch++;
     c->events += rows;
     return t->pending == SBI_MAX_PENDING ? sbi_trainer_settle(t) : SBI_OK;
@@ -209,7 +245,8 @@ static sbi_status keep(sbi_trainer *t, company *c)
 {
     if (!c->checkpoint || now() - c->saved < t->options->checkpoint_seconds) return SBI_OK;
     SBI_TRY(sbi_trainer_settle(t));
-    SBI_TRY(sbi_checkpoint_save(t, c->checkpoint));
+    sbi_epoch_log_sync(c->log); /* never behind the checkpoint */
+    SBI_TRY(sbi_checkpoint_try(t, c->checkpoint));
     c->saved = now();
     return SBI_OK;
 }
@@ -281,7 +318,7 @@ static sbi_status end_epoch(sbi_trainer *t)
     row[0] = s->epoch + 1;
     row[1] = loss;
     row[2] = validation;
-    row[3] = sbi_schedule_rate(o, &last, t->n_batches);
+    row[3] = sbi_trainer_rate(t, &last);
     row[4] = s->norm_max;
     s->epoch++;
     s->batch = 0;
@@ -295,10 +332,19 @@ static sbi_status end_epoch(sbi_trainer *t)
     return keep_best(t, loss);
 }
 
+static void log_epoch(const sbi_trainer *t, company *c)
+{
+    const double time = now();
+    const sbi_epoch_times times = {time - c->epoch_began, (double)(c->events - c->epoch_events), remaining(t, c, time)};
+    sbi_epoch_log_add(c->log, t, &times);
+    c->epoch_began = time;
+    c->epoch_events = c->events;
+}
+
 static sbi_status run_epochs(sbi_trainer *t, company *c)
 {
     sbi_train_state *s = &t->state;
-    while (s->epoch < t->options->epochs && !(t->options->patience && s->bad_epochs >= t->options->patience)) {
+    while (s->epoch < t->until && !(t->options->patience && s->bad_epochs >= t->options->patience)) {
         SBI_TRY(sbi_trainer_shuffle(t));
         while (s->batch < t->n_batches) {
             SBI_TRY(run_batch(t, c));
@@ -307,10 +353,28 @@ static sbi_status run_epochs(sbi_trainer *t, company *c)
             SBI_TRY(tell(t, c, 0));
         }
         SBI_TRY(end_epoch(t));
+        log_epoch(t, c);
         SBI_TRY(keep(t, c));
         SBI_TRY(tell(t, c, 0));
     }
     return tell(t, c, 1);
+}
+
+/* Begins anew where a training diverges, as often as it may. */
+static sbi_status run_attempts(sbi_trainer *t, company *c)
+{
+    for (;;) {
+        c->began = c->saved = c->epoch_began = now();
+        c->events = c->epoch_events = 0;
+        c->first = batches_done(t);
+        sbi_status status = run_epochs(t, c);
+        if (status != SBI_ERR_DIVERGED) return status;
+        sbi_epoch_log_diverged(c->log, t, sbi_last_error());
+        if (t->attempt == t->options->retries) return status;
+        sbi_log(t->ctx, SBI_LOG_WARNING, "%s; begins anew with the rate times %g", sbi_last_error(), t->options->retry_factor);
+        t->attempt++;
+        SBI_TRY(begin(t));
+    }
 }
 
 /* ---- the result ---- */
@@ -318,13 +382,15 @@ static sbi_status run_epochs(sbi_trainer *t, company *c)
 static sbi_status describe_training(const sbi_trainer *t, sbi_network *net)
 {
     json_t *training = sbi_train_options_to_json(t->options);
-    if (!training || json_object_set_new(training, "dataset", json_string(t->checksum))) {
+    if (!training || json_object_set_new(training, "dataset", json_string(t->checksum)) ||
+        (t->n_fold && json_object_set_new(training, "held_out_loss", json_real(t->fold_loss)))) {
         json_decref(training);
         return sbi_fail(SBI_ERR_NO_MEMORY, "training: out of memory");
     }
     sbi_text text;
     sbi_text_init(&text, t->ctx);
-    sbi_status status = sbi_json_canonical(&text, training);
+    sbi_status status = sbi_attempts_to_json(t, training);
+    if (status == SBI_OK) status = sbi_json_canonical(&text, training);
     json_decref(training);
     if (status == SBI_OK && !(net->training = sbi_strndup(t->ctx, text.data, text.size))) status = SBI_ERR_NO_MEMORY;
     sbi_text_clear(&text);
@@ -355,31 +421,58 @@ static sbi_status fill_network(sbi_trainer *t, sbi_network *net)
     return describe_training(t, net);
 }
 
-static sbi_status train(sbi_trainer *t, company *c, sbi_network **net)
+/* From a checkpoint, or else from the state that is given. */
+static sbi_status resume(sbi_trainer *t, const sbi_member_run *run)
 {
-    SBI_TRY(prepare(t, c->checkpoint));
-    if (c->checkpoint) {
-        sbi_status status = sbi_checkpoint_load(t, c->checkpoint);
-        if (status != SBI_OK && status != SBI_ERR_NOT_FOUND) return status;
-        if (status == SBI_OK)
-            sbi_log(t->ctx, SBI_LOG_INFO, "training member %d resumes at epoch %d, batch %" PRId64, (int)t->member,
-                    (int)t->state.epoch + 1, t->state.batch + 1);
+    sbi_status status = run->checkpoint ? sbi_checkpoint_load(t, run->checkpoint) : SBI_ERR_NOT_FOUND;
+    if (status == SBI_ERR_NOT_FOUND && run->state_in) {
+        status = sbi_checkpoint_load(t, run->state_in);
+        return status == SBI_ERR_NOT_FOUND ? sbi_fail(status, "%s: there is no such file", run->state_in) : status;
     }
-    c->began = c->saved = now();
-    sbi_status status = run_epochs(t, c);
-    if (status == SBI_ERR_CANCELLED && c->checkpoint) {
-        SBI_TRY(sbi_trainer_settle(t));
-        SBI_TRY(sbi_checkpoint_save(t, c->checkpoint));
-    }
+    if (status == SBI_ERR_NOT_FOUND) return SBI_OK;
     SBI_TRY(status);
-    SBI_TRY(sbi_network_new(net, t->ctx, &t->mlp));
-    SBI_TRY(fill_network(t, *net));
-    (*net)->seconds = now() - c->began;
+    sbi_log(t->ctx, SBI_LOG_INFO, "training member %d resumes at epoch %d, batch %" PRId64, (int)t->member, (int)t->state.epoch + 1,
+            t->state.batch + 1);
     return SBI_OK;
 }
 
-sbi_status sbi_member_train(sbi_network **out, sbi_context *ctx, sbi_dataset *data, const sbi_train_options *options,
-                            int32_t member, const char *checkpoint, const sbi_train_watch *watch)
+static void report(const sbi_trainer *t, sbi_member_report *r, int diverged)
+{
+    const sbi_train_state *s = &t->state;
+    if (!r) return;
+    *r = (sbi_member_report){.attempts = t->attempt + 1, .epoch = s->epoch, .parameters = t->mlp.parameters, .best_epoch = s->best_epoch};
+    r->loss = s->best_train_loss;
+    r->validation_loss = t->n_valid && s->best_epoch ? s->best_loss : NAN;
+    r->held_out_loss = diverged ? NAN : t->fold_loss;
+    if (!diverged) return;
+    r->epoch = t->diverged[t->attempt].epoch;
+    r->batch = t->diverged[t->attempt].batch;
+}
+
+static sbi_status train(sbi_trainer *t, company *c, const sbi_member_run *run, sbi_network **net)
+{
+    SBI_TRY(prepare(t, run->checkpoint));
+    SBI_TRY(resume(t, run));
+    SBI_TRY(sbi_epoch_log_open(&c->log, t, run->epoch_log));
+    sbi_status status = run_attempts(t, c);
+    if (status == SBI_ERR_CANCELLED && c->checkpoint) {
+        SBI_TRY(sbi_trainer_settle(t));
+        sbi_epoch_log_sync(c->log);
+        SBI_TRY(sbi_checkpoint_save(t, c->checkpoint));
+    }
+    if (status == SBI_ERR_DIVERGED) report(t, run->report, 1);
+    SBI_TRY(status);
+    if (run->state_out) SBI_TRY(sbi_checkpoint_save(t, run->state_out));
+    SBI_TRY(sbi_trainer_fold_loss(t, &t->fold_loss));
+    SBI_TRY(sbi_network_new(net, t->ctx, &t->mlp));
+    SBI_TRY(fill_network(t, *net));
+    (*net)->seconds = now() - c->began;
+    report(t, run->report, 0);
+    return SBI_OK;
+}
+
+sbi_status sbi_member_train_run(sbi_network **out, sbi_context *ctx, sbi_dataset *data, const sbi_train_options *options,
+                                int32_t member, const sbi_member_run *run)
 {
     *out = NULL;
     sbi_dataset_freeze(data);
@@ -389,18 +482,27 @@ sbi_status sbi_member_train(sbi_network **out, sbi_context *ctx, sbi_dataset *da
     t->data = data;
     t->options = options;
     t->member = member;
-    company c = {.checkpoint = checkpoint, .watch = watch};
+    t->until = run->until && run->until < options->epochs ? run->until : options->epochs;
+    company c = {.checkpoint = run->checkpoint, .watch = run->watch};
     sbi_network *net = NULL;
-    sbi_status status = train(t, &c, &net);
+    sbi_status status = train(t, &c, run, &net);
+    sbi_epoch_log_close(c.log);
     free_trainer(t);
-    if (status == SBI_OK && checkpoint && unlink(checkpoint) && errno != ENOENT)
-        status = sbi_fail_errno(errno, "%s", checkpoint);
+    if (status == SBI_OK && c.checkpoint && unlink(c.checkpoint) && errno != ENOENT)
+        status = sbi_fail_errno(errno, "%s", c.checkpoint);
     if (status == SBI_OK) {
         *out = net;
     } else {
         sbi_network_destroy(net);
     }
     return status;
+}
+
+sbi_status sbi_member_train(sbi_network **out, sbi_context *ctx, sbi_dataset *data, const sbi_train_options *options,
+                            int32_t member, const char *checkpoint, const sbi_train_watch *watch)
+{
+    const sbi_member_run run = {.checkpoint = checkpoint, .watch = watch};
+    return sbi_member_train_run(out, ctx, data, options, member, &run);
 }
 
 sbi_status sbi_network_train(sbi_network **out, sbi_dataset *data, const sbi_train_options *options)
@@ -415,7 +517,8 @@ sbi_status sbi_network_train(sbi_network **out, sbi_dataset *data, const sbi_tra
         SBI_TRY(sbi_path_make_folder(data->ctx, known.campaign));
         if (!(checkpoint = sbi_path_join(data->ctx, known.campaign, "member-0000.checkpoint.npz"))) return SBI_ERR_NO_MEMORY;
     }
-    sbi_status status = sbi_member_train(out, data->ctx, data, &known, 0, checkpoint, NULL);
+    const sbi_member_run run = {.checkpoint = checkpoint, .epoch_log = known.epoch_log ? known.epoch_log : known.campaign};
+    sbi_status status = sbi_member_train_run(out, data->ctx, data, &known, 0, &run);
     sbi_free(data->ctx, checkpoint);
     return status;
 }

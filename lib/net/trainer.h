@@ -24,6 +24,13 @@ typedef struct sbi_train_state {
     double norm_max;        /* of this epoch so far */
 } sbi_train_state;
 
+/* Where a training diverged. */
+typedef struct sbi_divergence {
+    int32_t epoch; /* from 1 */
+    int32_t reserved;
+    int64_t batch; /* from 1 */
+} sbi_divergence;
+
 /* Memory in which some rows of a batch go forward and back. */
 typedef struct sbi_lane {
     float *memory;
@@ -91,7 +98,25 @@ typedef struct sbi_trainer {
 
     sbi_train_state state;
     double *history; /* [options->epochs, SBI_HISTORY_COLUMNS] */
+
+    int32_t until;   /* epochs at which this run stops */
+    int32_t attempt; /* from 0: how often the training diverged and began anew */
+    sbi_divergence *diverged; /* [options->retries + 1], of which `attempt` are past; the next one is filled in as it happens */
+    int64_t n_fold;  /* events of the fold left out; in `valid`, behind its n_valid */
+    double fold_loss; /* mean over them, with the best weights; NaN without folds and until the end */
 } sbi_trainer;
+
+/* attempts.c: divergence, and beginning anew with a lower rate. */
+sbi_status sbi_attempts_make(sbi_trainer *t);
+/* The schedule's rate at this point of this attempt. */
+double sbi_trainer_rate(const sbi_trainer *t, const sbi_train_state *at);
+/* Adds what there was to meta.json of a checkpoint, and reads it; a checkpoint without it is one of the first attempt. */
+sbi_status sbi_attempts_to_json(const sbi_trainer *t, json_t *meta);
+sbi_status sbi_attempts_from_json(sbi_trainer *t, const json_t *meta, const sbi_json_place *at);
+
+/* folds.c */
+/* Mean loss over the fold that was left out, with the best weights, which take the place of t->params. NaN without folds. */
+sbi_status sbi_trainer_fold_loss(sbi_trainer *t, double *loss);
 
 /* events.c: which events are trained on, with which weights; the order of an epoch. */
 sbi_status sbi_trainer_prepare_events(sbi_trainer *t);
@@ -112,7 +137,7 @@ sbi_status sbi_trainer_loss(sbi_trainer *t, int64_t first, int64_t rows, double 
 /* pending.c */
 /* Reads what is pending into loss_sum and norm_max of the state; SBI_ERR_DIVERGED names the first batch with a NaN or infinity. */
 sbi_status sbi_trainer_settle(sbi_trainer *t);
-sbi_status sbi_trainer_diverged(const sbi_trainer *t, int64_t batch, const char *what, double value);
+sbi_status sbi_trainer_diverged(sbi_trainer *t, int64_t batch, const char *what, double value);
 /* The sum of the losses of a batch, in order, from `losses` as a pass left them. */
 double sbi_trainer_sum_losses(const sbi_trainer *t, const double *losses, int64_t rows);
 
@@ -126,6 +151,8 @@ double sbi_schedule_rate(const sbi_train_options *o, const sbi_train_state *s, i
 
 /* checkpoint.c */
 sbi_status sbi_checkpoint_save(sbi_trainer *t, const char *path);
+/* The same where training can go on without: a full or failing disk is a warning, and the next checkpoint is tried at its time. */
+sbi_status sbi_checkpoint_try(sbi_trainer *t, const char *path);
 /* SBI_ERR_NOT_FOUND if there is no file. */
 sbi_status sbi_checkpoint_load(sbi_trainer *t, const char *path);
 

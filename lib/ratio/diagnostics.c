@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/options.h"
 #include "io/column.h"
+#include "ratio/held_out.h"
 
 void sbi_diagnostics_options_init(sbi_diagnostics_options *options)
 {
@@ -27,8 +28,7 @@ static sbi_status read_options(sbi_diagnostics_options *o, const sbi_diagnostics
                 "sbi_diagnostics_options.closure_bins is %d, expected 1 to 100000", (int)o->closure_bins);
     SBI_REQUIRE(o->roc_points >= 1 && o->roc_points <= 10000000,
                 "sbi_diagnostics_options.roc_points is %d, expected 1 to 10000000", (int)o->roc_points);
-    SBI_REQUIRE(o->held_out == 0 || o->held_out == 1, "sbi_diagnostics_options.held_out is %d, expected 0 or 1",
-                (int)o->held_out);
+    SBI_REQUIRE(o->held_out >= 0 && o->held_out <= 2, "sbi_diagnostics_options.held_out is %d, expected 0, 1 or 2", (int)o->held_out);
     SBI_REQUIRE(o->reserved_ == 0, "sbi_diagnostics_options.reserved_ is %d, expected 0", (int)o->reserved_);
     SBI_REQUIRE(o->validation_fraction >= 0 && o->validation_fraction < 1,
                 "sbi_diagnostics_options.validation_fraction is %g, expected at least 0 and below 1", o->validation_fraction);
@@ -103,7 +103,7 @@ static sbi_status make_sample(const sbi_dataset *data, int32_t side, const sbi_d
     sbi_dataset_read_weights(data, side, 0, n, s->weight);
     double sum = 0;
     for (int64_t i = 0; i < n; i++) {
-        if (o->held_out && !sbi_dataset_is_held_out(side, i, o->seed, o->validation_fraction)) continue;
+        if (o->held_out == 1 && !sbi_dataset_is_held_out(side, i, o->seed, o->validation_fraction)) continue;
         s->weight[s->n] = s->weight[i];
         s->event[s->n++] = i;
         sum += s->weight[i];
@@ -162,6 +162,24 @@ static sbi_status evaluate_ratios(sbi_sample *s, const sbi_ensemble *ens, const 
         }
     }
     sbi_free(data->ctx, x);
+    return status;
+}
+
+/* ln r of all events, each from the members that did not see it. */
+static sbi_status evaluate_folds(sbi_sample *s, const sbi_ensemble *ens, const sbi_dataset *data, int32_t side, double correction,
+                                 double spread[2])
+{
+    sbi_ratio_options o = SBI_RATIO_OPTIONS_INIT;
+    o.output = SBI_RATIO_LOG;
+    o.correction = correction;
+    double *deviation = sbi_alloc_array(data->ctx, (size_t)s->n, sizeof *deviation);
+    if (!deviation) return SBI_ERR_NO_MEMORY;
+    sbi_status status = sbi_held_out_ratios(ens, data, side, &o, s->log_ratio, deviation);
+    for (int64_t i = 0; i < s->n && status == SBI_OK; i++) {
+        spread[0] += s->weight[i] * deviation[i];
+        spread[1] = fmax(spread[1], deviation[i]);
+    }
+    sbi_free(data->ctx, deviation);
     return status;
 }
 
@@ -255,7 +273,8 @@ static sbi_status run(sbi_diagnostics **out, const sbi_ensemble *ens, const sbi_
     for (int32_t side = 0; side < 2 && status == SBI_OK; side++) {
         status = make_sample(data, side, o, &sample[side]);
         if (status != SBI_OK) break;
-        status = ens ? evaluate_ratios(&sample[side], ens, data, side, o->correction, spread[side])
+        status = ens && o->held_out == 2 ? evaluate_folds(&sample[side], ens, data, side, o->correction, spread[side])
+                 : ens ? evaluate_ratios(&sample[side], ens, data, side, o->correction, spread[side])
                      : take_ratios(&sample[side], given[side], o->correction);
     }
     if (status == SBI_OK) {

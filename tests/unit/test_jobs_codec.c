@@ -30,6 +30,14 @@ static json_t *train_spec(void)
                      "denominator", "features", "/b.npy");
 }
 
+static json_t *trial_spec(void)
+{
+    json_t *json = train_spec();
+    json_object_set_new(json, "job", json_string("train_trial"));
+    json_object_set_new(json, "until", json_integer(7));
+    return json;
+}
+
 static json_t *hessian_spec(void)
 {
     return json_pack("{s:s, s:i, s:{s:s, s:s}, s:s, s:[f, f, i], s:i, s:i}", "job", "hessian_rows", "version", 1, "workspace",
@@ -165,11 +173,37 @@ START_TEST(theta_scores_and_classes)
 }
 END_TEST
 
+/* A rung ends within the epochs, and what it begins from has a checksum. */
+START_TEST(rungs_of_trials)
+{
+    json_t *json = trial_spec();
+    sbi_job *job;
+    ck_assert_msg(parse(json, &job) == SBI_OK, "%s", sbi_last_error());
+    ck_assert_int_eq(job->until, 7);
+    ck_assert_ptr_null(job->from.path);
+    sbi_job_free(job);
+    for (int until = 0; until <= 101; until += 101) {
+        json_object_set_new(json, "until", json_integer(until));
+        ck_assert_int_eq(parse(json, &job), SBI_ERR_FORMAT);
+        ck_assert_ptr_nonnull(strstr(sbi_last_error(), "until"));
+    }
+    json_object_set_new(json, "until", json_integer(100));
+    json_object_set_new(json, "from", json_pack("{s:s, s:s}", "path", "r.npz", "sha256", HASH));
+    ck_assert_msg(parse(json, &job) == SBI_OK, "%s", sbi_last_error());
+    ck_assert_str_eq(job->from.path, "r.npz");
+    sbi_job_free(job);
+    json_object_set_new(json, "from", json_pack("{s:s}", "path", "r.npz"));
+    ck_assert_int_eq(parse(json, &job), SBI_ERR_FORMAT);
+    ck_assert_ptr_nonnull(strstr(sbi_last_error(), "/from"));
+    json_decref(json);
+}
+END_TEST
+
 /* Every member is needed (but for those with a default), has its type, and no other is allowed. */
 START_TEST(every_member_is_checked)
 {
-    json_t *(*const makers[])(void) = {train_spec, hessian_spec, evaluate_spec, scan_spec};
-    for (size_t m = 0; m < 4; m++) {
+    json_t *(*const makers[])(void) = {train_spec, hessian_spec, evaluate_spec, scan_spec, trial_spec};
+    for (size_t m = 0; m < 5; m++) {
         json_t *json = makers[m](), *value;
         const char *key;
         sbi_job *job;
@@ -275,6 +309,7 @@ int main(void)
     tcase_add_test(tc, reads_what_was_written);
     tcase_add_test(tc, theta_scores_and_classes);
     tcase_add_test(tc, every_member_is_checked);
+    tcase_add_test(tc, rungs_of_trials);
     tcase_add_test(tc, ranges_are_checked);
     tcase_add_test(tc, keys_do_not_depend_on_places);
     suite_add_tcase(suite, tc);

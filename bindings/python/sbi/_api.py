@@ -103,6 +103,22 @@ TABLE_CALIBRATION = 1
 TABLE_ROC = 2
 TABLE_CLOSURE = 3
 TABLE_CLOSURE_SUMMARY = 4
+SEARCH_GRID = 1
+SEARCH_RANDOM = 2
+SEARCH_FULL = 1
+SEARCH_HALVING = 2
+SEARCH_HYPERBAND = 3
+RANGE_VALUES = 1
+RANGE_LINEAR = 2
+RANGE_LOG = 3
+RANGE_INTEGER = 4
+RANGE_LOG_INTEGER = 5
+TRIAL_PLANNED = 0
+TRIAL_DONE = 1
+TRIAL_STOPPED = 2
+TRIAL_DIVERGED = 3
+TRIAL_FAILED = 4
+TRIAL_INVALID = 5
 SHARD_VALUE = 0
 SHARD_GRADIENT = 1
 SHARD_HESSIAN = 2
@@ -819,6 +835,55 @@ class DiagnosticsSummary(Structure):
     ]
 
 
+class SearchRange(Structure):
+    _fields_ = [
+        ("option", c_char_p),
+        ("kind", c_int32),
+        ("points", c_int32),
+        ("low", c_double),
+        ("high", c_double),
+        ("values", POINTER(c_double)),
+        ("n_values", c_uint64),
+    ]
+
+
+class SearchOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("method", c_int32),
+        ("strategy", c_int32),
+        ("min_epochs", c_int32),
+        ("trials", c_int64),
+        ("seed", c_uint64),
+        ("reduction", c_double),
+        ("sigmas", c_double),
+        ("ranges", POINTER(SearchRange)),
+        ("n_ranges", c_uint64),
+    ]
+
+
+class SearchTrial(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("state", c_int32),
+        ("rank", c_int32),
+        ("bracket", c_int32),
+        ("rungs", c_int32),
+        ("epochs", c_int32),
+        ("attempts", c_int32),
+        ("diverged_member", c_int32),
+        ("diverged_epoch", c_int32),
+        ("reserved_", c_int32),
+        ("diverged_batch", c_int64),
+        ("parameters", c_int64),
+        ("loss", c_double),
+        ("spread", c_double),
+        ("score", c_double),
+        ("seconds", c_double),
+        ("message", c_char * 256),
+    ]
+
+
 class TapePassInfo(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -1113,6 +1178,7 @@ _declare("sbi_dataset_events", c_int64, c_void_p, c_int32)
 _declare("sbi_dataset_weight", c_double, c_void_p, c_int32)
 _declare("sbi_dataset_checksum", c_int32, c_void_p, c_void_p)
 _declare("sbi_dataset_split", c_int32, c_void_p, c_int32, c_uint64, c_double, POINTER(c_uint8))
+_declare("sbi_dataset_fold", c_int32, c_void_p, c_int32, c_uint64, c_int32, POINTER(c_int32))
 _declare("sbi_model_prefit", c_int32, c_void_p, POINTER(c_double), POINTER(c_double))
 _declare("sbi_model_expected_jacobian", c_int32, c_void_p, c_size_t, POINTER(c_double), POINTER(c_double), POINTER(c_double))
 _declare("sbi_model_expected_errors", c_int32, c_void_p, c_size_t, POINTER(c_double), POINTER(c_double), POINTER(c_double), POINTER(c_double), POINTER(c_double))
@@ -1275,6 +1341,7 @@ _declare("sbi_network_transform_count", c_size_t, c_void_p, c_size_t)
 _declare("sbi_network_transform", c_int32, c_void_p, c_size_t, c_size_t, POINTER(c_int32), POINTER(Array))
 _declare("sbi_network_feature_name", c_char_p, c_void_p, c_size_t)
 _declare("sbi_network_history", c_int32, c_void_p, POINTER(Array))
+_declare("sbi_network_training", c_char_p, c_void_p)
 _declare("sbi_network_evaluate", c_int32, c_void_p, POINTER(Array), POINTER(c_double))
 _declare("sbi_network_evaluate_all", c_int32, c_void_p, POINTER(Array), POINTER(c_double))
 _declare("sbi_network_evaluate_at", c_int32, c_void_p, POINTER(Array), POINTER(c_double), c_size_t, POINTER(c_double))
@@ -1284,6 +1351,7 @@ _declare("sbi_ensemble_destroy", None, c_void_p)
 _declare("sbi_ensemble_save", c_int32, c_void_p, c_char_p)
 _declare("sbi_ensemble_load", c_int32, POINTER(c_void_p), c_void_p, c_char_p)
 _declare("sbi_ensemble_load_files", c_int32, POINTER(c_void_p), c_void_p, POINTER(c_char_p), c_size_t)
+_declare("sbi_ensemble_write_report", c_int32, c_void_p, c_char_p)
 _declare("sbi_ensemble_members", c_size_t, c_void_p)
 _declare("sbi_ensemble_network", c_void_p, c_void_p, c_size_t)
 _declare("sbi_ensemble_set_combination", c_int32, c_void_p, c_int32)
@@ -1309,6 +1377,8 @@ _declare("sbi_network_read_onnx", c_int32, POINTER(c_void_p), c_void_p, c_char_p
 _declare("sbi_ratio_options_init", None, POINTER(RatioOptions))
 _declare("sbi_ratio_evaluate", c_int32, c_void_p, POINTER(Array), POINTER(c_double), POINTER(c_double), POINTER(RatioOptions))
 _declare("sbi_ratio_write", c_int32, c_void_p, c_char_p, c_char_p, POINTER(RatioOptions))
+_declare("sbi_ratio_evaluate_held_out", c_int32, c_void_p, c_void_p, c_int32, POINTER(c_double), POINTER(c_double), POINTER(RatioOptions))
+_declare("sbi_ratio_write_held_out", c_int32, c_void_p, c_void_p, c_int32, c_char_p, POINTER(RatioOptions))
 _declare("sbi_ratio_normalisation", c_int32, c_void_p, POINTER(Array), POINTER(Array), POINTER(Normalisation))
 _declare("sbi_diagnostics_options_init", None, POINTER(DiagnosticsOptions))
 _declare("sbi_diagnostics_run", c_int32, POINTER(c_void_p), c_void_p, c_void_p, POINTER(DiagnosticsOptions))
@@ -1317,6 +1387,19 @@ _declare("sbi_diagnostics_destroy", None, c_void_p)
 _declare("sbi_diagnostics_summary_get", c_int32, c_void_p, POINTER(DiagnosticsSummary))
 _declare("sbi_diagnostics_table", c_int32, c_void_p, c_int32, c_size_t, POINTER(Array))
 _declare("sbi_diagnostics_write", c_int32, c_void_p, c_char_p)
+_declare("sbi_search_options_init", None, POINTER(SearchOptions))
+_declare("sbi_search_create", c_int32, POINTER(c_void_p), c_void_p, POINTER(TrainOptions), POINTER(SearchOptions))
+_declare("sbi_search_parse", c_int32, POINTER(c_void_p), c_void_p, POINTER(TrainOptions), c_char_p, c_size_t)
+_declare("sbi_search_load", c_int32, POINTER(c_void_p), c_void_p, POINTER(TrainOptions), c_char_p)
+_declare("sbi_search_destroy", None, c_void_p)
+_declare("sbi_search_run", c_int32, c_void_p, c_void_p, c_void_p)
+_declare("sbi_search_trials", c_size_t, c_void_p)
+_declare("sbi_search_trial_get", c_int32, c_void_p, c_size_t, POINTER(SearchTrial))
+_declare("sbi_search_ranked", c_int32, c_void_p, c_size_t, POINTER(c_size_t))
+_declare("sbi_search_trial_options", c_int32, c_void_p, c_size_t, POINTER(TrainOptions))
+_declare("sbi_search_best_options", c_int32, c_void_p, POINTER(TrainOptions))
+_declare("sbi_search_ensemble", c_int32, POINTER(c_void_p), c_void_p, c_size_t)
+_declare("sbi_search_write", c_int32, c_void_p, c_char_p)
 _declare("sbi_tape_n_passes", c_size_t, c_void_p)
 _declare("sbi_tape_pass_get", c_int32, c_void_p, c_size_t, POINTER(TapePassInfo))
 _declare("sbi_shard_request_init", None, POINTER(ShardRequest))

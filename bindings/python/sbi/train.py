@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 from typing import Optional, Sequence
 
 import numpy as np
@@ -90,6 +91,12 @@ class Dataset(Handle):
     def events(self, side: int) -> int:
         return lib.sbi_dataset_events(self.pointer, side)
 
+    def folds(self, side: int, seed: int, folds: int) -> np.ndarray:
+        """The fold of each event of a side, 0 to folds - 1, as training with these options has it."""
+        out = np.empty(self.events(side), dtype=np.int32)
+        check(lib.sbi_dataset_fold(self.pointer, side, seed, folds, out.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))))
+        return out
+
     @property
     def checksum(self) -> str:
         out = ctypes.create_string_buffer(65)
@@ -163,6 +170,12 @@ class Network(Handle):
         shift, scale = _api.Array(), _api.Array()
         check(lib.sbi_network_standardisation(self.pointer, ctypes.byref(shift), ctypes.byref(scale)))
         return as_numpy(shift, self), as_numpy(scale, self)
+
+    @property
+    def training(self) -> dict:
+        """How it was trained: options, dataset, diverged attempts, held_out_loss. Empty if not trained here."""
+        known = lib.sbi_network_training(self.pointer)
+        return json.loads(known) if known else {}
 
     def layer(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         weight, bias = _api.Array(), _api.Array()
@@ -247,7 +260,7 @@ def _train_options(options: dict):
     for name, value in options.items():
         if name not in known or name == "struct_size":
             raise TypeError(f"unknown training option {name}")
-        setattr(o, name, text(value) if name in ("campaign", "device") else value)
+        setattr(o, name, text(value) if name in ("campaign", "device", "epoch_log") else value)
     return o
 
 
@@ -293,6 +306,10 @@ class Ensemble(Handle):
         o = _onnx_options(ratio, dtype, correction, input_name, output_name)
         check(lib.sbi_ensemble_write_onnx(self.pointer, text(path), ctypes.byref(o)))
 
+    def write_report(self, path) -> None:
+        """How every member was trained, as a JSON file."""
+        check(lib.sbi_ensemble_write_report(self.pointer, text(path)))
+
     def save(self, folder) -> None:
         check(lib.sbi_ensemble_save(self.pointer, text(folder)))
 
@@ -315,6 +332,16 @@ class Ensemble(Handle):
         ratio, spread = np.empty(len(features)), np.empty(len(features))
         check(lib.sbi_ratio_evaluate(self.pointer, ctypes.byref(view(features)), pointer(ratio), pointer(spread),
                                      ctypes.byref(o)))
+        return ratio, spread
+
+    def held_out_ratio(self, data: Dataset, side: int, log: bool = False, correction: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+        """(ratio, spread) of the events that an ensemble with `folds` was trained on, each from the members that did not see it."""
+        o = _api.RatioOptions()
+        lib.sbi_ratio_options_init(ctypes.byref(o))
+        o.output = _api.RATIO_LOG if log else _api.RATIO_VALUE
+        o.correction = correction
+        ratio, spread = np.empty(data.events(side)), np.empty(data.events(side))
+        check(lib.sbi_ratio_evaluate_held_out(self.pointer, data.pointer, side, pointer(ratio), pointer(spread), ctypes.byref(o)))
         return ratio, spread
 
     def write_ratio(self, features, ratio, spread=None, log: bool = False, correction: float = 1.0, device: Optional[str] = None,

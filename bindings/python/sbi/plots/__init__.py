@@ -8,6 +8,7 @@ from .contours import contours
 from .correlation import cluster, correlation
 from .distributions import before_after, distribution, reweighted, reweighted_errors
 from .impacts import impacts, impacts_by_method
+from .leaderboard import leaderboard
 from .limits import cls_scan, limit_band
 from .neyman import neyman_belt, neyman_critical
 from .resources import timeline
@@ -16,5 +17,5 @@ from .toys import asymptotic_cdf, toys
 from .training import calibration, closure, training_curves
 
 __all__ = ["asymptotic_cdf", "before_after", "breakdown", "calibration", "closure", "cls_scan", "cluster", "contours", "correlation",
-           "crossings", "distribution", "impacts", "impacts_by_method", "limit_band", "neyman_belt", "neyman_critical", "nll_scan",
+           "crossings", "distribution", "impacts", "impacts_by_method", "leaderboard", "limit_band", "neyman_belt", "neyman_critical", "nll_scan",
            "reweighted", "reweighted_errors", "timeline", "toys", "training_curves"]
