@@ -97,7 +97,7 @@ static int find_beside(sbi_processes_options *o, sbi_context *ctx)
 {
     static const char *const places[] = {"bin", "../bin", "../../bin"};
     Dl_info info;
-    if (!dladdr((const void *)&sbi_version_string, &info) || !info.dli_fname) return 0;
+    if (!dladdr((const void *)(uintptr_t)sbi_version_string, &info) || !info.dli_fname) return 0;
     char *folder = sbi_path_folder(ctx, info.dli_fname);
     int found = 0;
     for (size_t i = 0; folder && i < sizeof places / sizeof *places && !found; i++)
