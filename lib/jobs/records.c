@@ -176,7 +176,7 @@ static sbi_status read_heartbeat(const json_t *json, const sbi_json_place *at, s
     SBI_TRY(get_range(json, at, "time_ms", 0, INT64_MAX, 0, &b->time_ms));
     SBI_TRY(get_range(json, at, "pid", 0, INT32_MAX, 0, &pid));
     SBI_TRY(get_range(json, at, "attempt", 0, INT32_MAX, 0, &attempt));
-    SBI_TRY(get_range(json, at, "exit_code", 0, 255, -1, &code));
+    SBI_TRY(get_range(json, at, "exit_code", -1, 255, -1, &code));
     SBI_TRY(get_range(json, at, "status", INT32_MIN, 0, 0, &status));
     SBI_TRY(get_range(json, at, "peak_memory", 0, INT64_MAX, 0, &peak));
     SBI_TRY(get_positive(json, at, "progress", &b->progress));

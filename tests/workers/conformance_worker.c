@@ -40,7 +40,10 @@ static sbi_status run_spec(void *user, sbi_context *ctx, const sbi_task *task, s
     sbi_task own = *task;
     own.spec = w->spec;
     own.spec_size = w->size;
-    if (strncmp(w->spec, "die ", 4) == 0) raise(atoi(w->spec + 4));
+    if (strncmp(w->spec, "die ", 4) == 0) {
+        signal(atoi(w->spec + 4), SIG_DFL);
+        raise(atoi(w->spec + 4));
+    }
     if (strncmp(w->spec, "exit ", 5) == 0) _exit(atoi(w->spec + 5));
     if (strncmp(w->spec, "once ", 5) == 0) {
         if (w->attempt <= 1) raise(atoi(w->spec + 5));
