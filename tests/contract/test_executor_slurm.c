@@ -16,7 +16,7 @@ static char folder[64], build[500];
 static sbi_status open_slurm(sbi_executor **out, sbi_context *ctx, const char *program)
 {
     char config[1200];
-    snprintf(config, sizeof config, "{\"store\":\"%s/store\",\"worker\":\"%s/%s\",\"interval\":0.05,\"patience\":0.5,\"options\":[\"--partition=x\"]}",
+    snprintf(config, sizeof config, "{\"store\":\"%s/store\",\"worker\":\"%s/%s\",\"interval\":0.2,\"patience\":0.5,\"options\":[\"--partition=x\"]}",
              folder, build, program);
     sbi_status status = slurm_register(ctx);
     if (status != SBI_OK && status != SBI_ERR_EXISTS) return status;
