@@ -105,7 +105,7 @@ abi-baseline: lib ## After a release: store its ABI, which `make abi` then compa
 	@tests/abi/check_baseline.sh $(BUILD)/libsbi.so.$(VERSION) --update
 install-check: all ## Build programs against an installed copy
 	@MAKE="$(MAKE)" tests/install/check_install.sh $(BUILD)
-python-check: lib ## Run the tests of the Python package
+python-check: lib programs ## Run the tests of the Python package
 	@cd bindings/python && SBI_LIBRARY=$(abspath $(BUILD))/$(SONAME) $(abspath $(BUILD))/venv/bin/python -m unittest discover -s tests -q
 # Each fitter prints a line; one that is not installed says that it was skipped.
 .PHONY: fitters-check
