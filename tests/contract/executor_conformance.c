@@ -294,7 +294,9 @@ START_TEST(brings_big_results)
     for (int twice = 0; twice < 2; twice++) {
         ck_assert_int_eq(fetch_into("big", &text), SBI_OK);
         ck_assert_uint_eq(text.size, 3000001);
-        for (size_t i = 0; i < text.size; i++) ck_assert_uint_eq((unsigned char)text.data[i], i % 251);
+        size_t wrong = 0; /* an assertion a byte would take most of the suite's time */
+        for (size_t i = 0; i < text.size; i++) wrong += (unsigned char)text.data[i] != i % 251;
+        ck_assert_uint_eq(wrong, 0);
     }
     sbi_text_clear(&text);
 }
