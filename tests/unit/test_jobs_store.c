@@ -468,6 +468,7 @@ END_TEST
 typedef struct rival {
     const char *key;
     sbi_store *store;
+    sbi_worker_options o;
     sbi_status status;
     int32_t code;
 } rival;
@@ -476,9 +477,8 @@ static void *run_rival(void *arg)
 {
     rival *r = arg;
     sbi_context *own;
-    const sbi_worker_options o = options();
     r->status = sbi_context_create(&own, NULL);
-    if (r->status == SBI_OK) r->status = sbi_job_run_store(own, r->store, r->key, &o, &r->code);
+    if (r->status == SBI_OK) r->status = sbi_job_run_store(own, r->store, r->key, &r->o, &r->code);
     sbi_context_destroy(own);
     return NULL;
 }
@@ -489,7 +489,7 @@ START_TEST(rivals_agree)
     sbi_job_spec spec;
     pthread_t threads[2];
     stage_rows(&spec);
-    rival r[2] = {{spec.key, store, SBI_OK, -1}, {spec.key, store, SBI_OK, -1}};
+    rival r[2] = {{spec.key, store, options(), SBI_OK, -1}, {spec.key, store, options(), SBI_OK, -1}};
     for (int i = 0; i < 2; i++) ck_assert_int_eq(pthread_create(&threads[i], NULL, run_rival, &r[i]), 0);
     for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
