@@ -15,6 +15,12 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_SUPPORT) $(BUILD)/libsbi.a
 	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(BUILD)/libsbi.a $(LIBS) $(CHECK_LIBS)
 $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/physics/test_*.c)): $(EXAMPLE_OBJECTS)
 
+# Workers with other work, for tests of executors whose tasks run in processes of their own.
+TEST_WORKERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/workers/*.c))
+$(TEST_WORKERS): $(WORKER_OBJECTS)
+$(BUILD)/tests/contract/test_executor_processes $(BUILD)/tests/contract/test_executor_slurm: | $(TEST_WORKERS)
+$(BUILD)/tests/contract/test_executor_slurm: $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(wildcard examples/slurm_executor/*.c)))
+
 .PRECIOUS: $(BUILD)/obj/%.o
 .PHONY: $(TEST_KINDS) test-programs
 test-programs: $(TEST_PROGRAMS)
@@ -33,8 +39,11 @@ ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-p
 TSAN := -fsanitize=thread
 SANITIZED = $(MAKE) BUILD=$(BUILD)/$(1) OPT="-O1 -g" SANITIZE="$(2)"
 # The tests that use several threads. A name without a file is an error, or a renamed test would be left out in silence.
-TSAN_NAMES := test_base_pool test_base_blas test_base_context test_exec_campaign test_executor_local test_executor_toy \
-              test_fit_model test_fit_objective test_io_npy test_jobs_hessian test_jobs_run test_jobs_search test_jobs_together test_jobs_toys test_model_binned test_model_columns test_model_threads test_net_train test_ratio test_tape_errors test_tape_mixed test_tape_mixture test_tape_shards test_tape_shards_input test_tape_threads test_tape_source
+TSAN_NAMES := test_base_blas test_base_context test_base_pool test_exec_campaign test_executor_local test_executor_toy \
+              test_fit_model test_fit_objective test_io_npy test_jobs_hessian test_jobs_run test_jobs_search test_jobs_store \
+              test_jobs_together test_jobs_toys test_model_binned test_model_columns test_model_threads test_net_train \
+              test_ratio test_tape_errors test_tape_mixed test_tape_mixture test_tape_shards test_tape_shards_input \
+              test_tape_source test_tape_threads
 TSAN_TESTS := $(foreach n,$(TSAN_NAMES),$(or $(filter %/$(n),$(TEST_PROGRAMS)),$(error mk/tests.mk: TSAN_NAMES: there is no $(n).c)))
 .PHONY: asan tsan
 asan: ## Run all C tests and the fuzzers' corpora under AddressSanitizer and UBSan
@@ -99,7 +108,7 @@ abi-baseline: lib ## After a release: store its ABI, which `make abi` then compa
 	@tests/abi/check_baseline.sh $(BUILD)/libsbi.so.$(VERSION) --update
 install-check: all ## Build programs against an installed copy
 	@MAKE="$(MAKE)" tests/install/check_install.sh $(BUILD)
-python-check: lib ## Run the tests of the Python package
+python-check: lib programs ## Run the tests of the Python package
 	@cd bindings/python && SBI_LIBRARY=$(abspath $(BUILD))/$(SONAME) $(abspath $(BUILD))/venv/bin/python -m unittest discover -s tests -q
 # Each fitter prints a line; one that is not installed says that it was skipped.
 .PHONY: fitters-check
