@@ -92,6 +92,9 @@ class Cluster:
         with urllib.request.urlopen(request, timeout=timeout, context=context) as answer:
             return json.loads(answer.read() or b"null")
 
+    def wait_for_server(self):
+        self.wait("the API server", lambda: self.request("GET", "/api/v1/namespaces/kube-system"))
+
     def wait(self, what, test, seconds=START_SECONDS):
         end, problem = time.monotonic() + seconds, None
         while time.monotonic() < end:
@@ -122,7 +125,6 @@ class Cluster:
         join_namespace(name)
         self.make_credentials()
         self.start_control_plane(programs)
-        self.wait("the API server", lambda: self.request("GET", "/readyz?verbose=false") is None or True)
         self.wait("the default service account", lambda: self.request("GET", "/api/v1/namespaces/default/serviceaccounts/default"))
         if node == "kubelet":
             self.start_containerd()
@@ -165,6 +167,8 @@ class Cluster:
                                        f"--service-account-key-file={pki}/accounts.key", f"--token-auth-file={self.path('tokens.csv')}",
                                        "--authorization-mode=Node,RBAC", "--service-cluster-ip-range=198.51.100.0/24",
                                        "--kubelet-preferred-address-types=InternalIP", "--event-ttl=10m", "--profiling=false"])
+        # The others read its certificate, which it makes itself.
+        self.wait_for_server()
         for program, user in (("kube-controller-manager", "manager"), ("kube-scheduler", "scheduler")):
             command = [programs / program, f"--kubeconfig={self.path(f'{user}.kubeconfig')}", "--leader-elect=false", "--profiling=false",
                        f"--authentication-kubeconfig={self.path(f'{user}.kubeconfig')}", "--bind-address=127.0.0.1",
@@ -263,7 +267,7 @@ state = "{self.path('containerd-state')}"
         self.launch(name, known["command"], known["environment"])
         if name in ("etcd", "kube-apiserver"):
             join_namespace(self.state["namespace"])
-            self.wait("the API server", lambda: self.request("GET", "/readyz") is None or True)
+            self.wait_for_server()
 
     def stop(self):
         if not self.state:
