@@ -4,7 +4,8 @@
  * exchange specs, inputs and results. docs/stores.md has the layout and the kinds.
  *
  * An object appears whole or not at all, and is not changed afterwards (heartbeats are the exception: they are replaced). Names are
- * relative paths of [A-Za-z0-9._-] parts separated by "/", no part "." or "..".
+ * relative paths of [A-Za-z0-9._-] parts separated by "/", no part "." or ".."; a part that ends in ".tmp" belongs to the store itself, which
+ * never lists it. Nor is the name of an object the folder of another one: "a" and "a/b" cannot be in a folder together.
  *
  * Provided: a folder ("/path" or "file:///path"); with libsbi-grid.so, which is loaded when asked for, "s3://bucket/prefix",
  * "http(s)://..." and "dav(s)://..." (WebDAV), "rucio://scope/dataset". Credentials never stand in a URL: docs/stores.md tells where
@@ -48,10 +49,12 @@ typedef struct sbi_store_info {
 typedef struct sbi_store_ops {
     uint32_t struct_size; /**< sizeof(sbi_store_ops) of the implementation */
     uint32_t abi;         /**< SBI_STORE_ABI it was compiled against */
-    /** Bytes [offset, offset + length) into the sink; length 0: to the end. What was given to the sink is right, or a status comes. */
+    /** Bytes [offset, offset + length) into the sink; length 0: to the end. What was given to the sink is right, or a status comes.
+     *  SBI_ERR_ARGUMENT: the range ends beyond the object. */
     sbi_status (*get)(void *self, const char *name, uint64_t offset, uint64_t length, sbi_sink *sink);
     sbi_status (*stat)(void *self, const char *name, sbi_store_info *info);
-    /** `size` bytes of the source as one object. */
+    /** `size` bytes of the source as one object; the source stands at its beginning, and is rewound to read it again. SBI_ERR_ARGUMENT: it ended
+     *  early, and nothing appears. */
     sbi_status (*put)(void *self, const char *name, sbi_source *source, uint64_t size, uint32_t flags);
     /** Calls each(user, name, info) for every object whose name starts with `prefix`, in ascending order of names; a status other than SBI_OK
      *  ends it and is returned. */
@@ -92,7 +95,8 @@ SBI_API sbi_status sbi_store_put_bytes(sbi_store *store, const char *name, const
 /** Puts a file. Since: 0.1 */
 SBI_API sbi_status sbi_store_put_file(sbi_store *store, const char *name, const char *path, uint32_t flags);
 /** Brings an object into a file, which appears whole, checked and synced, or not at all; a part that an earlier call left behind
- *  (PATH.part) is gone on from. @param sha256 64 hex digits, NULL: not checked; content that does not fit is fetched once more from the beginning, then
+ *  (PATH.part) is gone on from. Two that bring the same file wait for each other; with sha256, a file that is there with that content
+ *  stays. @param sha256 64 hex digits, NULL: not checked; content that does not fit is fetched once more from the beginning, then
  *  SBI_ERR_CHECKSUM. Since: 0.1 */
 SBI_API sbi_status sbi_store_get_file(sbi_store *store, const char *name, const char *path, const char *sha256);
 /** Puts a file under the name of its content, `cas/sha256/ab/cd/HASH`, unless it is there. @param[out] name NUL-terminated. Since: 0.1 */

@@ -221,6 +221,11 @@ sbi_status sbi_file_writer_commit(sbi_file_writer *w)
     return commit(w, 1);
 }
 
+sbi_status sbi_file_writer_commit_new(sbi_file_writer *w)
+{
+    return commit(w, 0);
+}
+
 static sbi_status write_whole(sbi_context *ctx, const char *path, const void *data, size_t size, int replace)
 {
     sbi_file_writer *w;

@@ -4,13 +4,12 @@
 
 #include <dlfcn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/plugin.h"
 
 #define NAME_SIZE 32
 
@@ -49,46 +48,6 @@ static sbi_status split_name(char name[NAME_SIZE], const char *device)
     return SBI_OK;
 }
 
-static void *load_from(sbi_context *ctx, const char *folder, const char *file)
-{
-    char *path = sbi_path_join(ctx, folder, file);
-    void *library = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) : NULL;
-    sbi_free(ctx, path);
-    return library;
-}
-
-/* The folder of the library or program that this function is in; NULL if it has none. */
-static char *own_folder(sbi_context *ctx)
-{
-    Dl_info info;
-    if (!dladdr((const void *)&host, &info) || !info.dli_fname) return NULL;
-    const char *slash = strrchr(info.dli_fname, '/');
-    return slash ? sbi_strndup(ctx, info.dli_fname, (size_t)(slash - info.dli_fname)) : NULL;
-}
-
-/* A file that is there but cannot be loaded is what the user wants to hear of, not that another folder has none. */
-static void *search(sbi_context *ctx, const char *file, char *why, size_t size)
-{
-    const char *chosen = getenv("SBI_PLUGIN_PATH");
-    char *own = chosen ? NULL : own_folder(ctx);
-    const char *folders[2] = {chosen, own};
-    void *library = NULL;
-    why[0] = 0;
-    for (int i = 0; i < 2 && !library; i++) {
-        if (!folders[i]) continue;
-        char *path = sbi_path_join(ctx, folders[i], file);
-        const int there = path && sbi_path_exists(path);
-        sbi_free(ctx, path);
-        if (!there) continue;
-        library = load_from(ctx, folders[i], file);
-        if (!library) snprintf(why, size, "%s", dlerror());
-    }
-    if (!library && !chosen && !why[0]) library = dlopen(file, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    if (!library && !why[0]) snprintf(why, size, "%s is neither in %s nor where the loader looks", file, chosen ? chosen : own ? own : ".");
-    sbi_free(ctx, own);
-    return library;
-}
-
 static sbi_status check(const sbi_device_plugin *plugin, const char *name)
 {
     if (plugin->abi != SBI_DEVICE_PLUGIN_ABI || plugin->struct_size != sizeof *plugin || plugin->device_abi != SBI_DEVICE_ABI)
@@ -110,7 +69,7 @@ sbi_status sbi_device_plugin_load(const sbi_device_plugin **out, sbi_context *ct
     SBI_TRY(split_name(name, device));
     snprintf(file, sizeof file, "libsbi-%s.so.%d", name, SBI_ABI_VERSION);
     snprintf(symbol, sizeof symbol, "sbi_device_plugin_%s", name);
-    void *library = search(ctx, file, why, sizeof why);
+    void *library = sbi_plugin_find(ctx, file, why, sizeof why);
     if (!library) return sbi_fail(SBI_ERR_NOT_FOUND, "device %s: %s", name, why);
     const sbi_device_plugin *plugin = dlsym(library, symbol);
     if (!plugin) return sbi_fail(SBI_ERR_ABI, "device %s: %s has no %s", name, file, symbol);

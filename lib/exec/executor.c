@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "exec/executor.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/attach.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "exec/grid_plugin.h"
 
 struct sbi_executor {
     sbi_context *ctx;
@@ -115,10 +117,20 @@ static sbi_status unknown_name(sbi_context *ctx, const char *name, const char *b
     sbi_text_addf(&names, "%s", built_in);
     sbi_context_each_attached(ctx, PREFIX, add_name, &names);
     sbi_status status = names.status;
+    const sbi_grid_plugin *plugin;
+    char why[SBI_ERROR_MESSAGE_SIZE] = "";
+    if (sbi_grid_plugin_load(&plugin, ctx) != SBI_OK) snprintf(why, sizeof why, " (and %s)", sbi_last_error());
     if (status == SBI_OK)
-        status = sbi_fail(SBI_ERR_NOT_FOUND, "no executor is called \"%s\"; there are: %s", name, names.data);
+        status = sbi_fail(SBI_ERR_NOT_FOUND, "no executor is called \"%s\"; there are: %s%s", name, names.data, why);
     sbi_text_clear(&names);
     return status;
+}
+
+/* NULL where the library for grids is missing or does not know it; unknown_name() tells why. */
+static sbi_executor_open_fn open_of_grid(sbi_context *ctx, const char *name)
+{
+    const sbi_grid_plugin *plugin;
+    return sbi_grid_plugin_load(&plugin, ctx) == SBI_OK ? plugin->executor(name) : NULL;
 }
 
 sbi_status sbi_executor_open_registered(sbi_executor **out, sbi_context *ctx, const char *name, const char *config,
@@ -128,10 +140,11 @@ sbi_status sbi_executor_open_registered(sbi_executor **out, sbi_context *ctx, co
     if (!full) return SBI_ERR_NO_MEMORY;
     const registration *r = sbi_context_attached(ctx, full);
     sbi_free(ctx, full);
-    if (!r) return unknown_name(ctx, name, built_in);
+    const sbi_executor_open_fn open = r ? r->open : open_of_grid(ctx, name);
+    if (!open) return unknown_name(ctx, name, built_in);
     const sbi_executor_ops *ops = NULL;
     void *self = NULL;
-    SBI_TRY(r->open(r->user, ctx, config, &ops, &self));
+    SBI_TRY(open(r ? r->user : NULL, ctx, config, &ops, &self));
     sbi_status status = sbi_executor_create(out, ctx, ops, self);
     if (status != SBI_OK && ops && ops->close) ops->close(self);
     return status;
