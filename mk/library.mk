@@ -54,8 +54,11 @@ EXAMPLE_FOLDERS := $(sort $(dir $(wildcard examples/*/*.c)))
 EXAMPLES := $(foreach d,$(EXAMPLE_FOLDERS),$(BUILD)/bin/$(notdir $(d:%/=%)))
 LINK_SBI = -L$(BUILD) -lsbi -Wl,-rpath,'$$ORIGIN/..' -Wl,--as-needed
 
+# sbi-worker is more than its main().
+WORKER_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard lib/programs/worker/*.c))
+$(BUILD)/bin/sbi-worker: $(WORKER_OBJECTS)
 $(BUILD)/bin/sbi-%: $(BUILD)/obj/lib/programs/sbi_%.o $(BUILD)/libsbi.so
-	@mkdir -p $(@D); echo "  link  $(@F)"; $(CC) $(LDFLAGS_ALL) -o $@ $< $(LINK_SBI) $(LIBS)
+	@mkdir -p $(@D); echo "  link  $(@F)"; $(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(LINK_SBI) $(LIBS)
 
 define example_rule
 $(BUILD)/bin/$(notdir $(1:%/=%)): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)*.c)) $(BUILD)/libsbi.so

@@ -15,6 +15,11 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_SUPPORT) $(BUILD)/libsbi.a
 	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(BUILD)/libsbi.a $(LIBS) $(CHECK_LIBS)
 $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/physics/test_*.c)): $(EXAMPLE_OBJECTS)
 
+# Workers with other work, for tests of executors whose tasks run in processes of their own.
+TEST_WORKERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/workers/*.c))
+$(TEST_WORKERS): $(WORKER_OBJECTS)
+$(BUILD)/tests/contract/test_executor_processes: | $(TEST_WORKERS)
+
 .PRECIOUS: $(BUILD)/obj/%.o
 .PHONY: $(TEST_KINDS) test-programs
 test-programs: $(TEST_PROGRAMS)

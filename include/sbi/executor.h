@@ -6,7 +6,7 @@
  * tried again, when, and how often is not an executor's business either; that is one policy, in campaign.h, above all of
  * them. So an executor only has to say honestly what became of each task.
  *
- * Provided: "local", threads of this process. Everybody can add one: fill in sbi_executor_ops and either wrap it with
+ * Provided: "local", threads of this process; "processes", worker processes of this machine that live on when the client dies. Everybody can add one: fill in sbi_executor_ops and either wrap it with
  * sbi_executor_create() or give it a name with sbi_executor_register(). tests/contract/executor_conformance.c checks any
  * implementation; docs/executors.md explains how to write one.
  */
@@ -45,8 +45,8 @@ typedef struct sbi_task {
     const char *key;      /**< the task's name: the same key is the same work with the same result */
     const void *spec;     /**< what to do: opaque bytes */
     size_t spec_size;
-    /** Memory of the caller that spares an executor in this process from reading files named in the spec; others ignore
-     *  it. Borrowed until the task has ended. The result must be the same with and without it. NULL: none. */
+    /** Memory of the caller that spares an executor in this process from reading files named in the spec; one that stages may look at
+     *  it in submit, others ignore it. Borrowed until the task has ended. The result must be the same with and without it. NULL: none. */
     const void *attachment;
     double cpus;           /**< hint: processors of use; 0: unknown */
     uint64_t memory;       /**< hint: bytes needed; 0: unknown */
@@ -89,7 +89,7 @@ typedef struct sbi_executor_caps {
     int32_t survives;     /**< 1: tasks live on when the client dies, and submitting them again adopts them */
     int32_t has_log;      /**< 1: logs can be read */
     int32_t has_cancel;   /**< 1: tasks can be cancelled */
-    int32_t reserved_;
+    int32_t stages;       /**< 1: submit puts into a store what a task needs, also data that only its attachment holds (sbi_job_stage) */
     uint64_t batch;  /**< most tasks in one submit; 0: any number */
     uint64_t live;   /**< most tasks worth having submitted and unfinished; 0: any number */
     char name[32];   /**< for people: "local", "kubernetes" */
@@ -137,9 +137,10 @@ typedef struct sbi_executor_ops {
 
 typedef struct sbi_executor sbi_executor;
 
-/** Opens an executor by name. @param[out] out NULL on failure. @param name "local", or one registered on the context.
+/** Opens an executor by name. @param[out] out NULL on failure. @param name "local", "processes", or one registered on the context.
  *  @param config JSON object text, its keys depending on the executor; NULL: all defaults. "local": {"threads": n}, how
- *  many tasks run at once (default: the context's threads). Errors: SBI_ERR_NOT_FOUND names the executors there are;
+ *  many tasks run at once (default: the context's threads). "processes": {"processes", "store", "worker", "threads", "memory", "survives"}, see
+ *  docs/executors.md. Errors: SBI_ERR_NOT_FOUND names the executors there are;
  *  SBI_ERR_FORMAT, SBI_ERR_ARGUMENT for the configuration. Close with sbi_executor_close(). Since: 0.1 */
 SBI_API sbi_status sbi_executor_open(sbi_executor **out, sbi_context *ctx, const char *name, const char *config);
 

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/options.h"
+#include "exec/campaign.h"
 #include "exec/campaign_internal.h"
 #include "exec/executor.h"
 
@@ -234,7 +235,23 @@ static sbi_status check_task(const sbi_campaign *c, const sbi_task *task, const 
     return SBI_OK;
 }
 
-sbi_status sbi_campaign_add(sbi_campaign *c, const sbi_task *task, const char *const *after, size_t n_after, size_t *index)
+/* A task of the campaign, told again. */
+static sbi_status add_again(sbi_campaign *c, sbi_campaign_task *old, const sbi_task *task, int moved)
+{
+    if (old->spec_size != task->spec_size || (old->spec_size && memcmp(old->spec, task->spec, old->spec_size) != 0)) {
+        if (!moved) return sbi_fail(SBI_ERR_EXISTS, "task %s is in the campaign already, with another spec", old->key);
+        void *spec = sbi_alloc(c->ctx, task->spec_size);
+        if (!spec) return SBI_ERR_NO_MEMORY;
+        memcpy(spec, task->spec, task->spec_size);
+        sbi_free(c->ctx, old->spec);
+        old->spec = spec;
+        old->spec_size = task->spec_size;
+    }
+    old->attachment = task->attachment;
+    return SBI_OK;
+}
+
+static sbi_status add(sbi_campaign *c, const sbi_task *task, const char *const *after, size_t n_after, int moved, size_t *index)
 {
     SBI_TRY(check_task(c, task, after, n_after));
     char name[SBI_SHA256_HEX_SIZE];
@@ -242,10 +259,7 @@ sbi_status sbi_campaign_add(sbi_campaign *c, const sbi_task *task, const char *c
     const char *key = task->key ? task->key : name;
     size_t found = sbi_table_find(&c->table, key);
     if (found != SBI_TABLE_NONE) {
-        sbi_campaign_task *old = c->tasks[found];
-        if (old->spec_size != task->spec_size || (old->spec_size && memcmp(old->spec, task->spec, old->spec_size) != 0))
-            return sbi_fail(SBI_ERR_EXISTS, "task %s is in the campaign already, with another spec", key);
-        old->attachment = task->attachment;
+        SBI_TRY(add_again(c, c->tasks[found], task, moved));
         if (index) *index = found;
         return SBI_OK;
     }
@@ -261,6 +275,16 @@ sbi_status sbi_campaign_add(sbi_campaign *c, const sbi_task *task, const char *c
     t->added = sbi_campaign_now_ms();
     if (index) *index = c->n_tasks - 1;
     return SBI_OK;
+}
+
+sbi_status sbi_campaign_add(sbi_campaign *c, const sbi_task *task, const char *const *after, size_t n_after, size_t *index)
+{
+    return add(c, task, after, n_after, 0, index);
+}
+
+sbi_status sbi_campaign_add_moved(sbi_campaign *c, const sbi_task *task, size_t *index)
+{
+    return add(c, task, NULL, 0, 1, index);
 }
 
 /* ---- questions ------------------------------------------------------------------------------------------------- */

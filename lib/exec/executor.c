@@ -96,7 +96,8 @@ sbi_status sbi_executor_register(sbi_context *ctx, const char *name, sbi_executo
     SBI_REQUIRE(ctx, "sbi_executor_register: ctx is NULL");
     SBI_REQUIRE(name && *name, "sbi_executor_register: the name is NULL or empty");
     SBI_REQUIRE(open, "sbi_executor_register: open is NULL");
-    if (strcmp(name, "local") == 0) return sbi_fail(SBI_ERR_EXISTS, "executor \"local\": the name is taken");
+    if (strcmp(name, "local") == 0 || strcmp(name, "processes") == 0)
+        return sbi_fail(SBI_ERR_EXISTS, "executor \"%s\": the name is taken", name);
     char *full = sbi_strf(ctx, PREFIX "%s", name);
     if (!full) return SBI_ERR_NO_MEMORY;
     registration r = {open, user};

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "exec/campaign.h"
 #include "exec/local.h"
 #include "jobs/job.h"
 
@@ -28,7 +29,7 @@ sbi_status sbi_jobs_add(sbi_campaign *campaign, sbi_context *ctx, json_t *json, 
     task.spec = spec.text.data;
     task.spec_size = spec.text.size;
     task.attachment = attachment;
-    sbi_status status = sbi_campaign_add(campaign, &task, NULL, 0, NULL);
+    sbi_status status = sbi_campaign_add_moved(campaign, &task, NULL);
     sbi_text_clear(&spec.text);
     return status;
 }

@@ -103,7 +103,7 @@ static sbi_status train_members(training *t, sbi_executor *exec)
     SBI_TRY(sbi_dataset_checksum(t->data, sha256));
     t->described = describe_data(t->data, sha256);
     if (!t->described) return sbi_fail(SBI_ERR_NO_MEMORY, "sbi_ensemble_train: out of memory");
-    if (!caps.in_process && !json_object_get(t->described, "parts"))
+    if (!caps.in_process && !caps.stages && !json_object_get(t->described, "parts"))
         return sbi_fail(SBI_ERR_UNSUPPORTED,
                         "sbi_ensemble_train: the executor \"%s\" needs datasets in files, some of this one is in memory", caps.name);
     for (int32_t m = 0; m < t->options.members; m++) SBI_TRY(add_member(t, m));

@@ -69,7 +69,9 @@ static sbi_status describe(sbi_hessian_campaign *r, const sbi_fit *fit, sbi_exec
     for (size_t i = 0; i < r->n; i++) json_array_append_new(theta, json_real(r->theta[i]));
     r->common = json_pack("{s:i, s:o}", "version", SBI_JOB_VERSION, "theta", theta);
     if (!r->common) return sbi_fail(SBI_ERR_NO_MEMORY, "sbi_fit_hessian: out of memory");
-    return caps.in_process ? add_fingerprint(r, fit) : add_workspace(r, caps.name);
+    /* What is kept in a folder is named by content where it can be, so that one executor can go on where another one stopped. */
+    const int by_content = !caps.in_process || (r->options.campaign && r->model->workspace);
+    return by_content ? add_workspace(r, caps.name) : add_fingerprint(r, fit);
 }
 
 size_t sbi_hessian_block(const sbi_hessian_campaign *h, size_t block, size_t *first)

@@ -80,6 +80,7 @@ typedef struct sbi_job_attachment {
 typedef struct sbi_job_place {
     const char *root;       /* relative paths start here; NULL: the working directory */
     const char *checkpoint; /* folder of this job's checkpoints, or NULL */
+    const json_t *files;    /* where the files are that a workspace names, by these names; NULL: relative to the workspace */
 } sbi_job_place;
 
 sbi_status sbi_job_run_decoded(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,

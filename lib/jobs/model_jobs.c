@@ -42,6 +42,20 @@ static sbi_status check_columns(const sbi_model *model, const sbi_job *job)
                     job->columns_sha256);
 }
 
+typedef struct elsewhere {
+    const sbi_job *job;
+    const sbi_job_place *place;
+} elsewhere;
+
+static sbi_status find_file(void *user, sbi_context *ctx, const char *name, char **path)
+{
+    const elsewhere *e = user;
+    const char *there = json_string_value(json_object_get(e->place->files, name));
+    if (!there) return sbi_fail(SBI_ERR_NOT_FOUND, "%s: its file %s was not staged", e->job->workspace.path, name);
+    *path = sbi_job_path(ctx, e->place, there);
+    return *path ? SBI_OK : SBI_ERR_NO_MEMORY;
+}
+
 sbi_status sbi_job_load_model(sbi_model **out, sbi_context *ctx, const sbi_job *job, const sbi_job_place *place)
 {
     *out = NULL;
@@ -51,7 +65,9 @@ sbi_status sbi_job_load_model(sbi_model **out, sbi_context *ctx, const sbi_job *
     if (!path) return SBI_ERR_NO_MEMORY;
     sbi_model *model = NULL;
     sbi_status status = sbi_job_verify_file(path, job->workspace.sha256);
-    if (status == SBI_OK) status = sbi_model_load(&model, ctx, path);
+    elsewhere e = {job, place};
+    const sbi_model_files files = {find_file, &e};
+    if (status == SBI_OK) status = sbi_model_load_files(&model, ctx, path, NULL, place->files ? &files : NULL);
     if (status == SBI_OK) status = check_columns(model, job);
     sbi_free(ctx, path);
     if (status != SBI_OK) {

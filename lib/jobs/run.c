@@ -5,6 +5,7 @@
 #include "exec/executor.h"
 #include "exec/local.h"
 #include "jobs/job.h"
+#include "jobs/processes.h"
 
 sbi_status sbi_job_run_decoded(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
                                const sbi_job_place *place, sbi_sink *sink)
@@ -26,7 +27,7 @@ sbi_status sbi_job_run(sbi_context *ctx, const sbi_task *task, const char *root,
     SBI_REQUIRE(sink && sink->write, "sbi_job_run: there is no sink");
     SBI_REQUIRE(task->spec || !task->spec_size, "sbi_job_run: spec is NULL");
     sbi_job *job;
-    const sbi_job_place place = {root, checkpoint};
+    const sbi_job_place place = {root, checkpoint, NULL};
     SBI_TRY(sbi_job_parse(&job, ctx, task->spec, task->spec_size));
     sbi_status status = sbi_job_run_decoded(ctx, job, NULL, &place, sink);
     sbi_job_free(job);
@@ -38,7 +39,7 @@ sbi_status sbi_job_run_local(void *user, sbi_context *ctx, const sbi_task *task,
     (void)user;
     sbi_job *job;
     const sbi_job_attachment *attachment = task->attachment;
-    const sbi_job_place place = {NULL, attachment ? attachment->folder : NULL};
+    const sbi_job_place place = {NULL, attachment ? attachment->folder : NULL, NULL};
     SBI_TRY(sbi_job_parse(&job, ctx, task->spec, task->spec_size));
     sbi_status status = sbi_job_run_decoded(ctx, job, attachment, &place, sink);
     sbi_job_free(job);
@@ -72,7 +73,8 @@ sbi_status sbi_executor_open(sbi_executor **out, sbi_context *ctx, const char *n
     *out = NULL;
     SBI_REQUIRE(ctx, "sbi_executor_open: ctx is NULL");
     SBI_REQUIRE(name && *name, "sbi_executor_open: the name is NULL or empty");
-    if (strcmp(name, "local") != 0) return sbi_executor_open_registered(out, ctx, name, config, "\"local\"");
+    if (strcmp(name, "processes") == 0) return sbi_processes_open(out, ctx, config, sbi_job_stage);
+    if (strcmp(name, "local") != 0) return sbi_executor_open_registered(out, ctx, name, config, "\"local\", \"processes\"");
     int32_t threads;
     SBI_TRY(read_local_config(config, &threads));
     return sbi_local_open(out, ctx, threads, sbi_job_run_local, NULL);

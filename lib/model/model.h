@@ -127,6 +127,15 @@ void sbi_model_close_files(sbi_model *m);
 /* The whole file as one column; it must have one dimension. */
 sbi_status sbi_model_file_column(const model_file *file, const char *name, model_column *out);
 
+/* Where the files are that a workspace names: *path is freed by sbi_free(). For workspaces whose files lie elsewhere, under other names. */
+typedef struct sbi_model_files {
+    sbi_status (*find)(void *user, sbi_context *ctx, const char *name, char **path);
+    void *user;
+} sbi_model_files;
+/* As sbi_model_load_with(); files NULL: relative to the workspace. */
+sbi_status sbi_model_load_files(sbi_model **out, sbi_context *ctx, const char *path, const sbi_workspace_options *options,
+                                const sbi_model_files *files);
+
 /* ---- parameters by name ---- */
 
 /* Makes room for one more name; then the last parameter can be entered, which cannot fail. */

@@ -23,7 +23,11 @@ uint64_t sbi_model_column_memory(uint64_t option)
 
 sbi_status sbi_model_open_named(model_reader *r, const char *name, model_file *out)
 {
-    char *path = sbi_path_join(r->ctx, r->folder, name);
+    char *path = NULL;
+    if (r->files)
+        SBI_TRY(r->files->find(r->files->user, r->ctx, name, &path));
+    else
+        path = sbi_path_join(r->ctx, r->folder, name);
     if (!path) return SBI_ERR_NO_MEMORY;
     sbi_status status = sbi_model_open_file(r->model, path, &r->memory_left, out);
     sbi_free(r->ctx, path);

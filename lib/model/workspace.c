@@ -265,10 +265,10 @@ static sbi_status read_workspace(model_reader *r, const json_t *workspace, const
 }
 
 static sbi_status build(sbi_model **out, sbi_context *ctx, const json_t *workspace, const char *document,
-                        const char *folder, const sbi_workspace_options *options)
+                        const char *folder, const sbi_workspace_options *options, const sbi_model_files *files)
 {
     sbi_json_place root = sbi_json_root(document);
-    model_reader r = {.ctx = ctx, .folder = folder, .config_place = root};
+    model_reader r = {.ctx = ctx, .folder = folder, .files = files, .config_place = root};
     sbi_workspace_options_init(&r.options);
     SBI_TRY(sbi_options_read(&r.options, sizeof r.options, offsetof(sbi_workspace_options, column_memory), options, "sbi_workspace_options"));
     SBI_REQUIRE(r.options.reserved_ == 0, "sbi_workspace_options: reserved_ is not zero");
@@ -300,7 +300,7 @@ sbi_status sbi_model_load_text_with(sbi_model **out, sbi_context *ctx, const cha
     SBI_REQUIRE(ctx && text && folder, "sbi_model_load_text: an argument is NULL");
     json_t *workspace;
     SBI_TRY(sbi_json_parse(&workspace, text, size, "workspace"));
-    sbi_status status = build(out, ctx, workspace, "workspace", folder, options);
+    sbi_status status = build(out, ctx, workspace, "workspace", folder, options, NULL);
     json_decref(workspace);
     return status;
 }
@@ -318,7 +318,8 @@ static sbi_status keep_path(sbi_model *m, const char *path, const sbi_workspace_
     return m->workspace ? SBI_OK : SBI_ERR_NO_MEMORY;
 }
 
-sbi_status sbi_model_load_with(sbi_model **out, sbi_context *ctx, const char *path, const sbi_workspace_options *options)
+sbi_status sbi_model_load_files(sbi_model **out, sbi_context *ctx, const char *path, const sbi_workspace_options *options,
+                                const sbi_model_files *files)
 {
     SBI_REQUIRE(out, "sbi_model_load: out is NULL");
     *out = NULL;
@@ -326,7 +327,7 @@ sbi_status sbi_model_load_with(sbi_model **out, sbi_context *ctx, const char *pa
     json_t *workspace;
     SBI_TRY(sbi_json_load(&workspace, ctx, path));
     char *folder = sbi_path_folder(ctx, path);
-    sbi_status status = folder ? build(out, ctx, workspace, path, folder, options) : SBI_ERR_NO_MEMORY;
+    sbi_status status = folder ? build(out, ctx, workspace, path, folder, options, files) : SBI_ERR_NO_MEMORY;
     sbi_free(ctx, folder);
     json_decref(workspace);
     if (status == SBI_OK) status = keep_path(*out, path, options);
@@ -335,6 +336,11 @@ sbi_status sbi_model_load_with(sbi_model **out, sbi_context *ctx, const char *pa
         *out = NULL;
     }
     return status;
+}
+
+sbi_status sbi_model_load_with(sbi_model **out, sbi_context *ctx, const char *path, const sbi_workspace_options *options)
+{
+    return sbi_model_load_files(out, ctx, path, options, NULL);
 }
 
 sbi_status sbi_model_load(sbi_model **out, sbi_context *ctx, const char *path)
