@@ -22,12 +22,12 @@ static sbi_store_open_fn store(const char *scheme)
 static const struct {
     const char *name;
     sbi_executor_open_fn open;
-} executors[] = {{"", NULL}};
+} executors[] = {{"kubernetes", grid_kubernetes_open}};
 
 static sbi_executor_open_fn executor(const char *name)
 {
     for (size_t i = 0; i < sizeof executors / sizeof *executors; i++) {
-        if (executors[i].open && strcmp(executors[i].name, name) == 0) return executors[i].open;
+        if (strcmp(executors[i].name, name) == 0) return executors[i].open;
     }
     return NULL;
 }

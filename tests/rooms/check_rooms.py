@@ -37,6 +37,7 @@ ALSO = {
     ("device", "sbi/network.h"): "the numbers of the activations",
     ("grid", "exec/grid_plugin.h"): "what the core asks of the plugin",
     ("grid", "sbi/store.h"): "the contracts that it fulfils",
+    ("grid", "sbi/job.h"): "tasks are staged, and their ends read, by those who know what they mean",
     ("grid", "sbi/executor.h"): "the contracts that it fulfils",
     ("jobs", "sbi/shard.h"): "parts of a Hessian travel as shards",
 }
