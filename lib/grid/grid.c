@@ -32,9 +32,9 @@ static sbi_executor_open_fn executor(const char *name)
     return NULL;
 }
 
-SBI_API extern const struct sbi_grid_plugin sbi_grid_plugin;
-const struct sbi_grid_plugin sbi_grid_plugin = {
-    .struct_size = sizeof sbi_grid_plugin,
+SBI_API extern const sbi_grid_plugin sbi_grid_plugin_exported;
+const sbi_grid_plugin sbi_grid_plugin_exported = {
+    .struct_size = sizeof sbi_grid_plugin_exported,
     .abi = SBI_GRID_PLUGIN_ABI,
     .version = SBI_VERSION_STRING,
     .error_set = sbi_error_set,

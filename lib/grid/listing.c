@@ -53,6 +53,14 @@ void grid_listing_clear(grid_listing *l)
     l->count = l->capacity = 0;
 }
 
+sbi_status grid_refused_range(const sbi_store_info *info, uint64_t offset, uint64_t length, const char *base, const char *name)
+{
+    if (offset > info->size || length > info->size - offset)
+        return sbi_fail(SBI_ERR_ARGUMENT, "%s%s: bytes [%llu, %llu) of %llu were asked for", base, name, (unsigned long long)offset,
+                        (unsigned long long)(offset + length), (unsigned long long)info->size);
+    return offset == info->size ? SBI_OK : sbi_fail(SBI_ERR_TRANSIENT, "%s%s: a range that is there was refused", base, name);
+}
+
 int grid_name_valid(const char *name)
 {
     const size_t length = strnlen(name, SBI_STORE_NAME_MAX);

@@ -22,6 +22,8 @@ sbi_status grid_listing_visit(grid_listing *l, const char *prefix, sbi_status (*
                               void *user);
 void grid_listing_clear(grid_listing *l);
 
+/* A server refused a range (416): SBI_OK where it is the empty one at the end, SBI_ERR_ARGUMENT where it ends beyond the object. */
+sbi_status grid_refused_range(const sbi_store_info *info, uint64_t offset, uint64_t length, const char *base, const char *name);
 /* Whether the store contract allows a name (see sbi/store.h). */
 int grid_name_valid(const char *name);
 /* "2026-01-02T03:04:05.678Z" (RFC 3339, UTC) and what curl_getdate() reads, in ms since 1970; 0 where it is neither. */

@@ -100,16 +100,6 @@ static sbi_status hash_on(void *user, const void *data, size_t size)
     return h->to->write(h->to->user, data, size);
 }
 
-static sbi_status check_range(grid_s3 *s, const char *name, uint64_t offset, uint64_t length)
-{
-    sbi_store_info info = {.struct_size = sizeof info};
-    SBI_TRY(s3_stat(s, name, &info));
-    if (offset > info.size || length > info.size - offset)
-        return sbi_fail(SBI_ERR_ARGUMENT, "%s%s: bytes [%llu, %llu) of %llu were asked for", s->base, name, (unsigned long long)offset,
-                        (unsigned long long)(offset + length), (unsigned long long)info.size);
-    return offset == info.size ? SBI_OK : sbi_fail(SBI_ERR_TRANSIENT, "%s%s: a range that is there was refused", s->base, name);
-}
-
 static sbi_status s3_get(void *self, const char *name, uint64_t offset, uint64_t length, sbi_sink *sink)
 {
     grid_s3 *s = self;
@@ -122,8 +112,10 @@ static sbi_status s3_get(void *self, const char *name, uint64_t offset, uint64_t
     sbi_sha256_init(&h.sha);
     sbi_status status = grid_s3_send(s, name, NULL, &r, NULL, &a);
     if (status == SBI_OK && a.code == 416 && a.written == 0) {
+        sbi_store_info info = {.struct_size = sizeof info};
         sbi_http_answer_clear(&a);
-        return check_range(s, name, offset, length);
+        SBI_TRY(s3_stat(s, name, &info));
+        return grid_refused_range(&info, offset, length, s->base, name);
     }
     if (status == SBI_OK) status = grid_s3_status(s, &a, name);
     if (status == SBI_OK && length && a.written < length)
