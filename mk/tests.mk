@@ -18,7 +18,8 @@ $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/physics/test_*.c)): $(EXA
 # Workers with other work, for tests of executors whose tasks run in processes of their own.
 TEST_WORKERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/workers/*.c))
 $(TEST_WORKERS): $(WORKER_OBJECTS)
-$(BUILD)/tests/contract/test_executor_processes: | $(TEST_WORKERS)
+$(BUILD)/tests/contract/test_executor_processes $(BUILD)/tests/contract/test_executor_slurm: | $(TEST_WORKERS)
+$(BUILD)/tests/contract/test_executor_slurm: $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(wildcard examples/slurm_executor/*.c)))
 
 .PRECIOUS: $(BUILD)/obj/%.o
 .PHONY: $(TEST_KINDS) test-programs

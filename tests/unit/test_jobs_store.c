@@ -97,6 +97,24 @@ static json_t *model_members(void)
                      sha256, "columns_sha256", columns, "theta", 1.0, 0.1, -0.2, 0.3);
 }
 
+/* Events to draw toys from are in a workspace of tests/data. */
+static json_t *toy_members(void)
+{
+    static const char path[] = "tests/data/model/normalised.json";
+    sbi_model *model;
+    char sha256[65], columns[65];
+    double start[32];
+    OK(sbi_model_load(&model, ctx, path));
+    OK(sbi_job_columns_digest(model, columns));
+    OK(sbi_model_start(model, start));
+    json_t *theta = json_array();
+    for (size_t i = 0; i < sbi_model_n_parameters(model); i++) json_array_append_new(theta, json_real(start[i]));
+    sbi_model_destroy(model);
+    OK(sbi_sha256_file(path, sha256));
+    return json_pack("{s:i, s:{s:s, s:s}, s:s, s:o}", "version", 1, "workspace", "path", path, "sha256", sha256, "columns_sha256", columns,
+                     "theta", theta);
+}
+
 static json_t *with(json_t *common, json_t *more)
 {
     ck_assert_ptr_nonnull(more);
@@ -173,7 +191,7 @@ static json_t *make_spec(int kind)
                                                "first_event", 0, "events", EVENTS));
     case 4: return with(model_members(), json_pack("{s:s, s:s, s:f}", "job", "scan_point", "parameter", "mu", "value", 1.3));
     default:
-        return with(model_members(), json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:[f], s:[], s:[], s:f, s:f}", "job", "toys", "seed", 5,
+        return with(toy_members(), json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:s, s:[f], s:[], s:[], s:f, s:f}", "job", "toys", "seed", 5,
                                                "first", 0, "count", 2, "compute", (int)SBI_TOYS_T, "auxiliary", 0, "parameter", "mu", "tested",
                                                1.2, "starts", "fixed", "interval_confidence", 0.68, "limit_confidence", 0.95));
     }
@@ -300,11 +318,11 @@ START_TEST(changed_inputs_are_not_staged)
     for (int kind = 0; kind < 3; kind++) {
         OK(sbi_job_spec_make(&spec, ctx, make_spec(kind)));
         sbi_task task = task_of(&spec);
-        static const char *const changed[] = {"w.npy", "b.npy", "r1.npy"};
+        static const char *const changed[] = {"w.npy", "member.npz", "r1.npy"}; /* nothing that is in the store already */
         char *kept = NULL;
         size_t size;
         kept = read_whole(in_folder(changed[kind]), &size);
-        write_values(changed[kind], 77, 0.5, 1.5, kind == 1 ? 2 : 1);
+        write_values(changed[kind], 77, 0.5, 1.5, 1);
         ck_assert_int_eq(sbi_job_stage(ctx, store, &task), SBI_ERR_CHECKSUM);
         unlink(in_folder(changed[kind]));
         ck_assert_int_eq(sbi_job_stage(ctx, store, &task), SBI_ERR_NOT_FOUND);
