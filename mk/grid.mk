@@ -24,3 +24,14 @@ else
 grid:
 	@echo "no libcurl, libyaml or expat to compile against: make deps"; exit 1
 endif
+
+# Check programs for a Kubernetes cluster of real programs: tests/cluster/test_*.c, run inside it by tests/servers/kubernetes/with_cluster.sh.
+CLUSTER_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/cluster/test_*.c))
+CLUSTER_TEST_SUPPORT := $(BUILD)/obj/tests/contract/executor_conformance.o
+$(CLUSTER_TESTS): $(BUILD)/tests/cluster/%: $(BUILD)/obj/tests/cluster/%.o $(CLUSTER_TEST_SUPPORT) $(GRID_SHARED:%=$(BUILD)/obj/%.o) $(BUILD)/libsbi.so \
+    $(BUILD)/$(GRID_SONAME) | $(TEST_WORKERS)
+	@mkdir -p $(@D); echo "  link  $(@:$(BUILD)/%=%)"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -L$(BUILD) -lsbi -Wl,-rpath,'$$ORIGIN/../..' $(GRID_LIBS) $(CHECK_LIBS) -lm
+.PHONY: cluster-tests
+cluster-tests: $(CLUSTER_TESTS) programs ## Run tests/cluster against etcd, the API server, controllers, scheduler and a kubelet on this machine
+	@tests/servers/kubernetes/with_cluster.sh $(BUILD) scripts/run-tests.sh $(BUILD) $(CLUSTER_TESTS)

@@ -5,7 +5,7 @@
 It registers a node with the real API server, watches the pods that the real scheduler binds to it, runs the command of their first container as
 a process (no container: the image is ignored, the host's files are seen), and writes their statuses as a kubelet would: start and end, exit code,
 OOMKilled when the process outgrows its memory limit, deletion with a grace period. It serves logs to the API server.
-Environment: values, fieldRef to metadata, secretKeyRef. Volumes: secret and emptyDir, whose mount paths are replaced in command and environment.
+Environment: values, fieldRef to metadata, secretKeyRef. Volumes: secret, hostPath and emptyDir, whose mount paths are replaced in command and environment.
 
 Usage: agent.py CLUSTERFOLDER NODE [--instant SECONDS] [--slots N]
 --instant: nothing is run; a pod succeeds after so many seconds (thousands of pods on one machine)."""
@@ -123,7 +123,7 @@ class Pod(threading.Thread):
         """Where the mount paths of this pod really are."""
         places = {}
         for v in self.pod["spec"].get("volumes", []):
-            place = self.folder / "volumes" / v["name"]
+            place = pathlib.Path(v["hostPath"]["path"]) if "hostPath" in v else self.folder / "volumes" / v["name"]
             place.mkdir(parents=True, exist_ok=True)
             if "secret" in v:
                 for key, value in self.secret(v["secret"]["secretName"]).items():

@@ -69,9 +69,11 @@ class Cluster:
         known = self.state.get("processes", {}).get(name)
         if not known or start_time(known["pid"]) != known["started"]:
             return
-        os.kill(known["pid"], signal.SIGCONT)
-        for number, wait in ((signal.SIGTERM, kill_after), (signal.SIGKILL, 10.0)):
-            os.kill(known["pid"], number)
+        for number, wait in ((signal.SIGCONT, 0), (signal.SIGTERM, kill_after), (signal.SIGKILL, 10.0)):
+            try:
+                os.kill(known["pid"], number)
+            except ProcessLookupError:
+                return
             end = time.monotonic() + wait
             while time.monotonic() < end:
                 try:
@@ -93,7 +95,9 @@ class Cluster:
             return json.loads(answer.read() or b"null")
 
     def wait_for_server(self):
-        self.wait("the API server", lambda: self.request("GET", "/api/v1/namespaces/kube-system"))
+        """Ready is when the roles are there that the other programs live by."""
+        self.wait("the API server", lambda: self.request("GET", "/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/rolebindings/"
+                                                                "system::extension-apiserver-authentication-reader"))
 
     def wait(self, what, test, seconds=START_SECONDS):
         end, problem = time.monotonic() + seconds, None
