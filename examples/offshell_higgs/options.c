@@ -34,7 +34,7 @@ static const flag flags[] = {
     {"luminosity", REAL, AT(luminosity), 1e-3, 1e6, "multiplies the expected yields"},
     {"seed", UNSIGNED64, AT(seed), 0, 0, "seed of everything"},
     {"threads", INTEGER32, AT(threads), 0, 4096, "threads; 0: all processors"},
-    {"executor", TEXT, AT(executor), 0, 0, "where tasks run: local, or another that libsbi has (kubernetes, panda)"},
+    {"executor", TEXT, AT(executor), 0, 0, "where tasks run: local, processes, or another that libsbi has"},
     {"executor-config", TEXT, AT(executor_config), 0, 0, "its configuration, a JSON object"},
     {"output", TEXT, AT(output), 0, 0, "folder of everything that is made; the same folder again continues"},
     {"truth-ratios", SWITCH, AT(truth_ratios), 0, 0, "exact ratios instead of networks (for runs at scale)"},

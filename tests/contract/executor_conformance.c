@@ -300,7 +300,9 @@ START_TEST(brings_big_results)
     for (int twice = 0; twice < 2; twice++) {
         ck_assert_int_eq(fetch_into("big", &text), SBI_OK);
         ck_assert_uint_eq(text.size, 3000001);
-        for (size_t i = 0; i < text.size; i++) ck_assert_uint_eq((unsigned char)text.data[i], i % 251);
+        size_t wrong = 0; /* an assertion a byte would take most of the suite's time */
+        for (size_t i = 0; i < text.size; i++) wrong += (unsigned char)text.data[i] != i % 251;
+        ck_assert_uint_eq(wrong, 0);
     }
     sbi_text_clear(&text);
 }
@@ -395,7 +397,15 @@ START_TEST(poll_waits_and_ends)
 }
 END_TEST
 
-START_TEST(cancels_within_a_second)
+/* In this process a second; elsewhere somebody else's programs take part. */
+static double soon(void)
+{
+    sbi_executor_caps caps = {.struct_size = sizeof caps};
+    ck_assert_int_eq(sbi_executor_capabilities(exec, &caps), SBI_OK);
+    return caps.in_process ? 1 : 10;
+}
+
+START_TEST(cancels_soon)
 {
     sbi_executor_caps caps = {.struct_size = sizeof caps};
     ck_assert_int_eq(sbi_executor_capabilities(exec, &caps), SBI_OK);
@@ -412,12 +422,12 @@ START_TEST(cancels_within_a_second)
     for (int i = 0; i < 5; i++) poll_once(p, 12, 16, 10);
     double begin = seconds();
     AGAIN(sbi_executor_cancel(exec, keys, 13));
-    for (size_t left = 12; left && seconds() - begin < 5;) {
+    for (size_t left = 12; left && seconds() - begin < 2 * soon();) {
         poll_once(p, 12, 16, 20);
         left = 0;
         for (int i = 0; i < 12; i++) left += !is_final(p[i].state);
     }
-    ck_assert_double_lt(seconds() - begin, 1.0);
+    ck_assert_double_lt(seconds() - begin, soon());
     for (int i = 0; i < 12; i++) ck_assert(p[i].state == SBI_TASK_CANCELLED || worth_retrying(p[i].state));
     /* A cancelled task may be tried again. */
     piece q = make_piece("long-3", "sleep", "1");
@@ -466,10 +476,10 @@ START_TEST(closes_while_tasks_run)
     }
     submit(p, 6);
     poll_once(p, 6, 16, 20);
-    double begin = seconds();
+    const double limit = soon(), begin = seconds();
     sbi_executor_close(exec);
     exec = NULL;
-    ck_assert_double_lt(seconds() - begin, 1.0);
+    ck_assert_double_lt(seconds() - begin, limit);
 }
 END_TEST
 
@@ -516,7 +526,7 @@ Suite *executor_conformance_suite(const executor_factory *f)
     tcase_add_test(tc, failures_are_per_task);
     tcase_add_test(tc, fetch_reports_its_failures);
     tcase_add_test(tc, poll_waits_and_ends);
-    tcase_add_test(tc, cancels_within_a_second);
+    tcase_add_test(tc, cancels_soon);
     tcase_add_test(tc, attachments_arrive_untouched);
     tcase_add_test(tc, release_forgets_or_not);
     tcase_add_test(tc, closes_while_tasks_run);

@@ -15,6 +15,7 @@ typedef struct distant_store {
     atomic_int calls, failed;
     int fail_every;        /* every n-th call gives SBI_ERR_TRANSIENT; 0: none */
     atomic_int committed;  /* objects called result.json that were created */
+    const char *full;      /* putting an object whose name begins so gives SBI_ERR_NO_SPACE */
     const char *cancel_at; /* cancels `cancelled` once an object whose name ends so was put */
     sbi_context *cancelled;
 } distant_store;
@@ -49,6 +50,7 @@ static inline sbi_status distant_put(void *self, const char *name, sbi_source *s
 {
     distant_store *d = self;
     SBI_TRY(distant_call(d));
+    if (d->full && strncmp(name, d->full, strlen(d->full)) == 0) return sbi_fail(SBI_ERR_NO_SPACE, "%s: no space left", name);
     sbi_status status = sbi_store_put(d->folder, name, source, size, flags);
     if (status == SBI_OK && distant_ends(name, "/result.json")) atomic_fetch_add(&d->committed, 1);
     if (status == SBI_OK && d->cancel_at && distant_ends(name, d->cancel_at)) {

@@ -437,9 +437,38 @@ START_TEST(outages_are_sat_out)
 }
 END_TEST
 
+/* A full disk: of the store while it is staged, while results come, while heartbeats come. */
+START_TEST(full_stores)
+{
+    sbi_job_spec spec;
+    sbi_task_report r = {.struct_size = sizeof r};
+    OK(sbi_job_spec_make(&spec, ctx, make_spec(2)));
+    sbi_task task = task_of(&spec);
+    static const char *const places[] = {"cas/", "inputs/", "jobs/"};
+    for (int i = 0; i < 3; i++) {
+        distant.full = places[i];
+        ck_assert_int_eq(sbi_job_stage(ctx, store, &task), SBI_ERR_NO_SPACE);
+    }
+    distant.full = NULL;
+    OK(sbi_job_stage(ctx, store, &task));
+    distant.full = "cas/";
+    run_to(spec.key, SBI_ERR_NO_SPACE, SBI_EXIT_STORAGE);
+    OK(sbi_job_look(ctx, store, spec.key, &r, NULL));
+    ck_assert_int_eq(r.state, SBI_TASK_TRANSIENT);
+    ck_assert_int_eq(r.status, SBI_ERR_NO_SPACE);
+    char attempts[200];
+    snprintf(attempts, sizeof attempts, "jobs/%s/attempts/", spec.key);
+    distant.full = attempts; /* a heartbeat is no reason to fail */
+    run_to(spec.key, SBI_OK, SBI_EXIT_DONE);
+    distant.full = NULL;
+    sbi_text_clear(&spec.text);
+}
+END_TEST
+
 typedef struct rival {
     const char *key;
     sbi_store *store;
+    sbi_worker_options o;
     sbi_status status;
     int32_t code;
 } rival;
@@ -448,9 +477,8 @@ static void *run_rival(void *arg)
 {
     rival *r = arg;
     sbi_context *own;
-    const sbi_worker_options o = options();
     r->status = sbi_context_create(&own, NULL);
-    if (r->status == SBI_OK) r->status = sbi_job_run_store(own, r->store, r->key, &o, &r->code);
+    if (r->status == SBI_OK) r->status = sbi_job_run_store(own, r->store, r->key, &r->o, &r->code);
     sbi_context_destroy(own);
     return NULL;
 }
@@ -461,7 +489,7 @@ START_TEST(rivals_agree)
     sbi_job_spec spec;
     pthread_t threads[2];
     stage_rows(&spec);
-    rival r[2] = {{spec.key, store, SBI_OK, -1}, {spec.key, store, SBI_OK, -1}};
+    rival r[2] = {{spec.key, store, options(), SBI_OK, -1}, {spec.key, store, options(), SBI_OK, -1}};
     for (int i = 0; i < 2; i++) ck_assert_int_eq(pthread_create(&threads[i], NULL, run_rival, &r[i]), 0);
     for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
@@ -531,6 +559,7 @@ int main(void)
     tcase_add_test(tc, arrays_are_lists_of_keys);
     tcase_add_test(tc, damaged_inputs_are_found);
     tcase_add_test(tc, outages_are_sat_out);
+    tcase_add_test(tc, full_stores);
     tcase_add_test(tc, rivals_agree);
     tcase_add_test(tc, another_result_is_an_alarm);
     tcase_add_test(tc, a_stopped_worker_says_so);

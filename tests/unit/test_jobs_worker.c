@@ -159,6 +159,51 @@ START_TEST(stopped_worker_is_resumed)
 }
 END_TEST
 
+/* Turns a byte of every checkpoint that a job has in its store; how many there were. */
+static int damage_checkpoints(const char *job)
+{
+    char path[900];
+    int n = 0;
+    snprintf(path, sizeof path, "%s/attempts", job);
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        snprintf(path, sizeof path, "%s/attempts/%.40s/checkpoint", job, e->d_name);
+        DIR *inner = e->d_name[0] == '.' ? NULL : opendir(path);
+        for (struct dirent *f; inner && (f = readdir(inner));) {
+            if (f->d_name[0] == '.') continue;
+            size_t size;
+            snprintf(path, sizeof path, "%s/attempts/%.40s/checkpoint/%.255s", job, e->d_name, f->d_name);
+            char *bytes = read_whole(path, &size);
+            bytes[size / 2] ^= 1;
+            write_whole(path, bytes, size);
+            free(bytes);
+            n++;
+        }
+        if (inner) closedir(inner);
+    }
+    if (d) closedir(d);
+    return n;
+}
+
+START_TEST(damaged_checkpoint_is_not_used)
+{
+    char whole[300], damaged[300];
+    make_job("whole", whole, sizeof whole);
+    make_job("damaged", damaged, sizeof damaged);
+    ck_assert_int_eq(run_worker(whole, 0, 0), SBI_EXIT_DONE);
+    int code = -1;
+    for (long ms = 150; ms < 2000 && damage_checkpoints(damaged) == 0 && code != SBI_EXIT_DONE; ms += 150) code = run_worker(damaged, SIGTERM, ms);
+    ck_assert_int_eq(code, SBI_EXIT_PREEMPTED);
+    ck_assert_int_eq(run_worker(damaged, 0, 0), SBI_EXIT_DONE);
+    ck_assert(log_mentions(damaged, "checkpoint is not whole"));
+    ck_assert_int_eq(damage_checkpoints(damaged), 0); /* none stays once the job is done */
+    char *a = result_record(whole), *b = result_record(damaged);
+    ck_assert_str_eq(a, b);
+    free(a);
+    free(b);
+}
+END_TEST
+
 START_TEST(killed_worker_is_repeated)
 {
     char job[300];
@@ -176,6 +221,7 @@ int main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_set_timeout(tc, 300);
     tcase_add_test(tc, stopped_worker_is_resumed);
+    tcase_add_test(tc, damaged_checkpoint_is_not_used);
     tcase_add_test(tc, killed_worker_is_repeated);
     suite_add_tcase(suite, tc);
     return run_suite(suite);

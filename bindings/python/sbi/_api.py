@@ -344,7 +344,7 @@ class ExecutorCaps(Structure):
         ("survives", c_int32),
         ("has_log", c_int32),
         ("has_cancel", c_int32),
-        ("reserved_", c_int32),
+        ("stages", c_int32),
         ("batch", c_uint64),
         ("live", c_uint64),
         ("name", c_char * 32),
@@ -534,6 +534,17 @@ class ContourInfo(Structure):
         ("delta_t", c_double),
         ("nll_min", c_double),
         ("evaluations", c_int64),
+    ]
+
+
+class WorkerOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("attempt", c_int32),
+        ("heartbeat_seconds", c_double),
+        ("outage_seconds", c_double),
+        ("scratch", c_char_p),
+        ("reserved_", c_uint64 * 2),
     ]
 
 
@@ -1118,12 +1129,14 @@ _declare("sbi_job_run", c_int32, c_void_p, POINTER(Task), c_char_p, c_char_p, PO
 _declare("sbi_job_key", c_int32, c_void_p, c_void_p, c_size_t, c_void_p)
 _declare("sbi_job_run_folder", c_int32, c_void_p, c_char_p, POINTER(c_int32))
 _declare("sbi_job_stage", c_int32, c_void_p, c_void_p, POINTER(Task))
-_declare("sbi_job_stage_array", c_int32, c_void_p, c_char_p, POINTER(c_char_p), c_size_t)
-_declare("sbi_job_look", c_int32, c_void_p, c_void_p, c_char_p, POINTER(TaskReport))
+_declare("sbi_job_stage_array", c_int32, c_void_p, c_void_p, c_char_p, POINTER(c_char_p), c_size_t)
+_declare("sbi_job_array_key", c_int32, c_void_p, c_void_p, c_char_p, c_uint64, c_void_p)
+_declare("sbi_job_look", c_int32, c_void_p, c_void_p, c_char_p, POINTER(TaskReport), POINTER(c_int64))
 _declare("sbi_job_fetch", c_int32, c_void_p, c_void_p, c_char_p, POINTER(Sink))
 _declare("sbi_job_log", c_int32, c_void_p, c_void_p, c_char_p, POINTER(Sink))
 _declare("sbi_job_exit_state", c_int32, c_int32, POINTER(c_int32))
-_declare("sbi_job_run_store", c_int32, c_void_p, c_void_p, c_char_p, c_char_p, POINTER(c_int32))
+_declare("sbi_worker_options_init", None, POINTER(WorkerOptions))
+_declare("sbi_job_run_store", c_int32, c_void_p, c_void_p, c_char_p, POINTER(WorkerOptions), POINTER(c_int32))
 _declare("sbi_fit_profiled", c_int32, c_void_p, c_char_p, c_double, POINTER(c_double), POINTER(c_double))
 _declare("sbi_fit_run_asimov", c_int32, POINTER(c_void_p), POINTER(c_void_p), c_void_p, c_char_p, c_double)
 _declare("sbi_asymptotic_p_value", c_int32, c_int32, c_double, c_double, POINTER(c_double))

@@ -14,7 +14,7 @@ from .errors import check
 
 
 class Executor(Handle):
-    """An executor by name: Executor("local", threads=2)."""
+    """An executor by name: Executor("local", threads=2), Executor("processes", store="folder", processes=4). Keys: docs/executors.md."""
 
     _destroy = "sbi_executor_close"
 
