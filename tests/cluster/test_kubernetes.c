@@ -322,7 +322,7 @@ int main(void)
     char *real = realpath(said ? said : "build", NULL);
     snprintf(build, sizeof build, "%s", real ? real : "");
     free(real);
-    const executor_factory factory = {"executor kubernetes", open_conforming, NULL, NULL};
+    const executor_factory factory = {"executor kubernetes", open_conforming, NULL, NULL, 150};
     SRunner *runner = srunner_create(executor_conformance_suite(&factory));
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

@@ -212,7 +212,8 @@ static int worth_retrying(int32_t state)
 /* Polls until all are final, trying again what is worth it. */
 static void finish(piece *pieces, size_t n, size_t capacity)
 {
-    for (double end = seconds() + 20; seconds() < end;) {
+    const double patience = factory->patience ? factory->patience : 20;
+    for (double end = seconds() + patience; seconds() < end;) {
         size_t left = 0;
         for (size_t i = 0; i < n; i++) {
             if (worth_retrying(pieces[i].state)) {
@@ -225,7 +226,7 @@ static void finish(piece *pieces, size_t n, size_t capacity)
         if (!left) return;
         poll_once(pieces, n, capacity, 20);
     }
-    ck_abort_msg("tasks did not end within 20 s");
+    ck_abort_msg("tasks did not end within %g s", patience);
 }
 
 static sbi_status append(void *user, const void *data, size_t size)
@@ -518,7 +519,7 @@ Suite *executor_conformance_suite(const executor_factory *f)
     Suite *suite = suite_create(f->name);
     TCase *tc = tcase_create("contract");
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_set_timeout(tc, 60);
+    tcase_set_timeout(tc, f->patience ? 3.0 * f->patience : 60);
     tcase_add_test(tc, says_what_it_can);
     tcase_add_test(tc, runs_many);
     tcase_add_test(tc, brings_big_results);
