@@ -2,6 +2,7 @@
 # libsbi: `make help` lists the targets. Everything that is built goes under $(BUILD).
 #   mk/config.mk   compiler, flags, libraries      mk/tests.mk    tests, sanitizers, fuzzers, benchmarks
 #   mk/library.mk  objects, library, programs      mk/install.mk  install, uninstall, dist
+#   mk/grid.mk     libsbi-grid.so, stores and clusters
 #   mk/cuda.mk     libsbi-cuda.so, and its sources on the host      mk/gpu.mk      tests and benchmarks on a real device
 
 .DEFAULT_GOAL := all
@@ -31,5 +32,6 @@ include mk/library.mk
 include mk/tests.mk
 include mk/cuda.mk
 include mk/gpu.mk
+include mk/grid.mk
 include mk/install.mk
 endif

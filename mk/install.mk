@@ -27,6 +27,7 @@ install: lib programs ## Install under DESTDIR and prefix (/usr/local)
 	    $$([ $$p = sbi-worker ] && echo $(WORKER_OBJECTS)) \
 	    -L$(BUILD) -lsbi $(RPATH) -Wl,--as-needed $(LIBS); done
 	if [ -e $(BUILD)/libsbi-cuda.so.$(ABI) ]; then install -m 755 $(BUILD)/libsbi-cuda.so.$(ABI) $(D)$(libdir); fi
+	if [ -e $(BUILD)/$(GRID_SONAME) ]; then install -m 755 $(BUILD)/$(GRID_SONAME) $(D)$(libdir); fi
 	$(FILL) pkgconfig/libsbi.pc.in > $(D)$(libdir)/pkgconfig/libsbi.pc
 	$(FILL) pkgconfig/sbi-config.cmake.in > $(D)$(libdir)/cmake/sbi/sbi-config.cmake
 	$(FILL) pkgconfig/sbi-config-version.cmake.in > $(D)$(libdir)/cmake/sbi/sbi-config-version.cmake
@@ -38,7 +39,7 @@ install-python: ## Install the Python package under pythondir (libdir/python3/di
 
 uninstall: ## Remove what install and install-python put there
 	rm -rf $(D)$(includedir)/sbi $(D)$(libdir)/cmake/sbi $(D)$(pythondir)/sbi
-	rm -f $(D)$(libdir)/libsbi-cuda.so.$(ABI) $(D)$(libdir)/libsbi.a $(D)$(libdir)/libsbi.so $(D)$(libdir)/$(SONAME) $(D)$(libdir)/$(SONAME).* \
+	rm -f $(D)$(libdir)/libsbi-cuda.so.$(ABI) $(D)$(libdir)/$(GRID_SONAME) $(D)$(libdir)/libsbi.a $(D)$(libdir)/libsbi.so $(D)$(libdir)/$(SONAME) $(D)$(libdir)/$(SONAME).* \
 	    $(D)$(libdir)/libsbi.so.$(VERSION) $(D)$(libdir)/pkgconfig/libsbi.pc
 	rm -f $(foreach p,$(notdir $(PROGRAMS)),$(D)$(bindir)/$(p))
 

@@ -199,7 +199,7 @@ FORMATTED := $(shell find include lib examples tests -name '*.[ch]')
 format: ## Lay out the sources by .clang-format (needs clang-format)
 	@clang-format -i $(FORMATTED)
 clean: ## Remove what was compiled; Python environments, fetched packages and results of the demo stay
-	rm -rf $(addprefix $(BUILD)/,obj bin tests bench replay fuzz asan tsan clang cuda standin gpu-bundle gpu-bundle-standin test-logs flags objects libsbi.* libsbi-cuda.*)
+	rm -rf $(addprefix $(BUILD)/,obj bin tests bench replay fuzz asan tsan clang cuda standin gpu-bundle gpu-bundle-standin test-logs flags objects libsbi.* libsbi-cuda.* libsbi-grid.*)
 distclean: ## Remove the build folder
 	rm -rf $(BUILD)
 help: ## This list

@@ -53,7 +53,7 @@ typedef struct sbi_store_ops {
      *  SBI_ERR_ARGUMENT: the range ends beyond the object. */
     sbi_status (*get)(void *self, const char *name, uint64_t offset, uint64_t length, sbi_sink *sink);
     sbi_status (*stat)(void *self, const char *name, sbi_store_info *info);
-    /** `size` bytes of the source as one object; it is read from where it stands, and rewound to read it again. SBI_ERR_ARGUMENT: it ended
+    /** `size` bytes of the source as one object; the source stands at its beginning, and is rewound to read it again. SBI_ERR_ARGUMENT: it ended
      *  early, and nothing appears. */
     sbi_status (*put)(void *self, const char *name, sbi_source *source, uint64_t size, uint32_t flags);
     /** Calls each(user, name, info) for every object whose name starts with `prefix`, in ascending order of names; a status other than SBI_OK

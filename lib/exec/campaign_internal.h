@@ -6,7 +6,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "exec/journal.h"
-#include "exec/table.h"
+#include "base/table.h"
 #include "sbi/campaign.h"
 
 /* Where a task is in a run. */

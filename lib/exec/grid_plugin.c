@@ -29,8 +29,8 @@ sbi_status sbi_grid_plugin_load(const sbi_grid_plugin **out, sbi_context *ctx)
     snprintf(file, sizeof file, "libsbi-grid.so.%d", SBI_ABI_VERSION);
     void *library = sbi_plugin_find(ctx, file, why, sizeof why);
     if (!library) return sbi_fail(SBI_ERR_NOT_FOUND, "%s", why);
-    const sbi_grid_plugin *plugin = dlsym(library, "sbi_grid_plugin");
-    if (!plugin) return sbi_fail(SBI_ERR_ABI, "%s: has no sbi_grid_plugin", file);
+    const sbi_grid_plugin *plugin = dlsym(library, "sbi_grid_plugin_exported");
+    if (!plugin) return sbi_fail(SBI_ERR_ABI, "%s: has no sbi_grid_plugin_exported", file);
     SBI_TRY(check(plugin, file));
     *out = plugin;
     return SBI_OK;

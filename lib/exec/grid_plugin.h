@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What libsbi-grid.so.ABI, the library of stores and executors that speak with servers, exports: one struct, sbi_grid_plugin.
+/* What libsbi-grid.so.ABI, the library of stores and executors that speak with servers, exports: one struct, sbi_grid_plugin_exported.
  *
  * It is linked against libsbi.so and has copies of its own of a few internal functions, which look inside a context. So it belongs to one
  * release, and its version is compared exactly before anything in it is called. */

@@ -14,7 +14,7 @@
 #include "base/pool.h"
 #include "base/text.h"
 #include "exec/executor.h"
-#include "exec/table.h"
+#include "base/table.h"
 
 typedef struct local local;
 

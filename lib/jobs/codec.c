@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/sha256.h"
-#include "jobs/base64.h"
+#include "base/base64.h"
 #include "jobs/job.h"
 #include "net/dataset.h"
 #include "net/json_values.h"

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "jobs/base64.h"
+#include "base/base64.h"
 #include "jobs/hessian.h"
 #include "sbi/shard.h"
 

@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "exec/executor.h"
-#include "exec/table.h"
+#include "base/table.h"
 #include "jobs/attempt.h"
 
 #define LOOK_SECONDS 0.5  /* between looks at the heartbeat of a task that runs */

@@ -14,6 +14,7 @@ typedef struct executor_factory {
     sbi_status (*open)(void *user, sbi_context *ctx, sbi_executor **out);
     void *user;
     void (*spec)(void *user, const char *kind, const char *payload, char *spec, size_t size); /* NULL: "kind payload" */
+    int patience; /* seconds that a handful of tasks may take; 0: 20 */
 } executor_factory;
 
 /* Understands the specs

@@ -10,7 +10,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "exec/executor.h"
-#include "exec/table.h"
+#include "base/table.h"
 
 typedef struct item {
     char key[SBI_TASK_KEY_MAX + 1];

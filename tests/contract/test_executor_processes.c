@@ -334,7 +334,7 @@ int main(void)
         snprintf(worker, sizeof worker, "%s", real ? real : "");
         free(real);
     }
-    const executor_factory factory = {"executor processes", open_processes, NULL, NULL};
+    const executor_factory factory = {"executor processes", open_processes, NULL, NULL, 0};
     SRunner *runner = srunner_create(executor_conformance_suite(&factory));
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

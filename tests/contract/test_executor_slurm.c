@@ -221,7 +221,7 @@ int main(void)
     mkdir(state, 0777);
     setenv("PATH", path, 1);
     setenv("SLURM_STANDIN", state, 1);
-    const executor_factory factory = {"executor slurm (stand-in commands)", open_conforming, NULL, NULL};
+    const executor_factory factory = {"executor slurm (stand-in commands)", open_conforming, NULL, NULL, 0};
     SRunner *runner = srunner_create(executor_conformance_suite(&factory));
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);

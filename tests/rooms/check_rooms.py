@@ -23,6 +23,7 @@ MAY = {
     "fit": {"tape", "model", "base"},
     "exec": {"base"},
     "jobs": {"net", "ratio", "model", "fit", "exec", "io", "base"},
+    "grid": {"io", "base"},
     "programs": set(),
 }
 # A folder that is a room of its own, whose first word is another one's.
@@ -34,6 +35,10 @@ ALSO = {
     ("fit", "io/json.h"): "results are archived as JSON",
     ("device", "device/cuda/likelihood/likelihood.h"): "the plugin offers it beside its own functions",
     ("device", "sbi/network.h"): "the numbers of the activations",
+    ("grid", "exec/grid_plugin.h"): "what the core asks of the plugin",
+    ("grid", "sbi/store.h"): "the contracts that it fulfils",
+    ("grid", "sbi/job.h"): "tasks are staged, and their ends read, by those who know what they mean",
+    ("grid", "sbi/executor.h"): "the contracts that it fulfils",
     ("jobs", "sbi/shard.h"): "parts of a Hessian travel as shards",
 }
 # Who answers for which public header.
@@ -47,12 +52,15 @@ OWNER = {
 OUTSIDE = {
     "cblas.h": set(),
     "lapacke.h": {"fit"},
-    "zlib.h": {"io"},
-    "jansson.h": {"io"},
+    "zlib.h": {"io", "grid"},
+    "jansson.h": {"io", "grid"},
     "cuda_runtime.h": {"device", INNER},
     "cublas_v2.h": {"device"},
     "cublasLt.h": {"device"},
     "check.h": set(),
+    "curl/curl.h": {"grid"},
+    "yaml.h": {"grid"},
+    "expat.h": {"grid"},
 }
 REFUSED = re.compile(
     r"(?<![\w.>])(_?exit|_Exit|quick_exit|atexit|abort|assert|raise|system|popen|fork|v?printf|puts|putchar|perror|signal|sigaction"

@@ -10,7 +10,7 @@
 #include "contract/executor_toy.h"
 #include "contract/temporary_folder.h"
 #include "exec/local.h"
-#include "jobs/base64.h"
+#include "base/base64.h"
 #include "jobs/job.h"
 #include "sbi/fit.h"
 #include "support/run_suite.h"

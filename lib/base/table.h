@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Task keys to numbers. */
-#ifndef SBI_EXEC_TABLE_H
-#define SBI_EXEC_TABLE_H
+#ifndef SBI_BASE_TABLE_H
+#define SBI_BASE_TABLE_H
 
 #include "sbi/context.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes in specs: RFC 4648, with padding and without line breaks. */
-#ifndef SBI_JOBS_BASE64_H
-#define SBI_JOBS_BASE64_H
+#ifndef SBI_BASE_BASE64_H
+#define SBI_BASE_BASE64_H
 
 #include "sbi/context.h"
 

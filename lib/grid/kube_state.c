@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the executor "kubernetes" knows of tasks and Jobs. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "grid/kubernetes.h"
+
+int64_t kube_now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+kube_task *kube_lookup(const kubernetes *k, const char *key)
+{
+    const size_t index = sbi_table_find(&k->table, key);
+    return index == SBI_TABLE_NONE ? NULL : k->tasks[index];
+}
+
+/* Room for one more pointer; the length doubles. */
+static sbi_status grow(sbi_context *ctx, void ***list, size_t n)
+{
+    if (n & (n - 1)) return SBI_OK; /* there is room up to the next power of two */
+    void **grown = sbi_realloc_array(ctx, *list, n ? 2 * n : 1, sizeof *grown);
+    if (!grown) return SBI_ERR_NO_MEMORY;
+    *list = grown;
+    return SBI_OK;
+}
+
+sbi_status kube_find_task(kubernetes *k, const char *key, kube_task **out)
+{
+    *out = kube_lookup(k, key);
+    if (*out) return SBI_OK;
+    SBI_TRY(grow(k->ctx, (void ***)&k->tasks, k->n_tasks));
+    kube_task *t = sbi_alloc_zero(k->ctx, 1, sizeof *t);
+    if (!t) return SBI_ERR_NO_MEMORY;
+    snprintf(t->key, sizeof t->key, "%s", key);
+    t->job = KUBE_NONE;
+    t->report.struct_size = (uint32_t)sizeof t->report;
+    snprintf(t->report.key, sizeof t->report.key, "%s", key);
+    sbi_status status = sbi_table_insert(&k->table, t->key, k->n_tasks);
+    if (status != SBI_OK) {
+        sbi_free(k->ctx, t);
+        return status;
+    }
+    k->tasks[k->n_tasks++] = t;
+    *out = t;
+    return SBI_OK;
+}
+
+kube_batch_job *kube_find_job(const kubernetes *k, const char *name)
+{
+    for (size_t i = k->n_jobs; i-- > 0;) {
+        if (strcmp(k->jobs[i]->name, name) == 0) return k->jobs[i];
+    }
+    return NULL;
+}
+
+static size_t number_of(const kubernetes *k, const char *key)
+{
+    const size_t index = sbi_table_find(&k->table, key);
+    return index == SBI_TABLE_NONE ? KUBE_NONE : index;
+}
+
+sbi_status kube_add_job(kubernetes *k, const char *name, int32_t attempt, const char *const *keys, size_t n, kube_batch_job **out)
+{
+    *out = NULL;
+    SBI_TRY(grow(k->ctx, (void ***)&k->jobs, k->n_jobs));
+    kube_batch_job *job = sbi_alloc_zero(k->ctx, 1, sizeof *job);
+    if (!job) return SBI_ERR_NO_MEMORY;
+    snprintf(job->name, sizeof job->name, "%s", name);
+    job->attempt = attempt;
+    job->n = n;
+    job->tasks = sbi_alloc_array(k->ctx, n, sizeof *job->tasks);
+    sbi_status status = job->tasks ? SBI_OK : SBI_ERR_NO_MEMORY;
+    for (size_t i = 0; i < n && status == SBI_OK; i++) {
+        kube_task *t;
+        job->tasks[i] = KUBE_NONE;
+        status = kube_find_task(k, keys[i], &t);
+        if (status != SBI_OK) break;
+        job->tasks[i] = number_of(k, keys[i]);
+        if (t->job != KUBE_NONE && t->report.attempt >= attempt) continue; /* it has this attempt, or a newer one, elsewhere */
+        t->job = k->n_jobs;
+        t->index = i;
+        t->phase = KUBE_LIVE;
+        t->report.attempt = attempt;
+        t->report.state = SBI_TASK_PENDING;
+        t->report.status = SBI_OK;
+        t->report.progress = t->report.seconds = 0;
+        t->report.message[0] = t->report.host[0] = '\0';
+    }
+    if (status != SBI_OK) {
+        sbi_free(k->ctx, job->tasks);
+        sbi_free(k->ctx, job);
+        return status;
+    }
+    k->jobs[k->n_jobs++] = job;
+    *out = job;
+    return SBI_OK;
+}
+
+kube_task *kube_live(const kubernetes *k, const kube_batch_job *job, size_t index)
+{
+    if (index >= job->n || job->tasks[index] == KUBE_NONE) return NULL;
+    kube_task *t = k->tasks[job->tasks[index]];
+    return t->phase == KUBE_LIVE && t->job < k->n_jobs && k->jobs[t->job] == job ? t : NULL;
+}
+
+void kube_end(kubernetes *k, kube_task *t, int32_t state, sbi_status status, const char *message)
+{
+    if (t->phase == KUBE_ENDED) return;
+    if (t->phase == KUBE_LIVE && t->job < k->n_jobs) k->jobs[t->job]->ended++;
+    t->phase = KUBE_ENDED;
+    t->changed = 1;
+    if (t->cancelled && state != SBI_TASK_DONE) {
+        state = SBI_TASK_CANCELLED;
+        status = SBI_ERR_CANCELLED;
+    }
+    t->report.state = state;
+    t->report.status = state == SBI_TASK_DONE ? SBI_OK : status;
+    if (state == SBI_TASK_DONE) t->report.progress = 1;
+    if (message && message != t->report.message)
+        snprintf(t->report.message, sizeof t->report.message, "%.*s", (int)sizeof t->report.message - 1, message);
+}
+
+void kube_free_state(kubernetes *k)
+{
+    for (size_t i = 0; i < k->n_jobs; i++) {
+        sbi_free(k->ctx, k->jobs[i]->tasks);
+        sbi_free(k->ctx, k->jobs[i]);
+    }
+    for (size_t i = 0; i < k->n_tasks; i++) sbi_free(k->ctx, k->tasks[i]);
+    sbi_free(k->ctx, k->jobs);
+    sbi_free(k->ctx, k->tasks);
+    sbi_table_free(&k->table);
+}

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# libsbi-grid.so, the plugin for stores and executors that speak with servers: where libcurl, libyaml and expat are installed. And its tests,
+# which start servers of their own on this machine: tests/servers.
+
+GRID_PACKAGES := libcurl yaml-0.1 expat
+HAVE_GRID := $(shell pkg-config --exists $(GRID_PACKAGES) 2>/dev/null && echo yes)
+GRID_LIBS := $(shell pkg-config --libs $(GRID_PACKAGES) jansson zlib 2>/dev/null)
+GRID_SONAME := libsbi-grid.so.$(ABI)
+# Copies of what it needs of the library inside: all but what has state.
+GRID_SHARED := $(addprefix lib/base/,adler32 base64 fail file log memory path sha256 table text) $(addprefix lib/io/,json json_text)
+GRID_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard lib/grid/*.c)) $(GRID_SHARED:%=$(BUILD)/obj/%.o)
+
+$(BUILD)/obj/lib/grid/%.o: private PKG_CFLAGS += $(shell pkg-config --cflags $(GRID_PACKAGES) 2>/dev/null)
+$(BUILD)/$(GRID_SONAME): $(GRID_OBJECTS) $(BUILD)/libsbi.so lib/grid/libsbi-grid.map
+	@echo "  link  $(@F)"; $(CC) -shared -Wl,-soname,$(GRID_SONAME) -Wl,--version-script=lib/grid/libsbi-grid.map \
+	    $(if $(and $(SANITIZE),$(IS_CLANG)),,-Wl$(comma)-z$(comma)defs) -Wl,-rpath,'$$ORIGIN' $(LDFLAGS_ALL) -o $@ $(GRID_OBJECTS) -L$(BUILD) -lsbi \
+	    -Wl,--as-needed $(GRID_LIBS)
+
+.PHONY: grid
+ifeq ($(HAVE_GRID),yes)
+lib: $(BUILD)/$(GRID_SONAME)
+grid: $(BUILD)/$(GRID_SONAME) ## Build libsbi-grid.so
+else
+grid:
+	@echo "no libcurl, libyaml or expat to compile against: make deps"; exit 1
+endif
+
+# Check programs for a Kubernetes cluster of real programs: tests/cluster/test_*.c, run inside it by tests/servers/kubernetes/with_cluster.sh.
+CLUSTER_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/cluster/test_*.c))
+CLUSTER_TEST_SUPPORT := $(BUILD)/obj/tests/contract/executor_conformance.o
+$(CLUSTER_TESTS): $(BUILD)/tests/cluster/%: $(BUILD)/obj/tests/cluster/%.o $(CLUSTER_TEST_SUPPORT) $(GRID_SHARED:%=$(BUILD)/obj/%.o) $(BUILD)/libsbi.so \
+    $(BUILD)/$(GRID_SONAME) | $(TEST_WORKERS)
+	@mkdir -p $(@D); echo "  link  $(@:$(BUILD)/%=%)"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -L$(BUILD) -lsbi -Wl,-rpath,'$$ORIGIN/../..' $(GRID_LIBS) $(CHECK_LIBS) -lm
+.PHONY: cluster-tests
+cluster-tests: $(CLUSTER_TESTS) programs ## Run tests/cluster against etcd, the API server, controllers, scheduler and a kubelet on this machine
+	@tests/servers/kubernetes/with_cluster.sh $(BUILD) scripts/run-tests.sh $(BUILD) $(CLUSTER_TESTS)
