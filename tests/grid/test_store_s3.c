@@ -54,7 +54,9 @@ static sbi_status big_rewind(void *user)
 static sbi_status big_check(void *user, const void *data, size_t size)
 {
     big *b = user;
-    for (size_t i = 0; i < size; i++) ck_assert_msg(((const unsigned char *)data)[i] == byte_at(b->at + i), "byte %zu", (size_t)b->at + i);
+    size_t wrong = 0;
+    for (size_t i = 0; i < size; i++) wrong += ((const unsigned char *)data)[i] != byte_at(b->at + i);
+    ck_assert_uint_eq(wrong, 0);
     b->at += size;
     return SBI_OK;
 }
@@ -121,7 +123,7 @@ START_TEST(wrong_credentials)
     ck_assert_int_eq(open_with(&s, ctx, ", \"profile\": \"other\""), SBI_OK);
     ck_assert_int_eq(sbi_store_stat(s, "x", &info), SBI_ERR_PERMISSION);
     ck_assert_int_eq(sbi_store_put_bytes(s, "x", "x", 1, 0), SBI_ERR_PERMISSION);
-    ck_assert_ptr_null(strstr(sbi_last_error(), "nothing"));
+    ck_assert_ptr_null(strstr(sbi_last_error(), "not-the-secret"));
     sbi_store_close(s);
     ck_assert_int_eq(open_with(&s, ctx, ", \"profile\": \"none\""), SBI_ERR_PERMISSION);
     ck_assert_int_eq(open_with(&s, ctx, ", \"part_size\": 1"), SBI_ERR_ARGUMENT);

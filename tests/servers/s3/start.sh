@@ -20,10 +20,10 @@ port=$(free_port)
 key=test$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \n')
 secret=$(head -c 20 /dev/urandom | od -An -tx1 | tr -d ' \n')
 ROOT_ACCESS_KEY=$key ROOT_SECRET_KEY=$secret ROOT_ACCESS_KEY_ID=$key ROOT_SECRET_ACCESS_KEY=$secret \
-    "$program" --port "127.0.0.1:$port" --quiet posix "$folder/data" > "$folder/log" 2>&1 < /dev/null &
+    "$program" --port "127.0.0.1:$port" --quiet --keep-alive posix "$folder/data" > "$folder/log" 2>&1 < /dev/null &
 echo $! > "$folder/pid"
 wait_for "$folder" "$port"
-printf '[other]\naws_access_key_id = nobody\naws_secret_access_key = nothing\n[default]\naws_access_key_id = %s\naws_secret_access_key=%s\n' "$key" "$secret" \
+printf '[other]\naws_access_key_id = %s\naws_secret_access_key = not-the-secret\n[default]\naws_access_key_id = %s\naws_secret_access_key=%s\n' "$key" "$key" "$secret" \
     > "$folder/credentials"
 chmod 600 "$folder/credentials"
 cat > "$folder/env" <<EOF
