@@ -39,3 +39,8 @@ $(GRID_TESTS): $(BUILD)/tests/grid/%: $(BUILD)/obj/tests/grid/%.o $(GRID_TEST_SU
 grid-tests: $(GRID_TESTS) ## Run tests/grid against nginx, an S3 server and a server of faults, all on loopback
 	@tests/grid/run.sh $(BUILD) $(GRID_TESTS)
 check-grid: grid-tests ## Run all tests of stores on real servers
+
+# Fuzzers of what servers answer are linked with the parsers, on libsbi.a as the others.
+GRID_FUZZED := $(addprefix $(BUILD)/obj/lib/grid/,xml.o listing.o s3_answers.o webdav_answers.o credentials.o secret.o config.o s3_page.o)
+$(BUILD)/fuzz/fuzz_grid_answers $(BUILD)/replay/fuzz_grid_answers: $(GRID_FUZZED)
+$(BUILD)/fuzz/fuzz_grid_answers $(BUILD)/replay/fuzz_grid_answers: private LIBS += $(GRID_LIBS)

@@ -18,6 +18,7 @@ from .limits import Limit, asimov_fit, asymptotic_cls, asymptotic_p_value, disco
 from .limits import upper_limits, upper_limits_by_toys
 from .model import Model, Parameter, pack_workspace
 from .shard import Sharder, merge_shards
+from .store import Store
 from .systematics import Impact, MemberModes, Members, breakdown, ensemble_covariance, impacts, member_spread
 from .tape import Evaluator, Tape, Var
 from .toys import Neyman, ToyGenerator, Toys
