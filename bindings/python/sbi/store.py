@@ -16,10 +16,6 @@ _Write = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctyp
 _Each = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
 
 
-class _Sink(ctypes.Structure):
-    _fields_ = [("struct_size", ctypes.c_uint32), ("reserved_", ctypes.c_int32), ("write", _Write), ("user", ctypes.c_void_p)]
-
-
 class Store:
     """Objects by name; several threads may use one at once."""
 
@@ -48,7 +44,7 @@ class Store:
             parts.append(ctypes.string_at(data, size))
             return 0
 
-        sink = _Sink(ctypes.sizeof(_Sink), 0, _Write(write), None)
+        sink = _api.Sink(struct_size=ctypes.sizeof(_api.Sink), write=_Write(write))
         check(lib.sbi_store_get(self.pointer, name.encode(), offset, length, ctypes.byref(sink)))
         return b"".join(parts)
 
