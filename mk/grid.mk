@@ -25,6 +25,26 @@ grid:
 	@echo "no libcurl, libyaml or expat to compile against: make deps"; exit 1
 endif
 
+# Check programs that speak with servers: tests/grid/test_*.c, on libsbi.so as the plugin is, with the plugin's own objects for what it hides. run.sh starts
+# the servers, each test's own, and stops them.
+GRID_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/grid/test_*.c))
+GRID_TEST_SUPPORT := $(BUILD)/obj/tests/contract/store_conformance.o
+$(BUILD)/obj/tests/grid/%.o: private PKG_CFLAGS += $(shell pkg-config --cflags $(GRID_PACKAGES) 2>/dev/null)
+$(GRID_TESTS): $(BUILD)/tests/grid/%: $(BUILD)/obj/tests/grid/%.o $(GRID_TEST_SUPPORT) $(GRID_OBJECTS) $(BUILD)/libsbi.so $(BUILD)/$(GRID_SONAME)
+	@mkdir -p $(@D); echo "  link  $(@:$(BUILD)/%=%)"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $< $(GRID_TEST_SUPPORT) $(GRID_OBJECTS) -L$(BUILD) -lsbi -Wl,-rpath,'$$ORIGIN/../..' $(GRID_LIBS) $(CHECK_LIBS) -lm
+
+.PHONY: grid-tests check-grid
+# The S3 server is built by Go on first use; without Go and without a built one that test fails.
+grid-tests: $(GRID_TESTS) ## Run tests/grid against nginx, an S3 server and a server of faults, all on loopback
+	@tests/grid/run.sh $(BUILD) $(GRID_TESTS)
+check-grid: grid-tests cluster-tests ## Run all tests of stores and executors on real servers
+
+# Fuzzers of what servers answer are linked with the parsers, on libsbi.a as the others.
+GRID_FUZZED := $(addprefix $(BUILD)/obj/lib/grid/,xml.o listing.o s3_answers.o webdav_answers.o credentials.o secret.o config.o s3_page.o)
+$(BUILD)/fuzz/fuzz_grid_answers $(BUILD)/replay/fuzz_grid_answers: $(GRID_FUZZED)
+$(BUILD)/fuzz/fuzz_grid_answers $(BUILD)/replay/fuzz_grid_answers: private LIBS += $(GRID_LIBS)
+
 # Check programs for a Kubernetes cluster of real programs: tests/cluster/test_*.c, run inside it by tests/servers/kubernetes/with_cluster.sh.
 CLUSTER_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/cluster/test_*.c))
 CLUSTER_TEST_SUPPORT := $(BUILD)/obj/tests/contract/executor_conformance.o

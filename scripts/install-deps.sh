@@ -6,7 +6,7 @@ set -euo pipefail
 build=$1
 
 packages=(gcc g++ make pkg-config libc6-dev libopenblas-pthread-dev liblapacke-dev zlib1g-dev libjansson-dev check
-          libcurl4-openssl-dev libyaml-dev libexpat1-dev nginx-light libnginx-mod-http-dav-ext openssl
+          libcurl4-openssl-dev libyaml-dev libexpat1-dev nginx libnginx-mod-http-dav-ext openssl
           clang cmake python3 python3-venv abigail-tools)
 
 missing() {

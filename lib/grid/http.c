@@ -203,6 +203,7 @@ static int passing_code(const sbi_http_request *r, int32_t code)
 static int passing_failure(CURLcode code)
 {
     switch (code) {
+    case CURLE_UNSUPPORTED_PROTOCOL: /* an answer that is not HTTP, since the URL's scheme was checked */
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_CONNECT:
@@ -220,11 +221,15 @@ static int passing_failure(CURLcode code)
     }
 }
 
+int sbi_http_repeatable(const sbi_http_request *r)
+{
+    return (strcmp(r->method, "POST") != 0 && strcmp(r->method, "PATCH") != 0) || r->flags & SBI_HTTP_REPEATABLE;
+}
+
 static int may_repeat(const http_transfer *t, CURLcode code)
 {
-    const char *m = t->request->method;
     if (t->line_given) return 0;
-    if ((strcmp(m, "POST") != 0 && strcmp(m, "PATCH") != 0) || t->request->flags & SBI_HTTP_REPEATABLE) return 1;
+    if (sbi_http_repeatable(t->request)) return 1;
     if (code == CURLE_OK) return t->answer->code == 429;
     return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY;
 }
@@ -234,8 +239,7 @@ static sbi_status status_of_failure(CURLcode code)
     if (passing_failure(code)) return SBI_ERR_TRANSIENT;
     switch (code) {
     case CURLE_OUT_OF_MEMORY: return SBI_ERR_NO_MEMORY;
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL: return SBI_ERR_ARGUMENT;
+    case CURLE_URL_MALFORMAT: return SBI_ERR_ARGUMENT;
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_ISSUER_ERROR: return SBI_ERR_PERMISSION;

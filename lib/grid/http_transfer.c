@@ -343,6 +343,8 @@ static void set_patience(setup *s, const http_transfer *t)
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)o->connect_ms);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
+    /* libcurl sends again by itself where a connection that it kept turns out to be dead. */
+    if (!sbi_http_repeatable(t->request)) SET(CURLOPT_FRESH_CONNECT, 1L);
     if (t->request->line) return; /* a watch may be silent */
     SET(CURLOPT_LOW_SPEED_LIMIT, (long)o->slow_bytes);
     SET(CURLOPT_LOW_SPEED_TIME, (long)o->slow_s);

@@ -164,9 +164,11 @@ static sbi_status upload(webdav *w, const char *name, sbi_source *source, uint64
 {
     for (int made = 0;; made = 1) {
         sbi_http_answer a;
-        sbi_http_request r = {.method = "PUT", .source = source, .body_size = size, .headers = {"Content-Type: application/octet-stream"}};
+        sbi_http_request r = {.method = "PUT", .source = source, .body_size = size, .headers = {"Content-Type: application/octet-stream"},
+                              .flags = made ? 0 : SBI_HTTP_500_IS_FINAL};
         sbi_status status = send_request(w, name, &r, &a);
-        const int again = status == SBI_OK && (a.code == 404 || a.code == 409) && !made && strchr(name, '/');
+        /* A folder that is missing: 409 by the book, 404 or 500 elsewhere (nginx). */
+        const int again = status == SBI_OK && (a.code == 404 || a.code == 409 || a.code == 500) && !made && strchr(name, '/');
         if (status == SBI_OK && !again) status = status_of(w, &a, name);
         sbi_http_answer_clear(&a);
         if (!again) return status;

@@ -14,6 +14,7 @@
 #include "jobs/collect.h"
 #include "jobs/search.h"
 #include "net/network.h"
+#include "net/loss.h"
 #include "net/train.h"
 
 /* ---- places ---- */
@@ -256,8 +257,11 @@ static sbi_status open_campaign(sbi_search *s, int here)
 static sbi_status open_here(const sbi_search *s, const sbi_dataset *data, sbi_executor **used, sbi_executor **owned)
 {
     int together = !s->ctx->options.parallel_for;
-    for (size_t i = 0; i < s->n && together; i++)
-        together = s->trials[i].state == SBI_TRIAL_INVALID || sbi_member_is_small(&s->trials[i].options, data->d);
+    for (size_t i = 0; i < s->n && together; i++) {
+        sbi_loss loss;
+        together = s->trials[i].state == SBI_TRIAL_INVALID || (sbi_loss_choose(&loss, data, &s->trials[i].options) == SBI_OK &&
+                                                               sbi_member_is_small(&s->trials[i].options, data->inputs, loss.outputs));
+    }
     if (!together) return sbi_jobs_executor(used, owned, s->ctx, NULL);
     SBI_TRY(sbi_local_open(owned, s->ctx, 0, sbi_job_run_local, NULL));
     *used = *owned;

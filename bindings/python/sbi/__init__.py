@@ -19,6 +19,7 @@ from .limits import upper_limits, upper_limits_by_toys
 from .model import Model, Parameter, pack_workspace
 from .searches import Search, search
 from .shard import Sharder, merge_shards
+from .store import Store
 from .systematics import Impact, MemberModes, Members, breakdown, ensemble_covariance, impacts, member_spread
 from .tape import Evaluator, Tape, Var
 from .toys import Neyman, ToyGenerator, Toys
