@@ -26,9 +26,10 @@ typedef struct bringing {
     size_t n;
 } bringing;
 
+/* NULL: the job has no such input. */
 static sbi_status bring(bringing *b, const char *name)
 {
-    if (b->here || name[0] == '/') return SBI_OK; /* absolute paths mean files of a file system that the machines share */
+    if (!name || b->here || name[0] == '/') return SBI_OK; /* absolute paths mean files of a file system that the machines share */
     char *path = sbi_path_join(b->ctx, b->place->root, name), *folder = path ? sbi_path_folder(b->ctx, path) : NULL;
     sbi_status status = folder ? SBI_OK : SBI_ERR_NO_MEMORY;
     if (status == SBI_OK && !sbi_path_exists(path)) {
@@ -49,12 +50,14 @@ static sbi_status bring(bringing *b, const char *name)
 static sbi_status bring_all(bringing *b, const sbi_job *job)
 {
     for (size_t i = 0; i < job->n_parts; i++) {
-        SBI_TRY(bring(b, job->parts[i].features));
-        if (job->parts[i].weights) SBI_TRY(bring(b, job->parts[i].weights));
+        const sbi_job_part *p = &job->parts[i];
+        const char *const paths[] = {p->features, p->weights, p->theta, p->joint_ratio, p->score, p->target};
+        for (size_t k = 0; k < sizeof paths / sizeof *paths; k++) SBI_TRY(bring(b, paths[k]));
     }
     for (size_t i = 0; i < job->n_members; i++) SBI_TRY(bring(b, job->members[i].path));
-    if (job->features.path) SBI_TRY(bring(b, job->features.path));
-    if (job->workspace.path) SBI_TRY(bring(b, job->workspace.path));
+    SBI_TRY(bring(b, job->features.path));
+    SBI_TRY(bring(b, job->from.path));
+    SBI_TRY(bring(b, job->workspace.path));
     json_t *files = (json_t *)(uintptr_t)b->place->files; /* jansson iterates without const */
     for (void *i = files ? json_object_iter(files) : NULL; i; i = json_object_iter_next(files, i))
         SBI_TRY(bring(b, json_string_value(json_object_iter_value(i))));

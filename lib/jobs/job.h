@@ -118,6 +118,10 @@ sbi_status sbi_job_toys(sbi_context *ctx, const sbi_job *job, const sbi_job_atta
 /* The dataset of a training, from memory or from its files, its checksum verified; *loaded is to be destroyed. */
 sbi_status sbi_job_find_data(sbi_dataset **out, sbi_dataset **loaded, sbi_context *ctx, const sbi_job *job,
                              const sbi_job_attachment *attachment, const sbi_job_place *place);
+/* Adds the files of a part; then what the spec says of all: transforms and names; then SBI_ERR_CHECKSUM unless it is what the spec means. */
+sbi_status sbi_job_add_part(sbi_context *ctx, sbi_dataset *data, const sbi_job_part *part, const sbi_job_place *place);
+sbi_status sbi_job_complete_data(sbi_dataset *data, const sbi_job *job);
+sbi_status sbi_job_check_data(sbi_dataset *data, const sbi_job *job);
 /* Where a member's checkpoint is; *out is NULL where there is no folder for it. Freed by sbi_free(). */
 sbi_status sbi_job_checkpoint_path(char **out, sbi_context *ctx, const sbi_job *job, const sbi_job_place *place);
 /* The member "data" of a training's spec. NULL when out of memory. */

@@ -23,6 +23,16 @@ static sbi_status stage_train(json_t *spec, sbi_context *ctx, sbi_store *store, 
     return SBI_OK;
 }
 
+/* A later rung of a trial begins with the result of the one before. */
+static sbi_status stage_trial(json_t *spec, sbi_context *ctx, sbi_store *store, const sbi_job *job, const sbi_job_attachment *attachment)
+{
+    char name[SBI_CONTENT_NAME_SIZE];
+    SBI_TRY(stage_train(spec, ctx, store, job, attachment));
+    if (!job->from.path) return SBI_OK;
+    SBI_TRY(sbi_stage_file(store, &job->from, name));
+    return set_path(json_object_get(spec, "from"), name);
+}
+
 static sbi_status stage_columns(json_t *spec, sbi_store *store, const sbi_job *job)
 {
     char name[SBI_CONTENT_NAME_SIZE];
@@ -50,6 +60,7 @@ static sbi_status stage_inputs(json_t *spec, sbi_context *ctx, sbi_store *store,
 {
     switch (job->kind) {
     case SBI_JOB_TRAIN_MEMBER: return stage_train(spec, ctx, store, job, attachment);
+    case SBI_JOB_TRAIN_TRIAL: return stage_trial(spec, ctx, store, job, attachment);
     case SBI_JOB_EVALUATE_COLUMNS: return stage_columns(spec, store, job);
     default: return stage_model(spec, ctx, store, job);
     }

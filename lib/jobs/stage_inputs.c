@@ -55,19 +55,27 @@ static sbi_status put_file(staging *s, const char *path, json_t *part, const cha
     return json_object_set_new(part, member, json_string(name)) ? sbi_fail(SBI_ERR_NO_MEMORY, "job: out of memory") : SBI_OK;
 }
 
-static sbi_status put_part(staging *s, int32_t side, const char *features, const char *weights)
+/* A part whose files are these, on this machine. */
+static sbi_status put_part(staging *s, const sbi_job_part *part)
 {
-    json_t *part = json_pack("{s:s}", "side", side == SBI_NUMERATOR ? "numerator" : "denominator");
-    if (!part || json_array_append_new(s->parts, part)) return sbi_fail(SBI_ERR_NO_MEMORY, "job: out of memory");
-    SBI_TRY(sbi_dataset_add_npy(s->copy, side, features, weights));
-    SBI_TRY(put_file(s, features, part, "features"));
-    return weights ? put_file(s, weights, part, "weights") : SBI_OK;
+    const struct {
+        const char *member, *path;
+    } files[] = {{"features", part->features},       {"weights", part->weights}, {"theta", part->theta},
+                 {"joint_ratio", part->joint_ratio}, {"score", part->score},     {"target", part->target}};
+    const sbi_job_place here = {0};
+    json_t *json = json_pack("{s:s}", "side", sbi_class_name(part->side));
+    if (!json || json_array_append_new(s->parts, json)) return sbi_fail(SBI_ERR_NO_MEMORY, "job: out of memory");
+    SBI_TRY(sbi_job_add_part(s->ctx, s->copy, part, &here));
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (files[i].path) SBI_TRY(put_file(s, files[i].path, json, files[i].member));
+    return SBI_OK;
 }
 
 /* An array of the caller's as a file, which lives until the staging ends. */
 static sbi_status make_file(staging *s, const sbi_array *array, char **path)
 {
     char name[32];
+    if (!array->ndim) return SBI_OK;
     snprintf(name, sizeof name, "%zu.npy", s->n_files++);
     *path = sbi_path_join(s->ctx, s->folder, name);
     if (!*path) return SBI_ERR_NO_MEMORY;
@@ -78,12 +86,19 @@ static sbi_status put_memory(staging *s, const sbi_dataset *data)
 {
     for (size_t i = 0; i < data->n_parts; i++) {
         const sbi_dataset_part *p = &data->parts[i];
-        char *features = NULL, *weights = NULL;
-        sbi_status status = make_file(s, &p->features, &features);
-        if (status == SBI_OK && p->weights.ndim) status = make_file(s, &p->weights, &weights);
-        if (status == SBI_OK) status = put_part(s, p->side, features, weights);
-        sbi_free(s->ctx, features);
-        sbi_free(s->ctx, weights);
+        char *path[2 + SBI_EXTRAS] = {NULL};
+        sbi_status status = make_file(s, &p->features, &path[0]);
+        if (status == SBI_OK) status = make_file(s, &p->weights, &path[1]);
+        for (int e = 0; e < SBI_EXTRAS && status == SBI_OK; e++) status = make_file(s, &p->extra[e].view, &path[2 + e]);
+        const sbi_job_part part = {.side = p->side,
+                                   .features = path[0],
+                                   .weights = path[1],
+                                   .theta = path[2 + SBI_EXTRA_THETA],
+                                   .joint_ratio = path[2 + SBI_EXTRA_RATIO],
+                                   .score = path[2 + SBI_EXTRA_SCORE],
+                                   .target = path[2 + SBI_EXTRA_TARGET]};
+        if (status == SBI_OK) status = put_part(s, &part);
+        for (size_t k = 0; k < sizeof path / sizeof *path; k++) sbi_free(s->ctx, path[k]);
         SBI_TRY(status);
     }
     return SBI_OK;
@@ -91,22 +106,16 @@ static sbi_status put_memory(staging *s, const sbi_dataset *data)
 
 static sbi_status put_data(staging *s, const sbi_job *job, const sbi_job_attachment *attachment)
 {
-    char hex[SBI_SHA256_HEX_SIZE];
     SBI_TRY(sbi_dataset_create(&s->copy, s->ctx));
     SBI_TRY(sbi_dataset_set_weight_policy(s->copy, job->weight_policy));
-    if (job->n_parts) {
-        for (size_t i = 0; i < job->n_parts; i++)
-            SBI_TRY(put_part(s, job->parts[i].side, job->parts[i].features, job->parts[i].weights));
-    } else {
+    for (size_t i = 0; i < job->n_parts; i++) SBI_TRY(put_part(s, &job->parts[i]));
+    if (!job->n_parts) {
         if (!attachment || !attachment->data)
-            return sbi_fail(SBI_ERR_UNSUPPORTED, "job train_member: its data are in memory elsewhere, and there are no files of it");
+            return sbi_fail(SBI_ERR_UNSUPPORTED, "job: its data are in memory elsewhere, and there are no files of it");
         SBI_TRY(put_memory(s, attachment->data));
     }
-    if (job->n_names) SBI_TRY(sbi_dataset_set_feature_names(s->copy, job->names, job->n_names));
-    SBI_TRY(sbi_dataset_checksum(s->copy, hex));
-    if (strcmp(hex, job->data_sha256) == 0) return SBI_OK;
-    return sbi_fail(SBI_ERR_CHECKSUM, "job train_member: the data have the checksum %s, the job says %s (first file: %s)", hex,
-                    job->data_sha256, job->n_parts ? job->parts[0].features : "in memory");
+    SBI_TRY(sbi_job_complete_data(s->copy, job));
+    return sbi_job_check_data(s->copy, job);
 }
 
 static sbi_status stage_data(json_t **parts, sbi_context *ctx, sbi_store *store, const char *name, const sbi_job *job,
