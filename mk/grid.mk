@@ -43,7 +43,8 @@ check-grid: grid-tests cluster-tests ## Run all tests of stores and executors on
 # Fuzzers of what servers answer are linked with the parsers, on libsbi.a as the others.
 GRID_FUZZED := $(addprefix $(BUILD)/obj/lib/grid/,xml.o listing.o s3_answers.o webdav_answers.o credentials.o secret.o config.o s3_page.o)
 $(BUILD)/fuzz/fuzz_grid_answers $(BUILD)/replay/fuzz_grid_answers: $(GRID_FUZZED)
-$(BUILD)/fuzz/fuzz_grid_answers $(BUILD)/replay/fuzz_grid_answers: private LIBS += $(GRID_LIBS)
+# The archive once more, since the objects come after it.
+$(BUILD)/fuzz/fuzz_grid_answers $(BUILD)/replay/fuzz_grid_answers: private LIBS += $(BUILD)/libsbi.a $(GRID_LIBS)
 
 # Check programs for a Kubernetes cluster of real programs: tests/cluster/test_*.c, run inside it by tests/servers/kubernetes/with_cluster.sh.
 CLUSTER_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/cluster/test_*.c))
