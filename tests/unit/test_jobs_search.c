@@ -316,6 +316,7 @@ START_TEST(halving_is_training_in_pieces)
         ck_assert(lowest == s->trials[i].members[0].validation_loss);
         sbi_network_destroy(net);
     }
+    sbi_ensemble_destroy(whole);
     fails(sbi_search_ensemble(&whole, s, trial_of(s, 0).rank ? 0 : 1), SBI_ERR_STATE, "end");
     ck_assert_ptr_null(whole);
     sbi_ensemble_destroy(pieces);
