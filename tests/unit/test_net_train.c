@@ -526,7 +526,7 @@ START_TEST(options_out_of_range_are_named)
     REFUSED(schedule, 6);
     REFUSED(schedule_epochs, 0);
     REFUSED(patience, -1);
-    REFUSED(standardise, 3);
+    REFUSED(standardise, 4);
     REFUSED(bootstrap, 2);
     REFUSED(batch, 0);
     REFUSED(learning_rate, 0);
