@@ -23,47 +23,72 @@ static json_t *absolute(const char *path)
     return json;
 }
 
+/* 1 if all of a part came from files. */
+static int is_in_files(const sbi_dataset_part *p)
+{
+    for (int e = 0; e < SBI_EXTRAS; e++)
+        if (p->extra[e].view.ndim && !p->extra[e].path) return 0;
+    return p->feature_path && (!p->weights.ndim || p->weight_path);
+}
+
+static json_t *describe_part(const sbi_dataset_part *p)
+{
+    static const char *const keys[SBI_EXTRAS] = {"theta", "joint_ratio", "score", "target"};
+    json_t *part = json_pack("{s:s, s:o}", "side", sbi_class_name(p->side), "features", absolute(p->feature_path));
+    if (part && p->weight_path) json_object_set_new(part, "weights", absolute(p->weight_path));
+    for (int e = 0; e < SBI_EXTRAS && part; e++)
+        if (p->extra[e].path) json_object_set_new(part, keys[e], absolute(p->extra[e].path));
+    return part;
+}
+
 /* The files that a dataset was made of; NULL where some of it was in memory. */
 static json_t *describe_parts(const sbi_dataset *data)
 {
-    for (size_t i = 0; i < data->n_parts; i++) {
-        const sbi_dataset_part *p = &data->parts[i];
-        if (!p->feature_path || (p->weights.ndim && !p->weight_path)) return NULL;
-    }
+    for (size_t i = 0; i < data->n_parts; i++)
+        if (!is_in_files(&data->parts[i])) return NULL;
     json_t *parts = json_array();
-    for (size_t i = 0; i < data->n_parts; i++) {
-        const sbi_dataset_part *p = &data->parts[i];
-        json_t *part = json_pack("{s:s, s:o}", "side", p->side == SBI_NUMERATOR ? "numerator" : "denominator", "features",
-                                 absolute(p->feature_path));
-        if (part && p->weight_path) json_object_set_new(part, "weights", absolute(p->weight_path));
-        json_array_append_new(parts, part);
-    }
+    for (size_t i = 0; i < data->n_parts; i++) json_array_append_new(parts, describe_part(&data->parts[i]));
     return parts;
 }
 
-static json_t *describe_names(const sbi_dataset *data)
+static json_t *describe_names(char **names, int64_t n)
 {
-    if (!data->names) return NULL;
-    json_t *names = json_array();
-    for (int64_t i = 0; i < data->d; i++) json_array_append_new(names, json_string(data->names[i]));
-    return names;
+    if (!names) return NULL;
+    json_t *list = json_array();
+    for (int64_t i = 0; i < n; i++) json_array_append_new(list, json_string(names[i]));
+    return list;
+}
+
+static json_t *describe_classes(const sbi_dataset *data)
+{
+    int named = 0;
+    for (int32_t c = 0; c < data->classes; c++) named |= data->class_names[c] != NULL;
+    if (!named) return NULL;
+    json_t *list = json_array();
+    for (int32_t c = 0; c < data->classes; c++) json_array_append_new(list, json_string(sbi_dataset_class_name(data, c)));
+    return list;
+}
+
+/* Takes `value`; NULL is left out. */
+static void add_if_there(json_t *json, const char *key, json_t *value)
+{
+    if (value) json_object_set_new(json, key, value);
 }
 
 static json_t *describe_data(const sbi_dataset *data, const char *sha256)
 {
     json_t *json = json_pack("{s:s, s:s}", "sha256", sha256, "negative_weights",
                              data->policy == SBI_WEIGHTS_ALLOW_NEGATIVE ? "allow_negative" : "refuse_negative");
-    json_t *parts = describe_parts(data), *names = describe_names(data);
+    if (!json) return NULL;
     json_t *transforms = data->transforms ? sbi_transforms_to_json(data->transforms) : NULL;
-    if (json && data->transforms && (!transforms || json_object_set(json, "transforms", transforms))) {
+    if (data->transforms && (!transforms || json_object_set_new(json, "transforms", transforms))) {
         json_decref(json);
-        json = NULL;
+        return NULL;
     }
-    json_decref(transforms);
-    if (json && parts) json_object_set(json, "parts", parts);
-    if (json && names) json_object_set(json, "names", names);
-    json_decref(parts);
-    json_decref(names);
+    add_if_there(json, "parts", describe_parts(data));
+    add_if_there(json, "names", describe_names(data->names, data->d));
+    add_if_there(json, "parameters", describe_names(data->parameter_names, data->extra_columns[SBI_EXTRA_THETA]));
+    add_if_there(json, "classes", describe_classes(data));
     return json;
 }
 

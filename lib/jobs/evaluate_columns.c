@@ -48,6 +48,10 @@ static sbi_status write_column(sbi_context *ctx, const sbi_ensemble *ens, const 
     o.dtype = job->dtype;
     o.correction = job->correction;
     o.device = job->device;
+    o.numerator = job->numerator;
+    o.denominator = job->denominator;
+    o.theta = job->n_theta ? job->theta : NULL;
+    o.n_theta = job->n_theta;
     SBI_TRY(sbi_job_scratch(ctx, &folder, &path, "column.npy"));
     sbi_status status = sbi_ratio_write(ens, features, path, &o);
     if (status == SBI_OK) status = sbi_job_send_file(path, sink);

@@ -23,7 +23,13 @@ typedef struct sbi_job_part {
     int32_t side;
     const char *features;
     const char *weights; /* NULL: ones */
+    const char *theta, *joint_ratio, *score, *target; /* NULL: none */
 } sbi_job_part;
+
+typedef struct sbi_job_names {
+    const char **list;
+    size_t n; /* 0: the default ones */
+} sbi_job_names;
 
 /* Strings belong to `json`. */
 typedef struct sbi_job {
@@ -38,8 +44,7 @@ typedef struct sbi_job {
     const char *data_sha256; /* content checksum of the dataset */
     sbi_job_part *parts;     /* none: the dataset comes as an attachment */
     size_t n_parts;
-    const char **names; /* of features; none: the default ones */
-    size_t n_names;
+    sbi_job_names names, parameters, classes;
     const json_t *transforms; /* of features; NULL: none */
 
     /* evaluate_columns */
@@ -47,6 +52,7 @@ typedef struct sbi_job {
     size_t n_members;
     sbi_job_file features;
     int32_t combination, output, dtype;
+    int32_t numerator, denominator; /* classes; theta is below */
     double correction;
     const char *device; /* of this and of train_member (in its options); NULL: the cpu */
 

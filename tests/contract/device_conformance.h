@@ -18,5 +18,7 @@ typedef struct device_under_test {
 void device_conformance(Suite *suite, const device_under_test *device);
 /* The part of it about normalisation, dropout and residual blocks: device_layers.c. */
 void device_layers(Suite *suite, const device_under_test *device);
+/* The part of it about losses: device_losses.c. */
+void device_losses(Suite *suite, const device_under_test *device);
 
 #endif

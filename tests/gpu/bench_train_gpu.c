@@ -49,7 +49,7 @@ static double product_rate(sbi_context *ctx, const char *device, int64_t rows, i
     sbi_device dev;
     ok(sbi_device_open(&dev, ctx, device));
     float *x = fill(&dev, rows * in, 1), *w = fill(&dev, out * in, 2), *b = fill(&dev, out, 3), *y = fill(&dev, rows * out, 4);
-    const sbi_device_forward op = {rows, in, out, x, w, b, y, NULL, SBI_DEVICE_IDENTITY, 0};
+    const sbi_device_forward op = {.rows = rows, .in = in, .out = out, .x = x, .w = w, .b = b, .y = y};
     const double flop = 2.0 * (double)rows * (double)in * (double)out;
     const int each = small ? 1 : (int)fmax(10, fmin(400, 4e12 / flop));
     double best[5];

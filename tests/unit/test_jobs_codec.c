@@ -97,6 +97,74 @@ START_TEST(reads_what_was_written)
 }
 END_TEST
 
+/* A part with all that events can have, more classes, names; a column of another ratio at a theta. */
+static json_t *rich_train_spec(void)
+{
+    sbi_train_options o = SBI_TRAIN_OPTIONS_INIT;
+    o.loss = SBI_LOSS_ALICES;
+    return json_pack("{s:s, s:i, s:i, s:o, s:{s:s, s:s, s:[s, s], s:[s, s, s], s:[{s:s, s:s, s:s, s:s, s:s, s:s}, {s:s, s:s}]}}", "job",
+                     "train_member", "version", 1, "member", 0, "options", sbi_train_options_to_json(&o), "data", "sha256", HASH,
+                     "negative_weights", "refuse_negative", "parameters", "mu", "phi", "classes", "a", "b", "c", "parts", "side", "class2",
+                     "features", "x.npy", "theta", "theta.npy", "joint_ratio", "r.npy", "score", "t.npy", "target", "y.npy", "side",
+                     "denominator", "features", "b.npy");
+}
+
+START_TEST(theta_scores_and_classes)
+{
+    sbi_job *job;
+    json_t *json = rich_train_spec();
+    ck_assert_msg(parse(json, &job) == SBI_OK, "%s", sbi_last_error());
+    ck_assert_int_eq(job->options.loss, SBI_LOSS_ALICES);
+    ck_assert_int_eq(job->parts[0].side, 2);
+    ck_assert_str_eq(job->parts[0].theta, "theta.npy");
+    ck_assert_str_eq(job->parts[0].joint_ratio, "r.npy");
+    ck_assert_str_eq(job->parts[0].score, "t.npy");
+    ck_assert_str_eq(job->parts[0].target, "y.npy");
+    ck_assert_ptr_null(job->parts[1].theta);
+    ck_assert_uint_eq(job->parameters.n, 2);
+    ck_assert_str_eq(job->parameters.list[1], "phi");
+    ck_assert_uint_eq(job->classes.n, 3);
+    sbi_job_free(job);
+    json_t *data = json_object_get(json, "data"), *part = json_array_get(json_object_get(data, "parts"), 0);
+    json_object_set_new(part, "score", json_integer(1));
+    ck_assert_int_eq(parse(json, &job), SBI_ERR_FORMAT);
+    ck_assert_ptr_nonnull(strstr(sbi_last_error(), "score"));
+    json_object_set_new(part, "score", json_string("t.npy"));
+    json_object_set_new(part, "side", json_string("class64"));
+    ck_assert_int_eq(parse(json, &job), SBI_ERR_FORMAT);
+    ck_assert_ptr_nonnull(strstr(sbi_last_error(), "class64"));
+    json_object_set_new(part, "side", json_string("class2"));
+    json_object_set_new(data, "parameters", json_pack("[i]", 1));
+    ck_assert_int_eq(parse(json, &job), SBI_ERR_FORMAT);
+    ck_assert_ptr_nonnull(strstr(sbi_last_error(), "parameters[0]"));
+    json_decref(json);
+
+    json = evaluate_spec();
+    ck_assert_msg(parse(json, &job) == SBI_OK, "%s", sbi_last_error());
+    ck_assert_int_eq(job->numerator, SBI_NUMERATOR);
+    ck_assert_int_eq(job->denominator, SBI_DENOMINATOR);
+    ck_assert_uint_eq(job->n_theta, 0);
+    sbi_job_free(job);
+    json_object_set_new(json, "theta", json_pack("[f, f]", 0.5, -1.0));
+    json_object_set_new(json, "numerator", json_integer(3));
+    json_object_set_new(json, "denominator", json_integer(2));
+    ck_assert_msg(parse(json, &job) == SBI_OK, "%s", sbi_last_error());
+    ck_assert_int_eq(job->numerator, 3);
+    ck_assert_int_eq(job->denominator, 2);
+    ck_assert_uint_eq(job->n_theta, 2);
+    ck_assert(job->theta[1] == -1.0);
+    sbi_job_free(job);
+    json_object_set_new(json, "numerator", json_integer(64));
+    ck_assert_int_eq(parse(json, &job), SBI_ERR_FORMAT);
+    ck_assert_ptr_nonnull(strstr(sbi_last_error(), "numerator is 64"));
+    json_object_set_new(json, "numerator", json_integer(1));
+    json_object_set_new(json, "theta", json_pack("[s]", "x"));
+    ck_assert_int_eq(parse(json, &job), SBI_ERR_FORMAT);
+    ck_assert_ptr_nonnull(strstr(sbi_last_error(), "theta"));
+    json_decref(json);
+}
+END_TEST
+
 /* Every member is needed (but for those with a default), has its type, and no other is allowed. */
 START_TEST(every_member_is_checked)
 {
@@ -205,6 +273,7 @@ int main(void)
     TCase *tc = tcase_create("codec");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, reads_what_was_written);
+    tcase_add_test(tc, theta_scores_and_classes);
     tcase_add_test(tc, every_member_is_checked);
     tcase_add_test(tc, ranges_are_checked);
     tcase_add_test(tc, keys_do_not_depend_on_places);

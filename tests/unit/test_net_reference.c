@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gradients of every activation and trajectories of every optimiser, against PyTorch (tests/reference/torch_net.py).
- *
- * A training starts from the reference's first parameters by way of a checkpoint: one is made by cancelling before the first batch,
- * and written again with other parameters. One step of gradient descent with rate 1 then shows the gradient. */
+ * One step of gradient descent with rate 1 then shows the gradient. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/memory.h"
-#include "io/npz.h"
 #include "net/train.h"
 #include "reference/torch_net_values.h"
 #include "support/folder.h"
 #include "support/run_suite.h"
+#include "unit/train_from.h"
 
 static sbi_context *ctx;
 static sbi_dataset *data;
@@ -38,11 +35,6 @@ static void tear_down(void)
     folder_remove(&folder);
 }
 
-static void ok(sbi_status status)
-{
-    ck_assert_msg(status == SBI_OK, "%s: %s", sbi_status_name(status), sbi_last_error());
-}
-
 static sbi_train_options options_of(void)
 {
     sbi_train_options o = SBI_TRAIN_OPTIONS_INIT;
@@ -66,66 +58,16 @@ static void spread(const sbi_mlp *mlp, const double *from, float *to)
     ck_assert_int_eq((int64_t)k, mlp->parameters);
 }
 
-/* Copies a checkpoint with other parameters. */
-static void replace_params(const char *from, const char *to, const float *params, int64_t n)
-{
-    sbi_npz *npz;
-    sbi_npz_writer *w;
-    ok(sbi_npz_open(&npz, ctx, from));
-    ok(sbi_npz_writer_open(&w, ctx, to, 0));
-    for (size_t i = 0; i < sbi_npz_count(npz); i++) {
-        char name[64];
-        snprintf(name, sizeof name, "%s", sbi_npz_name(npz, i));
-        char *dot = strstr(name, ".npy");
-        void *memory;
-        sbi_array view;
-        size_t size;
-        if (!dot) {
-            ok(sbi_npz_read_bytes(npz, name, &memory, &size));
-            ok(sbi_npz_writer_add_bytes(w, name, memory, size));
-        } else {
-            *dot = 0;
-            ok(sbi_npz_read(npz, name, &view, &memory));
-            const sbi_array other = sbi_array_1d(params, SBI_F32, n);
-            ok(sbi_npz_writer_add(w, name, strcmp(name, "params") == 0 ? &other : &view));
-        }
-        sbi_free(ctx, memory);
-    }
-    ok(sbi_npz_writer_commit(w));
-    sbi_npz_close(npz);
-}
-
-/* A checkpoint before the first batch: the context is cancelled from the start, once the dataset was read. */
-static void checkpoint_at_start(const sbi_train_options *o, const char *path)
-{
-    const sbi_dataset_pack *pack;
-    char hex[65];
-    ok(sbi_dataset_pack_get(data, o->standardise, &pack));
-    ok(sbi_dataset_checksum(data, hex));
-    sbi_context_cancel(ctx, 1);
-    sbi_network *net;
-    ck_assert_int_eq(sbi_member_train(&net, ctx, data, o, 0, path, NULL), SBI_ERR_CANCELLED);
-    sbi_context_cancel(ctx, 0);
-}
-
 static sbi_network *train_from(const sbi_train_options *options, const double *first)
 {
-    sbi_train_options o;
-    ok(sbi_train_options_read(&o, options));
-    const test_path a = folder_path(&folder, "start.npz"), b = folder_path(&folder, "first.npz");
-    checkpoint_at_start(&o, a.text);
-    sbi_mlp mlp = {.layers = TORCH_DEPTH + 1, .activation = o.activation, .size = {TORCH_FEATURES}};
+    sbi_mlp mlp = {.layers = TORCH_DEPTH + 1, .activation = options->activation, .size = {TORCH_FEATURES}};
     for (int l = 1; l <= TORCH_DEPTH; l++) mlp.size[l] = TORCH_WIDTH;
     mlp.size[TORCH_DEPTH + 1] = 1;
     ok(sbi_mlp_finish(&mlp));
     float params[512] = {0};
     ck_assert_int_le(mlp.n, 512);
     spread(&mlp, first, params);
-    replace_params(a.text, b.text, params, mlp.n);
-    ck_assert_int_eq(unlink(a.text), 0);
-    sbi_network *net;
-    ok(sbi_member_train(&net, ctx, data, &o, 0, b.text, NULL));
-    return net;
+    return train_from_params(ctx, data, options, &folder, params, mlp.n);
 }
 
 static const double *history_of(const sbi_network *net, int epochs)

@@ -91,6 +91,18 @@ START_TEST(threads_do_not_change_bits)
     o.epochs = 1;
     o.batch = 512;
     check_threads(&o, 900);
+    o.layer_norm = 1;
+    o.residual = 1;
+    o.dropout = 0.2;
+    check_threads(&o, 900);
+    o = small();
+    o.depth = 5;
+    o.residual = 2;
+    o.layer_norm = 1;
+    o.dropout = 0.3;
+    check_threads(&o, 1111);
+    o.batch = 5000;
+    check_threads(&o, 2800);
 }
 END_TEST
 
@@ -221,6 +233,13 @@ START_TEST(interruptions_do_not_change_bits)
     o.patience = 0;
     o.clip_norm = 0.2;
     check_resume(&o, 700, 73);
+    o = small();
+    o.epochs = 4;
+    o.depth = 3;
+    o.residual = 1;
+    o.layer_norm = 1;
+    o.dropout = 0.25;
+    check_resume(&o, 800, 91);
 }
 END_TEST
 

@@ -31,22 +31,46 @@ class Dataset(Handle):
         if allow_negative_weights:
             check(lib.sbi_dataset_set_weight_policy(self.pointer, _api.WEIGHTS_ALLOW_NEGATIVE))
 
-    def add(self, side: int, features, weights=None) -> "Dataset":
-        """side: NUMERATOR or DENOMINATOR. features and weights: arrays, or paths of .npy files."""
+    def add(self, side: int, features, weights=None, theta=None, joint_ratio=None, score=None, target=None) -> "Dataset":
+        """side: NUMERATOR, DENOMINATOR, or another class from 2. All others: arrays, or all paths of .npy files. features [n, d],
+        weights [n], theta [n, q] at which events were simulated, joint_ratio r(x, z) [n], score t(x, z) [n, q], target [n, t]."""
+        given = {"features": features, "weights": weights, "theta": theta, "joint_ratio": joint_ratio, "score": score, "target": target}
+        given = {name: value for name, value in given.items() if value is not None}
         if isinstance(features, np.ndarray):
-            kept = [features] + ([] if weights is None else [np.asanyarray(weights)])
-            views = [view(a) for a in kept]
-            check(lib.sbi_dataset_add_array(self.pointer, side, ctypes.byref(views[0]),
-                                            ctypes.byref(views[1]) if len(views) == 2 else None))
-            self._arrays.extend(kept)
+            kept = {name: np.asanyarray(value) for name, value in given.items()}
+            views = {name: view(a) for name, a in kept.items()}
+            events = _api.EventArrays()
+            lib.sbi_event_arrays_init(ctypes.byref(events))
+            for name, v in views.items():
+                setattr(events, name, ctypes.pointer(v))
+            check(lib.sbi_dataset_add_arrays(self.pointer, side, ctypes.byref(events)))
+            self._arrays.extend(kept.values())
         else:
-            check(lib.sbi_dataset_add_npy(self.pointer, side, text(features), text(weights)))
+            files = _api.EventFiles()
+            lib.sbi_event_files_init(ctypes.byref(files))
+            for name, value in given.items():
+                setattr(files, name, text(value))
+            check(lib.sbi_dataset_add_files(self.pointer, side, ctypes.byref(files)))
         return self
 
     def names(self, names: Sequence[str]) -> "Dataset":
         c = (ctypes.c_char_p * len(names))(*(n.encode() for n in names))
         check(lib.sbi_dataset_set_feature_names(self.pointer, c, len(names)))
         return self
+
+    def parameters(self, names: Sequence[str]) -> "Dataset":
+        """Names the parameters theta."""
+        c = (ctypes.c_char_p * len(names))(*(n.encode() for n in names))
+        check(lib.sbi_dataset_set_parameter_names(self.pointer, c, len(names)))
+        return self
+
+    def name_class(self, side: int, name: str) -> "Dataset":
+        check(lib.sbi_dataset_set_class_name(self.pointer, side, name.encode()))
+        return self
+
+    @property
+    def classes(self) -> list[str]:
+        return [lib.sbi_dataset_class_name(self.pointer, c).decode() for c in range(lib.sbi_dataset_classes(self.pointer))]
 
     def transform(self, feature, kind: str, *values: float) -> "Dataset":
         """Adds a step to what a feature (an index, or its name) goes through before the network: "log" [c], "signed_log" [c],
@@ -145,11 +169,27 @@ class Network(Handle):
         check(lib.sbi_network_layer(self.pointer, index, ctypes.byref(weight), ctypes.byref(bias)))
         return as_numpy(weight, self), as_numpy(bias, self)
 
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes that the outputs tell apart; none for a regression."""
+        return [lib.sbi_network_class_name(self.pointer, c).decode() for c in range(self.info.classes)]
+
     def logit(self, features: np.ndarray) -> np.ndarray:
         """ln r(x) for features [n, d]."""
         features = np.asanyarray(features)
         out = np.empty(len(features))
         check(lib.sbi_network_evaluate(self.pointer, ctypes.byref(view(features)), pointer(out)))
+        return out
+
+    def outputs(self, features: np.ndarray, theta: Optional[Sequence[float]] = None) -> np.ndarray:
+        """All outputs [n, outputs] for features [n, d]; theta: one for all rows, else features end in theta."""
+        features = np.asanyarray(features)
+        out = np.empty((len(features), self.info.outputs))
+        if theta is None:
+            check(lib.sbi_network_evaluate_all(self.pointer, ctypes.byref(view(features)), pointer(out)))
+        else:
+            at = np.ascontiguousarray(theta, dtype=float).reshape(-1)
+            check(lib.sbi_network_evaluate_at(self.pointer, ctypes.byref(view(features)), pointer(at), len(at), pointer(out)))
         return out
 
 
@@ -165,6 +205,22 @@ def _onnx_options(ratio, dtype, correction, input_name, output_name):
     o.input_name = text(input_name)
     o.output_name = text(output_name)
     return o
+
+
+def _ratio_options(log, correction, device, theta, numerator, denominator):
+    """The options, and what must live as long as they do."""
+    o = _api.RatioOptions()
+    lib.sbi_ratio_options_init(ctypes.byref(o))
+    o.output = _api.RATIO_LOG if log else _api.RATIO_VALUE
+    o.correction = correction
+    o.device = text(device)
+    o.numerator, o.denominator = numerator, denominator
+    if theta is None:
+        return o, None
+    kept = np.ascontiguousarray(theta, dtype=float).reshape(-1)
+    o.theta = kept.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
+    o.n_theta = len(kept)
+    return o, kept
 
 
 def _train_options(options: dict):
@@ -232,26 +288,23 @@ class Ensemble(Handle):
             raise IndexError(index)
         return Network._borrow(address, self)
 
-    def ratio(self, features: np.ndarray, log: bool = False, correction: float = 1.0, device: Optional[str] = None) -> tuple[np.ndarray, np.ndarray]:
-        """(ratio, spread over members) for features [n, d]. device: "cpu" (also None), "cuda", ..."""
+    def ratio(self, features: np.ndarray, log: bool = False, correction: float = 1.0, device: Optional[str] = None,
+              theta: Optional[Sequence[float]] = None, numerator: int = _api.NUMERATOR,
+              denominator: int = _api.DENOMINATOR) -> tuple[np.ndarray, np.ndarray]:
+        """(ratio, spread over members) for features [n, d]. device: "cpu" (also None), "cuda", ... theta: of a parameterised
+        ensemble, for all rows. numerator, denominator: classes."""
         features = np.asanyarray(features)
-        o = _api.RatioOptions()
-        lib.sbi_ratio_options_init(ctypes.byref(o))
-        o.output = _api.RATIO_LOG if log else _api.RATIO_VALUE
-        o.correction = correction
-        o.device = text(device)
+        o, kept = _ratio_options(log, correction, device, theta, numerator, denominator)
         ratio, spread = np.empty(len(features)), np.empty(len(features))
         check(lib.sbi_ratio_evaluate(self.pointer, ctypes.byref(view(features)), pointer(ratio), pointer(spread),
                                      ctypes.byref(o)))
         return ratio, spread
 
-    def write_ratio(self, features, ratio, spread=None, log: bool = False, correction: float = 1.0, device: Optional[str] = None) -> None:
-        """From a .npy of features to a .npy column."""
-        o = _api.RatioOptions()
-        lib.sbi_ratio_options_init(ctypes.byref(o))
-        o.output = _api.RATIO_LOG if log else _api.RATIO_VALUE
-        o.correction = correction
-        o.device = text(device)
+    def write_ratio(self, features, ratio, spread=None, log: bool = False, correction: float = 1.0, device: Optional[str] = None,
+                    theta: Optional[Sequence[float]] = None, numerator: int = _api.NUMERATOR,
+                    denominator: int = _api.DENOMINATOR) -> None:
+        """From a .npy of features to a .npy column; otherwise as ratio()."""
+        o, kept = _ratio_options(log, correction, device, theta, numerator, denominator)
         o.spread = text(spread)
         check(lib.sbi_ratio_write(self.pointer, text(features), text(ratio), ctypes.byref(o)))
 

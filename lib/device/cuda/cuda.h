@@ -164,14 +164,24 @@ sbi_status sbi_cuda_choose_scale(sbi_cuda *cuda, const float *x, int64_t n);
 /* Memory from `first` on was written: copies in half precision of it are no longer good. NULL: of anything. */
 void sbi_cuda_written(sbi_cuda *cuda, const void *first, size_t bytes);
 void sbi_cuda_free_halves(sbi_cuda *cuda);
-/* linear.cu, activation.cu */
+/* linear.cu, activation.cu, norm.cu, residual.cu */
 sbi_status sbi_cuda_forward(void *self, const sbi_device_forward *op);
 sbi_status sbi_cuda_backward(void *self, const sbi_device_backward *op);
-/* z = f(z + bias), d = f'(z + bias); bias and d may be NULL. */
-sbi_status sbi_cuda_activate(sbi_cuda *cuda, int32_t activation, float *z, float *d, const float *bias, int64_t rows, int64_t columns);
+sbi_status sbi_cuda_norm_backward(void *self, const sbi_device_norm_backward *op);
+/* y = f(y + bias), d = f'(y + bias); d may be NULL. */
+sbi_status sbi_cuda_activate(sbi_cuda *cuda, const sbi_device_forward *op, float *d, const float *bias);
+/* dd = f''(y + bias), before y is overwritten. */
+sbi_status sbi_cuda_curvature(sbi_cuda *cuda, const sbi_device_forward *op, const float *bias);
+/* y + b becomes gain N; N and r go where they are wanted. */
+sbi_status sbi_cuda_normalise(sbi_cuda *cuda, const sbi_device_forward *op);
+/* Dropout of y, d and dd (NULL: not there) where the operation has it, then y += add. */
+sbi_status sbi_cuda_drop_and_add(sbi_cuda *cuda, const sbi_device_forward *op, float *d, float *dd);
+/* dZ W, which stands in dx, becomes dX. */
+sbi_status sbi_cuda_finish_data(sbi_cuda *cuda, const sbi_device_backward *op);
 sbi_status sbi_cuda_multiply(sbi_cuda *cuda, float *x, const float *d, int64_t n);
 /* sums.cu */
-sbi_status sbi_cuda_column_sums(sbi_cuda *cuda, float *out, const float *x, int64_t rows, int64_t columns, int accumulate);
+/* Sums over rows of x, or of x times `times` (NULL: 1). */
+sbi_status sbi_cuda_column_sums(sbi_cuda *cuda, float *out, const float *x, const float *times, int64_t rows, int64_t columns, int accumulate);
 sbi_status sbi_cuda_sum_parts(void *self, float *out, const float *parts, int64_t count, int64_t n);
 sbi_status sbi_cuda_sum_squares(void *self, double *out, const float *x, int64_t n);
 sbi_status sbi_cuda_loss(void *self, const sbi_device_loss *op);

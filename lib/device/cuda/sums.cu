@@ -192,15 +192,15 @@ sbi_status sbi_cuda_sum_parts(void *self, float *out, const float *parts, int64_
 #define HIGH 8
 
 /* parts[p, j]: the sum of column j over the rows of part p. */
-static __global__ void __launch_bounds__(WIDE *HIGH) columns_kernel(float *__restrict__ parts, const float *__restrict__ x, int64_t rows,
-                                                                    int64_t each, int columns)
+static __global__ void __launch_bounds__(WIDE *HIGH) columns_kernel(float *__restrict__ parts, const float *__restrict__ x,
+                                                                    const float *__restrict__ times, int64_t rows, int64_t each, int columns)
 {
     __shared__ float sums[HIGH][WIDE];
     const int j = (int)(blockIdx.x * WIDE + threadIdx.x);
     const int64_t first = (int64_t)blockIdx.y * each, last = first + each < rows ? first + each : rows;
     float s = 0;
     if (j < columns)
-        for (int64_t i = first + threadIdx.y; i < last; i += HIGH) s += x[i * columns + j];
+        for (int64_t i = first + threadIdx.y; i < last; i += HIGH) s += times ? x[i * columns + j] * times[i * columns + j] : x[i * columns + j];
     sums[threadIdx.y][threadIdx.x] = s;
     __syncthreads();
     if (threadIdx.y || j >= columns) return;
@@ -218,7 +218,7 @@ static __global__ void __launch_bounds__(THREADS) add_columns(float *__restrict_
     out[j] = accumulate ? out[j] + s : s;
 }
 
-sbi_status sbi_cuda_column_sums(sbi_cuda *cuda, float *out, const float *x, int64_t rows, int64_t columns, int accumulate)
+sbi_status sbi_cuda_column_sums(sbi_cuda *cuda, float *out, const float *x, const float *times, int64_t rows, int64_t columns, int accumulate)
 {
     const int64_t each = sbi_cuda_ceil(sbi_cuda_ceil(rows, SBI_CUDA_PARTS), 64) * 64, count = sbi_cuda_ceil(rows, each);
     void *memory = cuda->columns;
@@ -226,7 +226,7 @@ sbi_status sbi_cuda_column_sums(sbi_cuda *cuda, float *out, const float *x, int6
     cuda->columns = static_cast<float *>(memory);
     SBI_CUDA_DO(status);
     SBI_CUDA_DO(sbi_cuda_launch(cuda, "bias gradient", columns_kernel, dim3((unsigned)sbi_cuda_ceil(columns, WIDE), (unsigned)count),
-                                dim3(WIDE, HIGH), cuda->columns, x, rows, each, (int)columns));
+                                dim3(WIDE, HIGH), cuda->columns, x, times, rows, each, (int)columns));
     return sbi_cuda_launch(cuda, "bias gradient", add_columns, dim3((unsigned)sbi_cuda_ceil(columns, THREADS)), dim3(THREADS), out,
                            cuda->columns, (int)count, (int)columns, accumulate);
 }
