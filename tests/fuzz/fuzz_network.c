@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a network file: a network, which is saved and loaded again to the same bits, or a refusal with a message. Bytes that begin
+/* Any bytes as a network file: a network, which is evaluated, saved and loaded again to the same bits, or a refusal with a message. Bytes that begin
  * with '{' are the meta.json of a file whose arrays are right: a checksum over members would keep most changes from being looked at. */
 #include <stdint.h>
 #include <stdio.h>
@@ -27,7 +27,17 @@ static void save_and_load(sbi_context *ctx, const sbi_network *net)
     if (sbi_network_save(net, path) != SBI_OK || sbi_network_load(&again, ctx, path) != SBI_OK) abort();
     unlink(path);
     if (memcmp(&again->mlp, &net->mlp, sizeof net->mlp) || memcmp(again->params, net->params, sizeof(float) * (size_t)net->mlp.n)) abort();
+    if (!sbi_transforms_same(again->transforms, net->transforms)) abort();
     sbi_network_destroy(again);
+}
+
+static void evaluate(const sbi_network *net)
+{
+    static double x[2 * 64], z[2 * 64];
+    const int64_t d = sbi_network_features(net);
+    if (d > 64 || sbi_mlp_outputs(&net->mlp) > 64) return;
+    const sbi_array view = sbi_array_2d(x, SBI_F64, 2, d);
+    if (sbi_network_evaluate_all(net, &view, z) != SBI_OK && !sbi_last_error()[0]) abort();
 }
 
 /* Layers of 2, 3, 3 and 1, all hidden ones normalised. */
@@ -76,7 +86,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     sbi_network *net = NULL;
     const int meta = size > 0 && data[0] == '{';
     const sbi_status status = meta ? load_meta(&net, ctx, data, size) : sbi_network_load_memory(&net, ctx, data, size, "fuzz.npz");
-    if (status == SBI_OK) save_and_load(ctx, net);
+    if (status == SBI_OK) {
+        evaluate(net);
+        save_and_load(ctx, net);
+    }
     if (status != SBI_OK && (net || !strstr(sbi_last_error(), ".npz"))) abort();
     sbi_network_destroy(net);
     if (sbi_memory_now(ctx) != 0) abort();

@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     sbi_network_destroy(net);
     if (sbi_memory_now(ctx) != 0) abort();
     /* A network of 64 layers may use one matrix in all of them; and the number of features is a bare claim, up to a million. */
-    if (sbi_memory_peak(ctx) > 600 * size + (64u << 20)) abort();
+    if (sbi_memory_peak(ctx) > 600 * size + (160u << 20)) abort();
     sbi_context_destroy(ctx);
     return 0;
 }

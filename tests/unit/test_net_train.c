@@ -615,7 +615,7 @@ START_TEST(options_out_of_range_are_named)
     REFUSED(averaging_start, -1);
     REFUSED(schedule_epochs, 0);
     REFUSED(patience, -1);
-    REFUSED(standardise, 3);
+    REFUSED(standardise, 4);
     REFUSED(bootstrap, 2);
     REFUSED(batch, 0);
     REFUSED(learning_rate, 0);

@@ -14,11 +14,12 @@
 #include "net/network.h"
 #include "net/train.h"
 #include "net/yeo_johnson.h"
+#include "reference/onnx_transform_values.h"
 #include "reference/yeo_johnson_values.h"
 #include "sbi/onnx.h"
 #include "sbi/ratio.h"
+#include "support/data.h"
 #include "support/failing_allocator.h"
-#include "support/folder.h"
 #include "support/run_suite.h"
 
 enum { N = YEO_JOHNSON_EVENTS, HALF = N / 2, COLUMNS = sizeof yeo_johnson_columns / sizeof yeo_johnson_columns[0] };
@@ -566,6 +567,64 @@ START_TEST(onnx_keeps_them)
 }
 END_TEST
 
+/* Every kind of step, with numbers that no training made: they are the same on every machine. */
+static sbi_network *with_every_step(void)
+{
+    enum { F = ONNX_TRANSFORM_FEATURES, IN = 11, WIDTH = 6 };
+    static const struct {
+        int64_t feature, kind;
+        double value;
+    } steps[] = {{0, SBI_TRANSFORM_LOG, 0},           {0, SBI_TRANSFORM_YEO_JOHNSON, 1.5}, {1, SBI_TRANSFORM_SIGNED_LOG, 30},
+                 {4, SBI_TRANSFORM_LOG, 0.75},        {5, SBI_TRANSFORM_YEO_JOHNSON, 0},   {6, SBI_TRANSFORM_YEO_JOHNSON, 2},
+                 {7, SBI_TRANSFORM_YEO_JOHNSON, -0.7}};
+    const double categories[] = {-1, 0, 1, 2};
+    sbi_transforms *t;
+    sbi_network *net;
+    sbi_mlp mlp = {.layers = 2, .activation = SBI_ACTIVATION_SILU, .size = {IN, WIDTH, 1}};
+    ok(sbi_transforms_new(&t, ctx, F));
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        ok(sbi_transforms_add(t, steps[i].feature, steps[i].kind, &steps[i].value, 1));
+    ok(sbi_transforms_add(t, 2, SBI_TRANSFORM_ONE_HOT_OR_ZERO, categories, 4));
+    ok(sbi_transforms_finish(t));
+    ok(sbi_mlp_finish(&mlp));
+    ok(sbi_network_new(&net, ctx, &mlp));
+    ok(sbi_network_set_transforms(net, t));
+    sbi_transforms_free(t);
+    for (int32_t l = 0; l < 2; l++) {
+        for (int64_t k = 0; k < mlp.size[l] * mlp.size[l + 1]; k++)
+            net->params[mlp.w[l] + k] = (l ? 0.5f : 0.0625f) * (float)(7 * k % 11 - 5);
+        for (int64_t k = 0; k < mlp.size[l + 1]; k++) net->params[mlp.b[l] + k] = 0.125f * (float)(k - 2);
+    }
+    for (int j = 0; j < IN; j++) net->shift[j] = 0.25 * j - 1, net->scale[j] = 1 / (1 + 0.5 * j);
+    return net;
+}
+
+START_TEST(onnxruntime_agrees)
+{
+    sbi_network *net = with_every_step();
+    const test_path path = folder_path(&folder, "transforms.onnx"), stored = data_path("onnx/written/transforms.onnx");
+    const char *update = getenv("SBI_UPDATE_REFERENCE");
+    sbi_onnx_options o = SBI_ONNX_OPTIONS_INIT;
+    void *a, *b;
+    size_t n, m;
+    o.dtype = SBI_F64;
+    ok(sbi_network_write_onnx(net, update && *update ? stored.text : path.text, &o));
+    if (update && *update) ok(sbi_network_write_onnx(net, path.text, &o));
+    ok(sbi_file_read(ctx, path.text, 0, &a, &n));
+    ok(sbi_file_read(ctx, stored.text, 0, &b, &m));
+    ck_assert_msg(n == m && memcmp(a, b, n) == 0, "%s is not what is written now", stored.text);
+    sbi_free(ctx, a);
+    sbi_free(ctx, b);
+    double z[ONNX_TRANSFORM_EVENTS];
+    const sbi_array x = sbi_array_2d(onnx_transform_x, SBI_F64, ONNX_TRANSFORM_EVENTS, ONNX_TRANSFORM_FEATURES);
+    ok(sbi_network_evaluate(net, &x, z));
+    for (int i = 0; i < ONNX_TRANSFORM_EVENTS; i++)
+        ck_assert_msg(fabs(z[i] - onnx_transform_values[i]) < 1e-5 * (1 + fabs(z[i])), "event %d: %.9g, onnxruntime has %.9g", i, z[i],
+                      onnx_transform_values[i]);
+    sbi_network_destroy(net);
+}
+END_TEST
+
 static sbi_status take(void *user, const void *bytes, size_t size)
 {
     sbi_text_add(user, bytes, size);
@@ -694,6 +753,7 @@ int main(void)
     tcase_add_test(c, evaluation_names_what_it_cannot_take);
     tcase_add_test(c, files_keep_every_bit_and_notice_damage);
     tcase_add_test(c, onnx_keeps_them);
+    tcase_add_test(c, onnxruntime_agrees);
     tcase_add_test(c, checksums_and_jobs_know_them);
     tcase_add_loop_test(c, every_allocation_may_fail, 0, 2);
     suite_add_tcase(s, c);
