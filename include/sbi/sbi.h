@@ -5,6 +5,7 @@
 #define SBI_SBI_H
 
 #include "array.h"
+#include "calibration.h"
 #include "campaign.h"
 #include "context.h"
 #include "dataset.h"

@@ -33,6 +33,8 @@ sbi_status sbi_ratio_options_read(sbi_ratio_options *known, const sbi_ratio_opti
     SBI_REQUIRE(known->reserved_ == 0, "sbi_ratio_options.reserved_ is %d, expected 0", (int)known->reserved_);
     SBI_REQUIRE(known->correction > 0 && isfinite(known->correction),
                 "sbi_ratio_options.correction is %g, expected a positive number", known->correction);
+    SBI_REQUIRE(!known->calibration || known->correction == 1, "sbi_ratio_options: calibration and correction %g exclude each other",
+                known->correction);
     return SBI_OK;
 }
 
@@ -127,6 +129,31 @@ typedef struct scratch {
     float *network;
 } scratch;
 
+static double member_value(const sbi_ratio_job *j, double log_ratio)
+{
+    const double l = j->calibration ? sbi_calibrate(j->calibration, log_ratio) : log_ratio;
+    return j->log ? l : exp(l);
+}
+
+/* ln r, and where it is wanted the spread of ln r or r, of calibrated members. */
+static void combine_calibrated(const sbi_ratio_job *j, double *l, double *value, double *spread)
+{
+    const size_t n = j->ens->n;
+    double mean = 0, square = 0;
+    for (size_t m = 0; spread && m < n; m++) mean += member_value(j, l[m]) / (double)n;
+    for (size_t m = 0; spread && m < n; m++) square += pow(member_value(j, l[m]) - mean, 2);
+    if (spread) *spread = n > 1 ? sqrt(square / (double)(n - 1)) : 0;
+    sbi_ratio_combine(l, n, j->ens->combination, 1, value, NULL);
+    *value = sbi_calibrate(j->calibration, *value);
+    if (!j->log) *value = exp(*value);
+}
+
+/* Where a row stands in `ratio`. */
+static int64_t place(const sbi_ratio_job *j, int64_t row)
+{
+    return j->block_stride ? row / SBI_RATIO_BLOCK * j->block_stride + row % SBI_RATIO_BLOCK : row;
+}
+
 static sbi_status store_row(const run *r, const scratch *s, int64_t row, int64_t i)
 {
     const sbi_ratio_job *j = r->job;
@@ -135,16 +162,27 @@ static sbi_status store_row(const run *r, const scratch *s, int64_t row, int64_t
     for (size_t m = 0; m < members; m++) {
         s->member[m] = (double)s->logit[m * SBI_EVALUATE_ROWS + (size_t)i] - r->log_correction;
         if (j->members)
-            fits &= store(j->members, j->dtype, row * (int64_t)members + (int64_t)m, j->log ? s->member[m] : exp(s->member[m]));
+            fits &= store(j->members, j->dtype, row * (int64_t)members + (int64_t)m, member_value(j, s->member[m]));
     }
     double value, spread = 0;
-    sbi_ratio_combine(s->member, members, j->ens->combination, j->log, &value, j->spread ? &spread : NULL);
-    if (j->ratio) fits &= store(j->ratio, j->dtype, row, value);
+    if (j->calibration) combine_calibrated(j, s->member, &value, j->spread ? &spread : NULL);
+    else sbi_ratio_combine(s->member, members, j->ens->combination, j->log, &value, j->spread ? &spread : NULL);
+    if (j->ratio) fits &= store(j->ratio, j->dtype, place(j, row), value);
     if (j->spread) fits &= store(j->spread, j->dtype, row, spread);
     if (!fits)
         return sbi_fail(SBI_ERR_VALUE, "%s: row %" PRId64 ": the %s is %g with spread %g, too large for the output", j->name, row,
                         j->log ? "log ratio" : "ratio", value, spread);
     return SBI_OK;
+}
+
+/* Rows [rows, d] become [rows, d + n_append], from the last one on. */
+static void append_inputs(const sbi_ratio_job *j, int64_t rows, double *x)
+{
+    const size_t d = (size_t)j->features.shape[1], n = d + j->n_append;
+    for (int64_t i = rows - 1; i >= 0; i--) {
+        memmove(x + (size_t)i * n, x + (size_t)i * d, d * sizeof *x);
+        memcpy(x + (size_t)i * n + d, j->append, j->n_append * sizeof *x);
+    }
 }
 
 static sbi_status run_chunks(run *r, const scratch *s)
@@ -155,6 +193,7 @@ static sbi_status run_chunks(run *r, const scratch *s)
         if (first >= r->n) return SBI_OK;
         const int64_t rows = r->n - first < SBI_EVALUATE_ROWS ? r->n - first : SBI_EVALUATE_ROWS;
         SBI_TRY(sbi_rows_read_checked(&j->features, first, rows, s->x, j->name));
+        if (j->n_append) append_inputs(j, rows, s->x);
         for (size_t m = 0; m < j->ens->n; m++) {
             SBI_TRY(sbi_check_cancel(j->ens->ctx, "evaluating ratios"));
             const sbi_network *net = j->ens->networks[m];
@@ -190,7 +229,7 @@ static sbi_status run_worker(void *arg, size_t index)
     const sbi_ensemble *ens = r->job->ens;
     const size_t most = largest_scratch(ens);
     scratch s;
-    s.x = sbi_alloc_array(ens->ctx, (size_t)(r->job->features.shape[1] * SBI_EVALUATE_ROWS), sizeof *s.x);
+    s.x = sbi_alloc_array(ens->ctx, ((size_t)r->job->features.shape[1] + r->job->n_append) * SBI_EVALUATE_ROWS, sizeof *s.x);
     s.member = sbi_alloc_array(ens->ctx, ens->n, sizeof *s.member);
     s.logit = sbi_alloc_array(ens->ctx, ens->n, SBI_EVALUATE_ROWS * sizeof *s.logit);
     s.network = sbi_alloc_array(ens->ctx, most, sizeof *s.network);
@@ -226,9 +265,9 @@ sbi_status sbi_ratio_run(const sbi_ratio_job *job)
 {
     const sbi_ensemble *ens = job->ens;
     const int64_t d = ens->networks[0]->mlp.size[0];
-    if (job->features.shape[1] != d)
+    if (job->features.shape[1] + (int64_t)job->n_append != d)
         return sbi_fail(SBI_ERR_SHAPE, "%s: %" PRId64 " columns, but the networks have %" PRId64 " inputs", job->name,
-                        job->features.shape[1], d);
+                        job->features.shape[1] + (int64_t)job->n_append, d);
     run r = {.job = job, .log_correction = log(job->correction), .n = job->features.shape[0]};
     SBI_TRY(sbi_device_open(&r.device, ens->ctx, job->device));
     const size_t chunks = (size_t)((r.n + SBI_EVALUATE_ROWS - 1) / SBI_EVALUATE_ROWS);
@@ -250,6 +289,7 @@ sbi_status sbi_ratio_evaluate(const sbi_ensemble *ens, const sbi_array *features
     SBI_REQUIRE(ens && features && ratio, "sbi_ratio_evaluate: ens, features or ratio is NULL");
     sbi_ratio_options known;
     SBI_TRY(sbi_ratio_options_read(&known, options));
+    if (known.calibration) SBI_TRY(sbi_calibration_check(known.calibration, ens));
     sbi_ratio_job job = {
         .ens = ens,
         .name = "features",
@@ -257,6 +297,7 @@ sbi_status sbi_ratio_evaluate(const sbi_ensemble *ens, const sbi_array *features
         .dtype = SBI_F64,
         .correction = known.correction,
         .device = known.device,
+        .calibration = known.calibration,
         .ratio = ratio,
         .spread = spread,
     };

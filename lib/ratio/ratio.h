@@ -4,6 +4,7 @@
 #define SBI_RATIO_RATIO_H
 
 #include "net/network.h"
+#include "ratio/calibration.h"
 #include "sbi/ratio.h"
 
 /* One evaluation of an ensemble: chunks of rows, shared out over threads. Outputs may be NULL. */
@@ -17,10 +18,17 @@ typedef struct sbi_ratio_job {
     void *ratio;   /* [n] */
     void *spread;  /* [n] */
     void *members; /* [n, members] */
+    const sbi_calibration *calibration; /* of ln r, or NULL */
+    const double *append; /* [n_append] values of the networks' last inputs, which the features do not have */
+    size_t n_append;
+    int64_t block_stride; /* elements from a block of SBI_RATIO_BLOCK rows to the next in `ratio`; 0: rows follow each other */
     const char *device; /* NULL: "cpu" */
     int32_t report; /* 1: progress under the stage "ratio" */
     int32_t reserved;
 } sbi_ratio_job;
+
+/* Rows of a block of a packed store of variations, SBI_TAPE_BLOCK of tape.h. */
+#define SBI_RATIO_BLOCK 2048
 
 sbi_status sbi_ratio_run(const sbi_ratio_job *job);
 sbi_status sbi_ratio_options_read(sbi_ratio_options *known, const sbi_ratio_options *user);

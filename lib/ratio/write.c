@@ -50,6 +50,7 @@ sbi_status sbi_ratio_write(const sbi_ensemble *ens, const char *features, const 
     sbi_ratio_options known;
     SBI_TRY(sbi_ratio_options_read(&known, options));
     sbi_npy *npy;
+    if (known.calibration) SBI_TRY(sbi_calibration_check(known.calibration, ens));
     SBI_TRY(sbi_npy_map(&npy, ens->ctx, features));
     sbi_ratio_job job = {
         .ens = ens,
@@ -58,6 +59,7 @@ sbi_status sbi_ratio_write(const sbi_ensemble *ens, const char *features, const 
         .dtype = known.dtype,
         .correction = known.correction,
         .device = known.device,
+        .calibration = known.calibration,
         .report = 1,
     };
     outputs o = {0};
