@@ -7,6 +7,7 @@
 #include "array.h"
 #include "calibration.h"
 #include "campaign.h"
+#include "columns.h"
 #include "context.h"
 #include "dataset.h"
 #include "distribution.h"

@@ -149,10 +149,27 @@ static sbi_status read_train(sbi_job *job, const sbi_json_place *at)
 
 /* ---- evaluate_columns ------------------------------------------------------------------------------------------ */
 
+static sbi_status read_numbers(sbi_job *job, const sbi_json_place *at, const char *key, double **out, size_t *n);
+
+/* Ranges of rows, constant inputs, a calibration: all of them may be missing. */
+static sbi_status read_evaluate_more(sbi_job *job, const sbi_json_place *at)
+{
+    int spread;
+    SBI_TRY(sbi_json_get_bool_or(job->json, at, "spread", 0, &spread));
+    job->spread = spread;
+    if (json_object_get(job->json, "append")) SBI_TRY(read_numbers(job, at, "append", &job->append, &job->n_append));
+    if (json_object_get(job->json, "calibration")) SBI_TRY(get_file_member(job->json, at, "calibration", &job->calibration));
+    if (job->calibration.path && job->correction != 1)
+        return sbi_json_fail(SBI_ERR_FORMAT, at, "calibration and correction %g exclude each other", job->correction);
+    if (!json_object_get(job->json, "first") && !json_object_get(job->json, "count")) return SBI_OK;
+    SBI_TRY(get_range(job->json, at, "first", 0, INT64_MAX, &job->first_row));
+    return get_range(job->json, at, "count", 1, INT64_MAX - job->first_row, &job->rows);
+}
+
 static sbi_status read_evaluate(sbi_job *job, const sbi_json_place *at)
 {
-    static const char *const known[] = {"combination", "correction", "device", "dtype",   "features",
-                                        "job",         "members",    "output", "version", NULL};
+    static const char *const known[] = {"append", "calibration", "combination", "correction", "count",  "device", "dtype", "features",
+                                        "first",  "job",         "members",     "output",     "spread", "version", NULL};
     static const char *const combinations[] = {"mean_ratio", "mean_log", "median", NULL}; /* SBI_COMBINE_... */
     static const char *const outputs[] = {"ratio", "log_ratio", NULL};                    /* SBI_RATIO_... */
     static const char *const dtypes[] = {"f16", "f32", "f64", NULL};
@@ -166,6 +183,7 @@ static sbi_status read_evaluate(sbi_job *job, const sbi_json_place *at)
     SBI_TRY(sbi_json_get_number(job->json, at, "correction", &job->correction));
     if (!(job->correction > 0)) return sbi_json_fail(SBI_ERR_FORMAT, at, "correction is %g, expected > 0", job->correction);
     SBI_TRY(get_file_member(job->json, at, "features", &job->features));
+    SBI_TRY(read_evaluate_more(job, at));
     SBI_TRY(sbi_json_get_array(job->json, at, "members", &members));
     sbi_json_place list = sbi_json_member(at, "members");
     size_t n = json_array_size(members);
@@ -368,6 +386,7 @@ void sbi_job_free(sbi_job *job)
     sbi_free(job->ctx, job->parts);
     sbi_free(job->ctx, job->names);
     sbi_free(job->ctx, job->members);
+    sbi_free(job->ctx, job->append);
     sbi_free(job->ctx, job->theta);
     sbi_free(job->ctx, job->earlier);
     sbi_free(job->ctx, job->tested);

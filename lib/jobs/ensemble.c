@@ -9,11 +9,12 @@
 #include "base/memory.h"
 #include "exec/local.h"
 #include "jobs/collect.h"
+#include "jobs/columns.h"
 #include "jobs/job.h"
 #include "net/train.h"
 
 /* A path that means the same in another working directory. */
-static json_t *absolute(const char *path)
+json_t *sbi_jobs_absolute(const char *path)
 {
     char *real = realpath(path, NULL);
     json_t *json = json_string(real ? real : path);
@@ -32,8 +33,8 @@ static json_t *describe_parts(const sbi_dataset *data)
     for (size_t i = 0; i < data->n_parts; i++) {
         const sbi_dataset_part *p = &data->parts[i];
         json_t *part = json_pack("{s:s, s:o}", "side", p->side == SBI_NUMERATOR ? "numerator" : "denominator", "features",
-                                 absolute(p->feature_path));
-        if (part && p->weight_path) json_object_set_new(part, "weights", absolute(p->weight_path));
+                                 sbi_jobs_absolute(p->feature_path));
+        if (part && p->weight_path) json_object_set_new(part, "weights", sbi_jobs_absolute(p->weight_path));
         json_array_append_new(parts, part);
     }
     return parts;
@@ -47,7 +48,7 @@ static json_t *describe_names(const sbi_dataset *data)
     return names;
 }
 
-static json_t *describe_data(const sbi_dataset *data, const char *sha256)
+json_t *sbi_jobs_describe_data(const sbi_dataset *data, const char *sha256)
 {
     json_t *json = json_pack("{s:s, s:s}", "sha256", sha256, "negative_weights",
                              data->policy == SBI_WEIGHTS_ALLOW_NEGATIVE ? "allow_negative" : "refuse_negative");
@@ -101,7 +102,7 @@ static sbi_status train_members(training *t, sbi_executor *exec)
     char sha256[65];
     SBI_TRY(sbi_executor_capabilities(exec, &caps));
     SBI_TRY(sbi_dataset_checksum(t->data, sha256));
-    t->described = describe_data(t->data, sha256);
+    t->described = sbi_jobs_describe_data(t->data, sha256);
     if (!t->described) return sbi_fail(SBI_ERR_NO_MEMORY, "sbi_ensemble_train: out of memory");
     if (!caps.in_process && !json_object_get(t->described, "parts"))
         return sbi_fail(SBI_ERR_UNSUPPORTED,

@@ -6,6 +6,7 @@
 #include "io/json.h"
 #include "sbi/job.h"
 #include "sbi/model.h"
+#include "sbi/ratio.h"
 #include "sbi/toy.h"
 #include "sbi/train.h"
 
@@ -47,6 +48,12 @@ typedef struct sbi_job {
     sbi_job_file features;
     int32_t combination, output, dtype;
     double correction;
+    int64_t first_row, rows;     /* rows of the features; rows 0: all */
+    int32_t spread;              /* 1: the result is [2, rows], ratio and spread */
+    int32_t reserved_;
+    double *append;              /* [n_append] values of the last inputs */
+    size_t n_append;
+    sbi_job_file calibration;    /* path NULL: none */
     const char *device; /* of this and of train_member (in its options); NULL: the cpu */
 
     /* hessian_rows, hessian_shard, scan_point, toys */
@@ -74,6 +81,9 @@ typedef struct sbi_job_attachment {
     sbi_dataset *data;
     const sbi_model *model;
     const char *folder; /* for checkpoints, or NULL */
+    const sbi_ensemble *ensemble; /* evaluate_columns: with its features and calibration */
+    const sbi_calibration *calibration;
+    const sbi_array *features;
 } sbi_job_attachment;
 
 /* Where a job runs. */
@@ -89,7 +99,8 @@ sbi_status sbi_job_run_local(void *user, sbi_context *ctx, const sbi_task *task,
 
 sbi_status sbi_job_train_member(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
                                 const sbi_job_place *place, sbi_sink *sink);
-sbi_status sbi_job_evaluate_columns(sbi_context *ctx, const sbi_job *job, const sbi_job_place *place, sbi_sink *sink);
+sbi_status sbi_job_evaluate_columns(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
+                                    const sbi_job_place *place, sbi_sink *sink);
 sbi_status sbi_job_hessian_rows(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
                                 const sbi_job_place *place, sbi_sink *sink);
 sbi_status sbi_job_hessian_shard(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
