@@ -29,6 +29,7 @@
 #include "tape.h"
 #include "toy.h"
 #include "train.h"
+#include "variation.h"
 #include "version.h"
 
 #endif

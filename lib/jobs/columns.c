@@ -70,6 +70,12 @@ typedef struct evaluation {
 
 /* ---- opening ---- */
 
+/* Element i of a caller's array, whose structs may be shorter or longer than ours. */
+static const sbi_column *column_at(const sbi_column *columns, size_t i)
+{
+    return (const sbi_column *)(const void *)((const char *)columns + i * columns->struct_size);
+}
+
 static sbi_status take_column(evaluation *e, const sbi_column *column)
 {
     target *t = &e->targets[e->n];
@@ -356,7 +362,7 @@ static sbi_status evaluate_files(evaluation *e, const sbi_column *columns, size_
     f.spread = f.ratio + n;
     sbi_status status = SBI_OK;
     for (; e->n < n && status == SBI_OK; e->n++) {
-        status = take_column(e, &columns[e->n]);
+        status = take_column(e, column_at(columns, e->n));
         const sbi_column *c = &e->targets[e->n].column;
         if (status == SBI_OK && !(c->ensemble && c->path))
             status = sbi_fail(SBI_ERR_ARGUMENT, "sbi_columns_evaluate: column %zu: ensemble or path is NULL", e->n);
@@ -394,8 +400,8 @@ static sbi_status pack(evaluation *e, const char *path, const int64_t shape[5], 
     char *data = sbi_npy_output_data(out); /* zeros: no variation */
     sbi_status status = SBI_OK;
     for (size_t i = 0; i < n && status == SBI_OK; i++) {
-        status = take_column(e, &columns[i]);
-        if (status != SBI_OK || !columns[i].ensemble) continue;
+        status = take_column(e, column_at(columns, i));
+        if (status != SBI_OK || !e->targets[e->n].column.ensemble) continue;
         e->targets[e->n++].ratio = data + i * SBI_RATIO_BLOCK * size;
     }
     e->block_stride = (int64_t)n * SBI_RATIO_BLOCK;

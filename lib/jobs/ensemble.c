@@ -71,27 +71,32 @@ typedef struct training {
     sbi_network **networks;
 } training;
 
-static sbi_status add_member(training *t, int32_t member)
+sbi_status sbi_jobs_add_member(sbi_campaign *campaign, sbi_context *ctx, const sbi_train_options *known, json_t *described, int32_t member,
+                               const sbi_job_attachment *attachment, char key[SBI_TASK_KEY_MAX + 1])
 {
-    json_t *options = sbi_train_options_to_json(&t->options);
-    if (!options) return sbi_fail(SBI_ERR_NO_MEMORY, "sbi_ensemble_train: out of memory");
+    json_t *options = sbi_train_options_to_json(known);
+    if (!options) return sbi_fail(SBI_ERR_NO_MEMORY, "training: out of memory");
     json_t *json = json_pack("{s:s, s:i, s:i, s:o, s:O}", "job", "train_member", "version", SBI_JOB_VERSION, "member",
-                             (int)member, "options", options, "data", t->described);
-    const char *device = t->options.device;
+                             (int)member, "options", options, "data", described);
+    const char *device = known->device;
     if (json && device && strcmp(device, "cpu") != 0 && json_object_set_new(json, "device", json_string(device))) {
         json_decref(json);
         json = NULL;
     }
-    return sbi_jobs_add(t->campaign, t->ctx, json, &t->attachment, t->keys[member]);
+    return sbi_jobs_add(campaign, ctx, json, attachment, key);
 }
 
-static sbi_status load_member(training *t, int32_t member)
+static sbi_status add_member(training *t, int32_t member)
+{
+    return sbi_jobs_add_member(t->campaign, t->ctx, &t->options, t->described, member, &t->attachment, t->keys[member]);
+}
+
+sbi_status sbi_jobs_load_member(sbi_network **out, sbi_campaign *campaign, sbi_context *ctx, const char *key)
 {
     sbi_text bytes;
-    sbi_text_init(&bytes, t->ctx);
-    sbi_status status = sbi_jobs_result(t->campaign, t->keys[member], &bytes);
-    if (status == SBI_OK)
-        status = sbi_network_load_memory(&t->networks[member], t->ctx, bytes.data, bytes.size, t->keys[member]);
+    sbi_text_init(&bytes, ctx);
+    sbi_status status = sbi_jobs_result(campaign, key, &bytes);
+    if (status == SBI_OK) status = sbi_network_load_memory(out, ctx, bytes.data, bytes.size, key);
     sbi_text_clear(&bytes);
     return status;
 }
@@ -109,7 +114,7 @@ static sbi_status train_members(training *t, sbi_executor *exec)
                         "sbi_ensemble_train: the executor \"%s\" needs datasets in files, some of this one is in memory", caps.name);
     for (int32_t m = 0; m < t->options.members; m++) SBI_TRY(add_member(t, m));
     SBI_TRY(sbi_jobs_run(t->campaign, exec));
-    for (int32_t m = 0; m < t->options.members; m++) SBI_TRY(load_member(t, m));
+    for (int32_t m = 0; m < t->options.members; m++) SBI_TRY(sbi_jobs_load_member(&t->networks[m], t->campaign, t->ctx, t->keys[m]));
     return SBI_OK;
 }
 

@@ -95,7 +95,7 @@ static sbi_status cut_rows(sbi_array *features, const sbi_job *job)
     if (job->first_row + job->rows > features->shape[0])
         return sbi_fail(SBI_ERR_SHAPE, "job evaluate_columns: rows %" PRId64 " to %" PRId64 " of %" PRId64, job->first_row,
                         job->first_row + job->rows, features->shape[0]);
-    features->data = (char *)features->data + job->first_row * features->strides[0];
+    features->data = (const char *)features->data + job->first_row * features->strides[0];
     features->shape[0] = job->rows;
     return SBI_OK;
 }
