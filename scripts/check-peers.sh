@@ -13,7 +13,7 @@ environment() {
     "$build/$1/bin/pip" install --quiet --disable-pip-version-check "${@:2}"
 }
 
-[ "${2:-}" = --prepare-root ] || environment venv-peers numpy scipy jax iminuit mpmath torch onnx onnxscript onnxruntime pyhf==0.7.6 cabinetry
+[ "${2:-}" = --prepare-root ] || environment venv-peers numpy scipy jax iminuit mpmath torch onnx onnxscript onnxruntime pyhf==0.7.6 cabinetry scikit-learn
 [ "${2:-}" != --prepare ] || exit 0
 environment venv-root --pre root 'numpy<3' || { echo "SKIP: PyPI's root could not be installed"; [ "${2:-}" != --prepare-root ]; }
 [ "${2:-}" != --prepare-root ] || exit 0

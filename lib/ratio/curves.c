@@ -55,7 +55,9 @@ sbi_status sbi_diagnose_calibration(sbi_diagnostics *diag, const sbi_sample samp
     for (int64_t k = 0; k < bins; k++) {
         const double until = k + 1 == bins ? INFINITY : whole * (double)(k + 1) / (double)bins;
         bin b = {{0}, {0}, 0};
-        for (; i < n && below < until; i++) {
+        const int64_t start = i;
+        /* Equal values stay in one bin: in their order those of the denominator come first. */
+        for (; i < n && (below < until || (i > start && sorted[i].key == sorted[i - 1].key)); i++) {
             const double w = even_weight(sample, &sorted[i]);
             b.weight[sorted[i].side] += w;
             b.square[sorted[i].side] += w * w;
