@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "net/network.h"
 #include "sbi/fit.h"
+#include "sbi/model.h"
 #include "sbi/variation.h"
 #include "support/folder.h"
 #include "support/run_suite.h"

@@ -194,26 +194,30 @@ class Ensemble(Handle):
             raise IndexError(index)
         return Network._borrow(address, self)
 
-    def ratio(self, features: np.ndarray, log: bool = False, correction: float = 1.0, device: Optional[str] = None) -> tuple[np.ndarray, np.ndarray]:
-        """(ratio, spread over members) for features [n, d]. device: "cpu" (also None), "cuda", ..."""
+    def ratio(self, features: np.ndarray, log: bool = False, correction: float = 1.0, device: Optional[str] = None,
+              calibration=None) -> tuple[np.ndarray, np.ndarray]:
+        """(ratio, spread over members) for features [n, d]. device: "cpu" (also None), "cuda", ...; calibration: a Calibration."""
         features = np.asanyarray(features)
         o = _api.RatioOptions()
         lib.sbi_ratio_options_init(ctypes.byref(o))
         o.output = _api.RATIO_LOG if log else _api.RATIO_VALUE
         o.correction = correction
         o.device = text(device)
+        o.calibration = calibration.pointer if calibration else None
         ratio, spread = np.empty(len(features)), np.empty(len(features))
         check(lib.sbi_ratio_evaluate(self.pointer, ctypes.byref(view(features)), pointer(ratio), pointer(spread),
                                      ctypes.byref(o)))
         return ratio, spread
 
-    def write_ratio(self, features, ratio, spread=None, log: bool = False, correction: float = 1.0, device: Optional[str] = None) -> None:
+    def write_ratio(self, features, ratio, spread=None, log: bool = False, correction: float = 1.0, device: Optional[str] = None,
+                    calibration=None) -> None:
         """From a .npy of features to a .npy column."""
         o = _api.RatioOptions()
         lib.sbi_ratio_options_init(ctypes.byref(o))
         o.output = _api.RATIO_LOG if log else _api.RATIO_VALUE
         o.correction = correction
         o.device = text(device)
+        o.calibration = calibration.pointer if calibration else None
         o.spread = text(spread)
         check(lib.sbi_ratio_write(self.pointer, text(features), text(ratio), ctypes.byref(o)))
 
@@ -229,7 +233,7 @@ class Diagnostics(Handle):
         for name, value in options.items():
             if name not in dict(o._fields_):
                 raise TypeError(f"unknown option {name}")
-            setattr(o, name, value)
+            setattr(o, name, value.pointer if isinstance(value, Handle) else value)
         super().__init__(make(lib.sbi_diagnostics_run, ensemble.pointer, data.pointer, ctypes.byref(o)), ensemble, data)
 
     @property
@@ -239,7 +243,11 @@ class Diagnostics(Handle):
         return out
 
     def table(self, table: int, feature: int = 0) -> np.ndarray:
-        """TABLE_CALIBRATION, TABLE_ROC, TABLE_CLOSURE (of a feature), TABLE_CLOSURE_SUMMARY."""
+        """TABLE_CALIBRATION, TABLE_ROC, TABLE_CLOSURE (of a feature), TABLE_CLOSURE_SUMMARY, TABLE_TAILS, TABLE_SHARES, TABLE_SCORES, TABLE_SPREAD."""
         out = _api.Array()
         check(lib.sbi_diagnostics_table(self.pointer, table, feature, ctypes.byref(out)))
         return as_numpy(out, self)
+
+    def write(self, path) -> None:
+        """Everything as JSON."""
+        check(lib.sbi_diagnostics_write(self.pointer, text(path)))
