@@ -49,13 +49,16 @@ static void tear_down(void)
 
 /* ---- events ---- */
 
+static void signal_event(float *x, const double *alpha, uint64_t seed, int64_t index)
+{
+    for (int j = 0; j < D; j++)
+        x[j] = (float)(sbi_random_normal(seed, (uint64_t)j, (uint64_t)index) + (j == 0 ? 0.8 : 0) + shift[0][j] * alpha[0] + shift[1][j] * alpha[1]);
+}
+
 /* n signal events at alpha. */
 static void signal_events(float *x, int64_t n, const double *alpha, uint64_t seed)
 {
-    for (int64_t i = 0; i < n; i++)
-        for (int j = 0; j < D; j++)
-            x[i * D + j] = (float)(sbi_random_normal(seed, (uint64_t)j, (uint64_t)i) + (j == 0 ? 0.8 : 0) + shift[0][j] * alpha[0] +
-                                   shift[1][j] * alpha[1]);
+    for (int64_t i = 0; i < n; i++) signal_event(x + i * D, alpha, seed, i);
 }
 
 static void background_events(float *x, int64_t n, uint64_t seed)
@@ -346,7 +349,7 @@ START_TEST(one_network_for_all_parameters)
                 alpha[k] = 3 * sbi_random_uniform(90, (uint64_t)(2 * k + side), (uint64_t)i) - 1.5;
                 row[D + k] = (float)alpha[k];
             }
-            signal_events(row, 1, side == SBI_NUMERATOR ? alpha : nominal, 100000u * (uint64_t)(side + 1) + (uint64_t)i);
+            signal_event(row, side == SBI_NUMERATOR ? alpha : nominal, 91 + (uint64_t)side, i);
         }
         const sbi_array a = sbi_array_2d(x[side], SBI_F32, N, WIDE);
         ok(sbi_dataset_add_array(data, side, &a, NULL));
