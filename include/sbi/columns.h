@@ -21,15 +21,17 @@ typedef struct sbi_column {
     const sbi_ensemble *ensemble;
     const sbi_calibration *calibration; /**< as in sbi_ratio_options; NULL: none */
     double correction;                  /**< as in sbi_ratio_options; 1: none */
-    const double *append; /**< [n_append] values of the networks' last inputs, the same for all events: parameters of a parameterised network; NULL */
-    size_t n_append;      /**< the features have the others */
+    const double *theta; /**< [n_theta] for parameterised networks: one theta for all events; NULL: the features end in theta, or there is none */
+    uint64_t n_theta;    /**< with theta, else 0 */
+    int32_t numerator;   /**< class of the ratio's numerator; default SBI_NUMERATOR */
+    int32_t denominator; /**< class of its denominator; default SBI_DENOMINATOR */
     const char *path;     /**< sbi_columns_evaluate(): the .npy [n] to write */
     const char *spread;   /**< sbi_columns_evaluate(): a .npy [n] for the spread of the members; NULL: none */
 } sbi_column;
 
 #define SBI_COLUMN_INIT                                                                                                \
     {                                                                                                                  \
-        (uint32_t)sizeof(sbi_column), 0, NULL, NULL, 1.0, NULL, 0, NULL, NULL                                          \
+        (uint32_t)sizeof(sbi_column), 0, NULL, NULL, 1.0, NULL, 0, SBI_NUMERATOR, SBI_DENOMINATOR, NULL, NULL          \
     }
 
 /** Fills in the defaults; the same values as SBI_COLUMN_INIT. Since: 0.1 */

@@ -24,24 +24,30 @@ typedef struct sbi_ratio_options {
     const char *spread;    /**< sbi_ratio_write(): path of a .npy [n] for the spread of the members; NULL: none */
     const char *members;   /**< sbi_ratio_write(): path of a .npy [n, members] for every member; NULL: none */
     const char *device;    /**< where networks are evaluated: "cpu" (also NULL, the default), "cuda", ...: docs/devices.md */
+    const double *theta;   /**< [n_theta] for parameterised networks: one theta for all rows; NULL: the features end in theta, row by row */
+    uint64_t n_theta;      /**< q with theta, else 0 */
+    int32_t numerator;     /**< class of the ratio's numerator; default SBI_NUMERATOR */
+    int32_t denominator;   /**< class of its denominator; default SBI_DENOMINATOR */
     const sbi_calibration *calibration; /**< applied to ln r of the ensemble, and of each member for members and spread; correction must then
                                              be 1; NULL (default): none */
 } sbi_ratio_options;
 
 #define SBI_RATIO_OPTIONS_INIT                                                                                         \
     {                                                                                                                  \
-        (uint32_t)sizeof(sbi_ratio_options), SBI_RATIO_VALUE, SBI_F64, 0, 1.0, NULL, NULL, NULL, NULL                  \
+        (uint32_t)sizeof(sbi_ratio_options), SBI_RATIO_VALUE, SBI_F64, 0, 1.0, NULL, NULL, NULL, NULL, 0,              \
+            SBI_NUMERATOR, SBI_DENOMINATOR, NULL                                                                       \
     }
 
 /** Fills in the defaults; the same values as SBI_RATIO_OPTIONS_INIT. Since: 0.1 */
 SBI_API void sbi_ratio_options_init(sbi_ratio_options *options);
 
 /** Evaluates an ensemble.
- *  @param features [n, d], any dtype and strides. @param[out] ratio [n]. @param[out] spread [n] or NULL: the standard deviation
+ *  @param features [n, d], any dtype and strides; [n, d + q] for parameterised networks without options->theta. @param[out] ratio [n]. @param[out] spread [n] or NULL: the standard deviation
  *  over members (M - 1 in the denominator; 0 for one member); divide by sqrt(M) for the error of the mean.
  *  @param options NULL for defaults; spread and members paths are not looked at.
  *  Memory is O(threads x chunk). Rows are cut in fixed chunks, so the bits depend on n and the position alone. Several threads
- *  may evaluate the same ensemble. Errors: SBI_ERR_SHAPE; SBI_ERR_VALUE naming row and column; SBI_ERR_CANCELLED. Since: 0.1 */
+ *  may evaluate the same ensemble. Errors: SBI_ERR_SHAPE; SBI_ERR_VALUE naming row and column; SBI_ERR_ARGUMENT for classes that the
+ *  networks do not have; SBI_ERR_CANCELLED. Since: 0.1 */
 SBI_API sbi_status sbi_ratio_evaluate(const sbi_ensemble *ens, const sbi_array *features, double *ratio, double *spread,
                                       const sbi_ratio_options *options);
 

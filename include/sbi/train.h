@@ -2,10 +2,12 @@
 /** @file train.h
  * Training density-ratio networks and ensembles.
  *
- * A member minimises the weighted binary cross-entropy on logits z,
+ * A member minimises, by default, the weighted binary cross-entropy on logits z,
  *     L = sum_i w_i [ln(1 + exp(z_i)) - y_i z_i] / sum_i w_i,       y = 1 numerator, 0 denominator,
  * with the weights of each side scaled to the same sum, so that z(x) = ln p_numerator(x) / p_denominator(x) at the minimum
- * (the likelihood-ratio trick: arXiv 1506.02169). Arithmetic is f32, sums of the loss f64.
+ * (the likelihood-ratio trick: arXiv 1506.02169). Arithmetic is f32, sums of the loss f64. Other objectives: SBI_LOSS_....
+ *
+ * With theta in the dataset the network is parameterised: its inputs are the features, then theta.
  *
  * The same options, dataset, member and kind of processor or device give the same network, bit for bit, for any number of threads, and
  * whether or not training was interrupted and resumed.
@@ -40,16 +42,20 @@ SBI_BEGIN_DECLS
 #define SBI_STANDARDISE_YEO_JOHNSON 3 /**< Yeo-Johnson's power transform (Biometrika 87, 954), its exponents by maximum likelihood, then mean 0 and
                                            standard deviation 1 */
 
-/** What is minimised; docs/training.md has the formulae. All but BCE and MULTICLASS need joint ratios or scores of the simulator in the
- *  dataset (arXiv 1805.00020, 1808.00973). */
-#define SBI_LOSS_BCE 1        /**< weighted binary cross-entropy (default); with theta in the dataset this is CARL, arXiv 1506.02169 */
-#define SBI_LOSS_MULTICLASS 2 /**< softmax cross-entropy over all classes of the dataset: one logit a class */
-#define SBI_LOSS_REGRESSION 3 /**< squared error of the output against the dataset's target */
-#define SBI_LOSS_ROLR 4       /**< squared error of r (numerator) or 1/r (denominator) against the joint ratio */
-#define SBI_LOSS_ALICE 5      /**< cross-entropy with the joint ratio in place of the label */
-#define SBI_LOSS_RASCAL 6     /**< ROLR plus score_weight times the squared error of the score */
-#define SBI_LOSS_ALICES 7     /**< ALICE plus score_weight times the squared error of the score */
-#define SBI_LOSS_CASCAL 8     /**< CARL plus score_weight times the squared error of the score */
+/** What is minimised: L = sum_i w_i l_i / sum_i w_i, with s_i = 1 / (1 + exp(-z_i)) and r_i, t_i the joint ratio and score of the event. Where
+ *  there is a score, l_i has score_weight |t_i - grad_theta z(x_i, theta_i)|^2 added for the events of the numerator. docs/training.md has more.
+ *
+ *  BCE of K > 2 classes trains K - 1 heads on one trunk, several hypotheses against one reference: output k - 1 is ln p_k / p_0, class 0 the
+ *  reference. Each head sees the events of its class and those of class 0. MULTICLASS has K outputs, of which differences count:
+ *  z_a - z_b = ln p_a / p_b. Both give the ratio of any two classes (sbi_ratio_options: numerator, denominator). */
+#define SBI_LOSS_BCE 1        /**< l = ln(1 + exp(z)) - y z (default); with theta in the dataset this is CARL, arXiv 1506.02169 */
+#define SBI_LOSS_MULTICLASS 2 /**< l = ln sum_k exp(z_k) - sum_k y_k z_k, softmax cross-entropy over all classes: one logit a class */
+#define SBI_LOSS_REGRESSION 3 /**< l = |z - target|^2; one class of events is enough */
+#define SBI_LOSS_ROLR 4       /**< l = (exp(z) - r)^2 in the denominator, (exp(-z) - 1 / r)^2 in the numerator: arXiv 1805.00020 */
+#define SBI_LOSS_ALICE 5      /**< BCE with y = r / (1 + r) for events of both sides: arXiv 1808.00973 */
+#define SBI_LOSS_RASCAL 6     /**< ROLR and the score: arXiv 1805.00020 */
+#define SBI_LOSS_ALICES 7     /**< ALICE and the score: arXiv 1808.00973 */
+#define SBI_LOSS_CASCAL 8     /**< CARL and the score: arXiv 1805.00020 */
 
 /** How the weights of the training's steps are averaged. Validation and the result use the averaged ones. */
 #define SBI_AVERAGING_NONE 0
@@ -101,8 +107,8 @@ typedef struct sbi_train_options {
     int32_t folds;         /**< k: member m trains without fold m mod k, on which it is then judged; 0 (default): no folds */
     double dropout;          /**< probability that an output of a hidden layer is zeroed in training; default 0 */
     double leaky_slope;      /**< of LeakyReLU below 0; default 0.01 */
-    double label_smoothing;  /**< labels y become (1 - s) y + s / classes; default 0 */
-    double score_weight;     /**< default 1 */
+    double label_smoothing;  /**< s in [0, 1): labels y of BCE, MULTICLASS, ALICE(S) and CASCAL become (1 - s) y + s / classes; default 0 */
+    double score_weight;     /**< of the score's squared error in RASCAL, ALICES, CASCAL; default 1 */
     double averaging_decay;  /**< of EMA; default 0.999 */
     double averaging_start;  /**< epochs before averaging begins; default 0 */
     double retry_factor;     /**< default 0.3 */
@@ -128,8 +134,8 @@ SBI_API void sbi_train_options_init(sbi_train_options *options);
  *  was made by other options or from other data gives SBI_ERR_VERSION, naming it.
  *  Errors of a device: SBI_ERR_NOT_FOUND (its library, driver or the device itself is missing), SBI_ERR_ABI (its library is of another
  *  release), SBI_ERR_NO_MEMORY, SBI_ERR_TRANSIENT (the device was lost: train again, and it goes on from the checkpoint).
- *  Reports progress under the stage "train". Errors: SBI_ERR_ARGUMENT (an option, by name), SBI_ERR_VALUE (one side has no
- *  events or no positive total weight), SBI_ERR_DIVERGED (naming epoch and batch), SBI_ERR_CANCELLED. Since: 0.1 */
+ *  Reports progress under the stage "train". Errors: SBI_ERR_ARGUMENT (an option, by name), SBI_ERR_VALUE (a class has no
+ *  events or no positive total weight; the loss needs what the dataset does not have), SBI_ERR_UNSUPPORTED (losses with a score on another device than the cpu), SBI_ERR_DIVERGED (naming epoch and batch), SBI_ERR_CANCELLED. Since: 0.1 */
 SBI_API sbi_status sbi_network_train(sbi_network **out, sbi_dataset *data, const sbi_train_options *options);
 
 /** Trains options->members networks, each one a task of a campaign run by `exec`, and makes an ensemble of them.

@@ -6,7 +6,7 @@
  * For a process p and a nuisance parameter alpha_k there are samples at alpha_k = +1 (up), -1 (down) and 0 (nominal). Two ensembles learn
  *     g_hi(x) = p_p(x | alpha_k = +1) / p_p(x | 0),      g_lo(x) = p_p(x | alpha_k = -1) / p_p(x | 0),
  * both normalised densities; how the yield changes is the normsys beside. The model interpolates between them (docs/interpolation.md). Or one
- * parameterised ensemble learns p_p(x | alpha) / p_p(x | 0) for all nuisance parameters at once, alpha being its last inputs (arXiv 1601.07913).
+ * parameterised ensemble learns p_p(x | alpha) / p_p(x | 0) for all nuisance parameters at once, alpha being its theta (arXiv 1601.07913).
  */
 #ifndef SBI_VARIATION_H
 #define SBI_VARIATION_H
@@ -57,7 +57,7 @@ SBI_API sbi_status sbi_variations_train(sbi_variations **out, sbi_context *ctx, 
  *  SBI_ERR_EXISTS: the pair of names is there. Since: 0.1 */
 SBI_API sbi_status sbi_variations_add(sbi_variations *set, const char *process, const char *nuisance, const sbi_ensemble *up,
                                       const sbi_ensemble *down, double hi, double lo);
-/** Adds n nuisance parameters of a process from one parameterised ensemble, whose last n inputs are alpha in this order: hi and lo of parameter k are its
+/** Adds n nuisance parameters of a process from one parameterised ensemble, whose theta is alpha in this order: hi and lo of parameter k are its
  *  ratios at alpha_k = +1 and -1 with the others 0.
  *  @param hi, lo [n] factors of the yield. Since: 0.1 */
 SBI_API sbi_status sbi_variations_add_parameterised(sbi_variations *set, const char *process, const char *const *nuisances, size_t n,

@@ -15,7 +15,7 @@ sbi_status sbi_device_check(const sbi_device_ops *ops)
                         (unsigned)ops->struct_size, (unsigned)SBI_DEVICE_ABI, sizeof(sbi_device_ops));
     }
     SBI_REQUIRE(ops->name && ops->allocate && ops->release && ops->upload && ops->download && ops->copy &&
-                    ops->zero && ops->synchronise && ops->available && ops->gemm && ops->forward && ops->backward && ops->bce && ops->update &&
+                    ops->zero && ops->synchronise && ops->available && ops->gemm && ops->forward && ops->backward && ops->norm_backward && ops->loss && ops->update &&
                     ops->gather && ops->sum_parts && ops->sum_squares && ops->close,
                 "device %s: an operation is missing", ops->name ? ops->name : "without name");
     const int noted = !!ops->record + !!ops->recorded + !!ops->replay + !!ops->forget;

@@ -16,7 +16,7 @@
 
 #include "sbi/context.h"
 
-#define SBI_DEVICE_ABI 2
+#define SBI_DEVICE_ABI 3
 
 /* Flags of sbi_device_ops. */
 #define SBI_DEVICE_HOST 1       /* its memory is the process's: pointers may be read and written by the host */
@@ -37,43 +37,96 @@ typedef struct sbi_device_gemm {
     int64_t count, stride_a, stride_b, stride_c;
 } sbi_device_gemm;
 
-/* Z = X W^T + b;  Y = f(Z);  D = f'(Z). */
+/* A layer forward, Z = X W^T + b. Without normalisation U = Z; with it (gain is not NULL)
+ *     N_ij = (Z_ij - mean_i) r_i,   r_i = 1 / sqrt(variance_i + epsilon),   U_ij = gain_j N_ij + offset_j,
+ * mean and variance over the columns of row i, the latter divided by their number (arXiv 1607.06450, equations 3 and 4). Then
+ *     Y = M f(U) + A,   D = M f'(U),   DD = M f''(U)
+ * with A = add (0 where it is NULL), and M = 1 unless there is dropout (mask_key is not NULL):
+ *     M_ij = 0 where w_ij < mask_below, else mask_scale,
+ * w_ij being word j mod 4 of sbi_philox() with the counter (j / 4, mask_row + i, mask_layer, 0) and the key mask_key[0..1]. The key
+ * is memory of the device, so that a recorded program draws anew at each replay. Without an activation there is no dropout, and neither
+ * D nor DD is written.
+ *
+ * A tangent X' along the inputs goes through a layer without normalisation as Z' = X' W^T, Y' = D Z' + A'. From dL/dY and dL/dY',
+ *     dL/dZ = D dL/dY + DD Z' dL/dY',   dL/dZ' = D dL/dY',
+ *     dW = (dL/dZ)^T X + (dL/dZ')^T X',   dL/dX = (dL/dZ) W,   dL/dX' = (dL/dZ') W.
+ * With normalisation Z' first becomes N'_ij = r_i (Z'_ij - mean_j Z'_ij - N_ij mean_j(N_ij Z'_ij)) and U' = gain N' takes its place. */
 typedef struct sbi_device_forward {
     int64_t rows, in, out;
     const float *x; /* [rows, in] */
     const float *w; /* [out, in] */
     const float *b; /* [out] */
-    float *y;       /* [rows, out] */
-    float *d;       /* [rows, out], or NULL: not wanted. Not written for SBI_DEVICE_IDENTITY */
+    float *y;       /* [rows, out]; overlaps neither x nor add */
+    float *d;       /* [rows, out], or NULL: not wanted */
     int32_t activation;
-    int32_t reserved;
+    float slope;         /* of LeakyReLU below 0 */
+    const float *gain;   /* [out], or NULL: no normalisation */
+    const float *offset; /* [out] */
+    float *n;            /* [rows, out], or NULL: N is not wanted, and neither is r */
+    float *r;            /* [rows] */
+    float *dd;           /* [rows, out], or NULL: not wanted */
+    const float *add;    /* [rows, out], or NULL */
+    const uint32_t *mask_key; /* [2] on the device, or NULL: no dropout */
+    int64_t mask_row;         /* number of the first row in its batch */
+    uint32_t mask_layer, mask_below;
+    float mask_scale, epsilon;
 } sbi_device_forward;
 
-/* From dZ = dL/dZ of the layer above: dW = dZ^T X, db = column sums of dZ, and dX = (dZ W) * D, where D is what the forward
- * pass of the layer below stored. */
+/* From dZ = dL/dZ of the layer above: dW = dZ^T X, db = column sums of dZ, dH = dZ W + A, and dX = dH * D, where D is what the forward
+ * pass of the layer below stored (1 where d is NULL) and A is what else depends on X (0 where add is NULL): a residual block adds its
+ * input to its output, so what went to dh at its end is add at its beginning. */
 typedef struct sbi_device_backward {
     int64_t rows, in, out;
     const float *dz; /* [rows, out] */
     const float *x;  /* [rows, in] */
     const float *w;  /* [out, in] */
-    const float *d;  /* [rows, in] */
-    float *dx;       /* [rows, in], or NULL: not wanted, and then w and d are not read */
+    const float *d;  /* [rows, in], or NULL */
+    float *dx;       /* [rows, in], or NULL: not wanted, and then w, d, add and dh are not looked at */
     float *dw;       /* [out, in] */
     float *db;       /* [out] */
     int32_t accumulate; /* 1: dw and db are added to */
     int32_t reserved;
+    const float *add; /* [rows, in], or NULL */
+    float *dh;        /* [rows, in], or NULL: not wanted. It may be add; neither overlaps anything else */
 } sbi_device_backward;
 
-/* Weighted binary cross-entropy on logits: *loss = sum_i w_i (ln(1 + exp(z_i)) - y_i z_i), in f64, and
- * dz_i = scale w_i (1 / (1 + exp(-z_i)) - y_i). */
-typedef struct sbi_device_bce {
-    int64_t rows;
-    const float *z, *y, *w; /* [rows] */
-    float *dz;              /* [rows], or NULL: not wanted */
-    double *loss;
-    float scale;
+/* A normalisation backward, from G = dL/dU with N and r of the forward pass:
+ *     dgain_j = sum_i G_ij N_ij,   doffset_j = sum_i G_ij,
+ *     dL/dZ_ij = r_i (V_ij - mean_j V_ij - N_ij mean_j(N_ij V_ij)),   V_ij = gain_j G_ij. */
+typedef struct sbi_device_norm_backward {
+    int64_t rows, columns;
+    float *dz;          /* [rows, columns]: G, which becomes dL/dZ */
+    const float *n;     /* [rows, columns] */
+    const float *r;     /* [rows] */
+    const float *gain;  /* [columns] */
+    float *dgain, *doffset; /* [columns] */
+    int32_t accumulate; /* 1: dgain and doffset are added to */
     int32_t reserved;
-} sbi_device_bce;
+} sbi_device_norm_backward;
+
+/* Losses of rows of outputs z with labels y: *loss = sum_i w_i l_i in f64, and dz_ik = scale w_i dl_i/dz_ik. With s = smoothing, K = outputs:
+ *   BCE           K = 1: l = ln(1 + exp(z)) - y z, y in [0, 1] (s is not looked at);
+ *   SOFTMAX       l = ln sum_k exp(z_k) - (1 - s) z_y - s / K sum_k z_k, y the class, 0 to K - 1;
+ *   HEADS         y the class, 0 to K: l = sum_k [ln(1 + exp(z_k)) - v z_k] over all k where y = 0, with v = s / 2, else k = y - 1 alone, with
+ *                 v = 1 - s / 2;
+ *   SQUARE        l = sum_k (z_k - y_k)^2;
+ *   RATIO_SQUARE  K = 1: l = (exp(z) - y)^2 where y > 0, (exp(-z) + y)^2 where y < 0. */
+#define SBI_DEVICE_LOSS_BCE 1
+#define SBI_DEVICE_LOSS_SOFTMAX 2
+#define SBI_DEVICE_LOSS_HEADS 3
+#define SBI_DEVICE_LOSS_SQUARE 4
+#define SBI_DEVICE_LOSS_RATIO_SQUARE 5
+typedef struct sbi_device_loss {
+    int32_t kind;
+    int32_t reserved;
+    int64_t rows, outputs;
+    const float *z; /* [rows, outputs] */
+    const float *y; /* [rows, outputs] for SQUARE, else [rows] */
+    const float *w; /* [rows] */
+    float *dz;      /* [rows, outputs], or NULL: not wanted */
+    double *loss;
+    float scale, smoothing;
+} sbi_device_loss;
 
 /* One step of an optimiser on n values, with g' = grad_scale g + decay p (decay p only where it is coupled):
  *   SGD    m = beta1 m + g';                                p -= step_g m
@@ -117,7 +170,8 @@ typedef struct sbi_device_ops {
     sbi_status (*gemm)(void *self, const sbi_device_gemm *op);
     sbi_status (*forward)(void *self, const sbi_device_forward *op);
     sbi_status (*backward)(void *self, const sbi_device_backward *op);
-    sbi_status (*bce)(void *self, const sbi_device_bce *op);
+    sbi_status (*norm_backward)(void *self, const sbi_device_norm_backward *op);
+    sbi_status (*loss)(void *self, const sbi_device_loss *op);
     sbi_status (*update)(void *self, const sbi_device_update *op);
     /* out[i, :] = table[index[i], :]; index is memory of the device. */
     sbi_status (*gather)(void *self, float *out, const float *table, const uint32_t *index, int64_t rows, int64_t columns);

@@ -9,6 +9,7 @@
 #include "base/sha256.h"
 #include "jobs/base64.h"
 #include "jobs/job.h"
+#include "net/dataset.h"
 #include "net/train.h"
 #include "sbi/ratio.h"
 
@@ -71,17 +72,34 @@ static sbi_status get_file_member(const json_t *object, const sbi_json_place *at
 
 /* ---- train_member ---------------------------------------------------------------------------------------------- */
 
-static const char *const sides[] = {"denominator", "numerator", NULL};    /* SBI_DENOMINATOR, SBI_NUMERATOR */
 static const char *const policies[] = {"refuse_negative", "allow_negative", NULL}; /* SBI_WEIGHTS_... */
+
+/* "denominator", "numerator", "class2", ...: the names that classes have without names of their own. */
+static sbi_status get_side(const json_t *part, const sbi_json_place *at, int32_t *out)
+{
+    const char *sides[SBI_CLASSES_MAX + 1];
+    for (int32_t c = 0; c < SBI_CLASSES_MAX; c++) sides[c] = sbi_class_name(c);
+    sides[SBI_CLASSES_MAX] = NULL;
+    return get_choice(part, at, "side", sides, out);
+}
+
+static sbi_status get_path_or_none(const json_t *object, const sbi_json_place *at, const char *key, const char **out)
+{
+    return json_object_get(object, key) ? get_path(object, at, key, out) : SBI_OK;
+}
 
 static sbi_status read_part(const json_t *part, const sbi_json_place *at, sbi_job_part *out)
 {
-    static const char *const known[] = {"features", "side", "weights", NULL};
+    static const char *const known[] = {"features", "joint_ratio", "score", "side", "target", "theta", "weights", NULL};
     SBI_TRY(sbi_json_expect(part, at, JSON_OBJECT));
     SBI_TRY(sbi_json_only_keys(part, at, known));
-    SBI_TRY(get_choice(part, at, "side", sides, &out->side));
+    SBI_TRY(get_side(part, at, &out->side));
     SBI_TRY(get_path(part, at, "features", &out->features));
-    return json_object_get(part, "weights") ? get_path(part, at, "weights", &out->weights) : SBI_OK;
+    SBI_TRY(get_path_or_none(part, at, "weights", &out->weights));
+    SBI_TRY(get_path_or_none(part, at, "theta", &out->theta));
+    SBI_TRY(get_path_or_none(part, at, "joint_ratio", &out->joint_ratio));
+    SBI_TRY(get_path_or_none(part, at, "score", &out->score));
+    return get_path_or_none(part, at, "target", &out->target);
 }
 
 static sbi_status read_parts(sbi_job *job, const json_t *data, const sbi_json_place *at)
@@ -102,19 +120,19 @@ static sbi_status read_parts(sbi_job *job, const json_t *data, const sbi_json_pl
     return SBI_OK;
 }
 
-static sbi_status read_names(sbi_job *job, const json_t *data, const sbi_json_place *at)
+static sbi_status read_names(sbi_job *job, const json_t *data, const sbi_json_place *at, const char *key, sbi_job_names *out)
 {
     json_t *names;
-    if (!json_object_get(data, "names")) return SBI_OK;
-    SBI_TRY(sbi_json_get_array(data, at, "names", &names));
+    if (!json_object_get(data, key)) return SBI_OK;
+    SBI_TRY(sbi_json_get_array(data, at, key, &names));
     size_t n = json_array_size(names);
-    job->names = sbi_alloc_zero(job->ctx, n, sizeof *job->names);
-    if (!job->names) return SBI_ERR_NO_MEMORY;
+    out->list = sbi_alloc_zero(job->ctx, n, sizeof *out->list);
+    if (!out->list) return SBI_ERR_NO_MEMORY;
     for (size_t i = 0; i < n; i++) {
-        job->names[i] = json_string_value(json_array_get(names, i));
-        if (!job->names[i]) return sbi_json_fail(SBI_ERR_FORMAT, at, "names[%zu] is not a string", i);
+        out->list[i] = json_string_value(json_array_get(names, i));
+        if (!out->list[i]) return sbi_json_fail(SBI_ERR_FORMAT, at, "%s[%zu] is not a string", key, i);
     }
-    job->n_names = n;
+    out->n = n;
     return SBI_OK;
 }
 
@@ -127,7 +145,7 @@ static sbi_status read_device(sbi_job *job, const sbi_json_place *at)
 static sbi_status read_train(sbi_job *job, const sbi_json_place *at)
 {
     static const char *const known[] = {"data", "device", "job", "member", "options", "version", NULL};
-    static const char *const of_data[] = {"names", "negative_weights", "parts", "sha256", NULL};
+    static const char *const of_data[] = {"classes", "names", "negative_weights", "parameters", "parts", "sha256", NULL};
     json_t *data, *options;
     int64_t member;
     SBI_TRY(sbi_json_only_keys(job->json, at, known));
@@ -143,21 +161,45 @@ static sbi_status read_train(sbi_job *job, const sbi_json_place *at)
     SBI_TRY(sbi_json_only_keys(data, &in, of_data));
     SBI_TRY(get_hash(data, &in, "sha256", &job->data_sha256));
     SBI_TRY(get_choice(data, &in, "negative_weights", policies, &job->weight_policy));
-    SBI_TRY(read_names(job, data, &in));
+    SBI_TRY(read_names(job, data, &in, "names", &job->names));
+    SBI_TRY(read_names(job, data, &in, "parameters", &job->parameters));
+    SBI_TRY(read_names(job, data, &in, "classes", &job->classes));
+    if (job->classes.n > SBI_CLASSES_MAX)
+        return sbi_json_fail(SBI_ERR_FORMAT, &in, "classes has %zu entries, at most %d are allowed", job->classes.n, SBI_CLASSES_MAX);
     return read_parts(job, data, &in);
 }
 
 /* ---- evaluate_columns ------------------------------------------------------------------------------------------ */
 
-static sbi_status read_numbers(sbi_job *job, const sbi_json_place *at, const char *key, double **out, size_t *n);
+static sbi_status read_numbers(sbi_job *job, const sbi_json_place *at, const char *key, double **out, size_t *n)
+{
+    json_t *list;
+    SBI_TRY(sbi_json_get_array(job->json, at, key, &list));
+    const sbi_json_place in = sbi_json_member(at, key);
+    *n = json_array_size(list);
+    *out = sbi_alloc_array(job->ctx, *n, sizeof **out);
+    if (!*out) return SBI_ERR_NO_MEMORY;
+    for (size_t i = 0; i < *n; i++) {
+        const sbi_json_place item = sbi_json_item(&in, i);
+        SBI_TRY(sbi_json_number(json_array_get(list, i), &item, &(*out)[i]));
+    }
+    return SBI_OK;
+}
 
-/* Ranges of rows, constant inputs, a calibration: all of them may be missing. */
+static sbi_status get_class(const sbi_job *job, const sbi_json_place *at, const char *key, int32_t without, int32_t *out)
+{
+    int64_t index = without;
+    if (json_object_get(job->json, key)) SBI_TRY(get_range(job->json, at, key, 0, SBI_CLASSES_MAX - 1, &index));
+    *out = (int32_t)index;
+    return SBI_OK;
+}
+
+/* Ranges of rows, a spread, a calibration: all of them may be missing. */
 static sbi_status read_evaluate_more(sbi_job *job, const sbi_json_place *at)
 {
     int spread;
     SBI_TRY(sbi_json_get_bool_or(job->json, at, "spread", 0, &spread));
     job->spread = spread;
-    if (json_object_get(job->json, "append")) SBI_TRY(read_numbers(job, at, "append", &job->append, &job->n_append));
     if (json_object_get(job->json, "calibration")) SBI_TRY(get_file_member(job->json, at, "calibration", &job->calibration));
     if (job->calibration.path && job->correction != 1)
         return sbi_json_fail(SBI_ERR_FORMAT, at, "calibration and correction %g exclude each other", job->correction);
@@ -168,8 +210,8 @@ static sbi_status read_evaluate_more(sbi_job *job, const sbi_json_place *at)
 
 static sbi_status read_evaluate(sbi_job *job, const sbi_json_place *at)
 {
-    static const char *const known[] = {"append", "calibration", "combination", "correction", "count",  "device", "dtype", "features",
-                                        "first",  "job",         "members",     "output",     "spread", "version", NULL};
+    static const char *const known[] = {"calibration", "combination", "correction", "count",  "denominator", "device", "dtype", "features",
+                                        "first",       "job",         "members",    "numerator", "output",   "spread", "theta", "version", NULL};
     static const char *const combinations[] = {"mean_ratio", "mean_log", "median", NULL}; /* SBI_COMBINE_... */
     static const char *const outputs[] = {"ratio", "log_ratio", NULL};                    /* SBI_RATIO_... */
     static const char *const dtypes[] = {"f16", "f32", "f64", NULL};
@@ -182,6 +224,9 @@ static sbi_status read_evaluate(sbi_job *job, const sbi_json_place *at)
     job->dtype += SBI_F16;
     SBI_TRY(sbi_json_get_number(job->json, at, "correction", &job->correction));
     if (!(job->correction > 0)) return sbi_json_fail(SBI_ERR_FORMAT, at, "correction is %g, expected > 0", job->correction);
+    SBI_TRY(get_class(job, at, "numerator", SBI_NUMERATOR, &job->numerator));
+    SBI_TRY(get_class(job, at, "denominator", SBI_DENOMINATOR, &job->denominator));
+    if (json_object_get(job->json, "theta")) SBI_TRY(read_numbers(job, at, "theta", &job->theta, &job->n_theta));
     SBI_TRY(get_file_member(job->json, at, "features", &job->features));
     SBI_TRY(read_evaluate_more(job, at));
     SBI_TRY(sbi_json_get_array(job->json, at, "members", &members));
@@ -271,21 +316,6 @@ static sbi_status read_scan(sbi_job *job, const sbi_json_place *at)
 }
 
 /* ---- toys ------------------------------------------------------------------------------------------------------ */
-
-static sbi_status read_numbers(sbi_job *job, const sbi_json_place *at, const char *key, double **out, size_t *n)
-{
-    json_t *list;
-    SBI_TRY(sbi_json_get_array(job->json, at, key, &list));
-    const sbi_json_place in = sbi_json_member(at, key);
-    *n = json_array_size(list);
-    *out = sbi_alloc_array(job->ctx, *n, sizeof **out);
-    if (!*out) return SBI_ERR_NO_MEMORY;
-    for (size_t i = 0; i < *n; i++) {
-        const sbi_json_place item = sbi_json_item(&in, i);
-        SBI_TRY(sbi_json_number(json_array_get(list, i), &item, &(*out)[i]));
-    }
-    return SBI_OK;
-}
 
 static sbi_status read_fixed(sbi_job *job, const sbi_json_place *at)
 {
@@ -384,9 +414,10 @@ void sbi_job_free(sbi_job *job)
     if (!job) return;
     json_decref(job->json);
     sbi_free(job->ctx, job->parts);
-    sbi_free(job->ctx, job->names);
+    sbi_free(job->ctx, job->names.list);
+    sbi_free(job->ctx, job->parameters.list);
+    sbi_free(job->ctx, job->classes.list);
     sbi_free(job->ctx, job->members);
-    sbi_free(job->ctx, job->append);
     sbi_free(job->ctx, job->theta);
     sbi_free(job->ctx, job->earlier);
     sbi_free(job->ctx, job->tested);

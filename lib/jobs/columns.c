@@ -86,7 +86,8 @@ static sbi_status take_column(evaluation *e, const sbi_column *column)
     if (!c->ensemble) return SBI_OK;
     SBI_REQUIRE(c->correction > 0, "sbi_column.correction is %g, expected a positive number", c->correction);
     SBI_REQUIRE(!c->calibration || c->correction == 1, "sbi_column: calibration and correction %g exclude each other", c->correction);
-    SBI_REQUIRE(c->append || !c->n_append, "sbi_column: n_append is %zu, append is NULL", c->n_append);
+    SBI_REQUIRE(!c->theta == !c->n_theta, "sbi_column: theta is %s, but n_theta is %llu", c->theta ? "there" : "NULL",
+                (unsigned long long)c->n_theta);
     if (c->calibration) SBI_TRY(sbi_calibration_check(c->calibration, c->ensemble));
     t->attachment.ensemble = c->ensemble;
     t->attachment.calibration = c->calibration;
@@ -133,8 +134,10 @@ static sbi_status run_here(const evaluation *e)
             .dtype = e->options.dtype,
             .correction = t->column.correction,
             .calibration = t->column.calibration,
-            .append = t->column.append,
-            .n_append = t->column.n_append,
+            .numerator = t->column.numerator,
+            .denominator = t->column.denominator,
+            .theta = t->column.theta,
+            .n_theta = (size_t)t->column.n_theta,
             .block_stride = e->block_stride,
             .device = e->options.device,
             .ratio = t->ratio,
@@ -207,10 +210,12 @@ static json_t *task_json(const evaluation *e, const target *t, int64_t first, in
     if (t->spread) failed |= json_object_set_new(json, "spread", json_true());
     if (t->calibration) failed |= json_object_set(json, "calibration", t->calibration);
     if (device && strcmp(device, "cpu") != 0) failed |= json_object_set_new(json, "device", json_string(device));
-    if (t->column.n_append) {
-        json_t *append = json_array();
-        for (size_t i = 0; i < t->column.n_append; i++) failed |= json_array_append_new(append, json_real(t->column.append[i]));
-        failed |= json_object_set_new(json, "append", append);
+    if (t->column.numerator != SBI_NUMERATOR) failed |= json_object_set_new(json, "numerator", json_integer(t->column.numerator));
+    if (t->column.denominator != SBI_DENOMINATOR) failed |= json_object_set_new(json, "denominator", json_integer(t->column.denominator));
+    if (t->column.n_theta) {
+        json_t *theta = json_array();
+        for (size_t i = 0; i < t->column.n_theta; i++) failed |= json_array_append_new(theta, json_real(t->column.theta[i]));
+        failed |= json_object_set_new(json, "theta", theta);
     }
     if (!failed) return json;
     json_decref(json);

@@ -11,6 +11,7 @@
 #include "jobs/collect.h"
 #include "jobs/columns.h"
 #include "jobs/job.h"
+#include "net/loss.h"
 #include "net/train.h"
 
 /* A path that means the same in another working directory. */
@@ -22,41 +23,67 @@ json_t *sbi_jobs_absolute(const char *path)
     return json;
 }
 
+/* 1 if all of a part came from files. */
+static int is_in_files(const sbi_dataset_part *p)
+{
+    for (int e = 0; e < SBI_EXTRAS; e++)
+        if (p->extra[e].view.ndim && !p->extra[e].path) return 0;
+    return p->feature_path && (!p->weights.ndim || p->weight_path);
+}
+
+static json_t *describe_part(const sbi_dataset_part *p)
+{
+    static const char *const keys[SBI_EXTRAS] = {"theta", "joint_ratio", "score", "target"};
+    json_t *part = json_pack("{s:s, s:o}", "side", sbi_class_name(p->side), "features", sbi_jobs_absolute(p->feature_path));
+    if (part && p->weight_path) json_object_set_new(part, "weights", sbi_jobs_absolute(p->weight_path));
+    for (int e = 0; e < SBI_EXTRAS && part; e++)
+        if (p->extra[e].path) json_object_set_new(part, keys[e], sbi_jobs_absolute(p->extra[e].path));
+    return part;
+}
+
 /* The files that a dataset was made of; NULL where some of it was in memory. */
 static json_t *describe_parts(const sbi_dataset *data)
 {
-    for (size_t i = 0; i < data->n_parts; i++) {
-        const sbi_dataset_part *p = &data->parts[i];
-        if (!p->feature_path || (p->weights.ndim && !p->weight_path)) return NULL;
-    }
+    for (size_t i = 0; i < data->n_parts; i++)
+        if (!is_in_files(&data->parts[i])) return NULL;
     json_t *parts = json_array();
-    for (size_t i = 0; i < data->n_parts; i++) {
-        const sbi_dataset_part *p = &data->parts[i];
-        json_t *part = json_pack("{s:s, s:o}", "side", p->side == SBI_NUMERATOR ? "numerator" : "denominator", "features",
-                                 sbi_jobs_absolute(p->feature_path));
-        if (part && p->weight_path) json_object_set_new(part, "weights", sbi_jobs_absolute(p->weight_path));
-        json_array_append_new(parts, part);
-    }
+    for (size_t i = 0; i < data->n_parts; i++) json_array_append_new(parts, describe_part(&data->parts[i]));
     return parts;
 }
 
-static json_t *describe_names(const sbi_dataset *data)
+static json_t *describe_names(char **names, int64_t n)
 {
-    if (!data->names) return NULL;
-    json_t *names = json_array();
-    for (int64_t i = 0; i < data->d; i++) json_array_append_new(names, json_string(data->names[i]));
-    return names;
+    if (!names) return NULL;
+    json_t *list = json_array();
+    for (int64_t i = 0; i < n; i++) json_array_append_new(list, json_string(names[i]));
+    return list;
+}
+
+static json_t *describe_classes(const sbi_dataset *data)
+{
+    int named = 0;
+    for (int32_t c = 0; c < data->classes; c++) named |= data->class_names[c] != NULL;
+    if (!named) return NULL;
+    json_t *list = json_array();
+    for (int32_t c = 0; c < data->classes; c++) json_array_append_new(list, json_string(sbi_dataset_class_name(data, c)));
+    return list;
+}
+
+/* Takes `value`; NULL is left out. */
+static void add_if_there(json_t *json, const char *key, json_t *value)
+{
+    if (value) json_object_set_new(json, key, value);
 }
 
 json_t *sbi_jobs_describe_data(const sbi_dataset *data, const char *sha256)
 {
     json_t *json = json_pack("{s:s, s:s}", "sha256", sha256, "negative_weights",
                              data->policy == SBI_WEIGHTS_ALLOW_NEGATIVE ? "allow_negative" : "refuse_negative");
-    json_t *parts = describe_parts(data), *names = describe_names(data);
-    if (json && parts) json_object_set(json, "parts", parts);
-    if (json && names) json_object_set(json, "names", names);
-    json_decref(parts);
-    json_decref(names);
+    if (!json) return NULL;
+    add_if_there(json, "parts", describe_parts(data));
+    add_if_there(json, "names", describe_names(data->names, data->d));
+    add_if_there(json, "parameters", describe_names(data->parameter_names, data->extra_columns[SBI_EXTRA_THETA]));
+    add_if_there(json, "classes", describe_classes(data));
     return json;
 }
 
@@ -136,7 +163,7 @@ static sbi_status prepare(training *t, int here)
 static sbi_status open_here(training *t, sbi_executor **used, sbi_executor **owned)
 {
     const int together = t->options.members >= sbi_context_threads(t->ctx) && !t->ctx->options.parallel_for &&
-                         sbi_member_is_small(&t->options, t->data->d);
+                         sbi_member_is_small(&t->options, t->data);
     if (!together) return sbi_jobs_executor(used, owned, t->ctx, NULL);
     SBI_TRY(sbi_local_open(owned, t->ctx, 0, sbi_job_run_local, NULL));
     *used = *owned;
@@ -159,7 +186,8 @@ sbi_status sbi_ensemble_train(sbi_ensemble **out, sbi_dataset *data, const sbi_t
     SBI_REQUIRE(data, "sbi_ensemble_train: data is NULL");
     training t = {.ctx = data->ctx, .data = data};
     SBI_TRY(sbi_train_options_read(&t.options, options));
-    SBI_TRY(sbi_dataset_check_sides(data));
+    sbi_loss loss;
+    SBI_TRY(sbi_loss_choose(&loss, data, &t.options));
     t.attachment.data = data;
     t.attachment.folder = t.options.campaign;
     sbi_executor *used, *owned = NULL;

@@ -24,7 +24,13 @@ typedef struct sbi_job_part {
     int32_t side;
     const char *features;
     const char *weights; /* NULL: ones */
+    const char *theta, *joint_ratio, *score, *target; /* NULL: none */
 } sbi_job_part;
+
+typedef struct sbi_job_names {
+    const char **list;
+    size_t n; /* 0: the default ones */
+} sbi_job_names;
 
 /* Strings belong to `json`. */
 typedef struct sbi_job {
@@ -39,20 +45,18 @@ typedef struct sbi_job {
     const char *data_sha256; /* content checksum of the dataset */
     sbi_job_part *parts;     /* none: the dataset comes as an attachment */
     size_t n_parts;
-    const char **names; /* of features; none: the default ones */
-    size_t n_names;
+    sbi_job_names names, parameters, classes;
 
     /* evaluate_columns */
     sbi_job_file *members;
     size_t n_members;
     sbi_job_file features;
     int32_t combination, output, dtype;
+    int32_t numerator, denominator; /* classes; theta is below */
     double correction;
     int64_t first_row, rows;     /* rows of the features; rows 0: all */
     int32_t spread;              /* 1: the result is [2, rows], ratio and spread */
     int32_t reserved_;
-    double *append;              /* [n_append] values of the last inputs */
-    size_t n_append;
     sbi_job_file calibration;    /* path NULL: none */
     const char *device; /* of this and of train_member (in its options); NULL: the cpu */
 

@@ -9,15 +9,41 @@
 #include "jobs/job.h"
 #include "net/train.h"
 
+enum { FEATURES, WEIGHTS, THETA, JOINT_RATIO, SCORE, TARGET, PATHS };
+
 static sbi_status add_part(sbi_context *ctx, sbi_dataset *data, const sbi_job_part *part, const sbi_job_place *place)
 {
-    char *features = sbi_job_path(ctx, place, part->features);
-    char *weights = part->weights ? sbi_job_path(ctx, place, part->weights) : NULL;
-    sbi_status status = SBI_ERR_NO_MEMORY;
-    if (features && (weights || !part->weights)) status = sbi_dataset_add_npy(data, part->side, features, weights);
-    sbi_free(ctx, features);
-    sbi_free(ctx, weights);
+    const char *const given[PATHS] = {part->features, part->weights, part->theta, part->joint_ratio, part->score, part->target};
+    char *path[PATHS] = {NULL};
+    sbi_status status = SBI_OK;
+    for (int i = 0; i < PATHS && status == SBI_OK; i++)
+        if (given[i] && !(path[i] = sbi_job_path(ctx, place, given[i]))) status = SBI_ERR_NO_MEMORY;
+    sbi_event_files files = SBI_EVENT_FILES_INIT;
+    files.features = path[FEATURES];
+    files.weights = path[WEIGHTS];
+    files.theta = path[THETA];
+    files.joint_ratio = path[JOINT_RATIO];
+    files.score = path[SCORE];
+    files.target = path[TARGET];
+    if (status == SBI_OK) status = sbi_dataset_add_files(data, part->side, &files);
+    for (int i = 0; i < PATHS; i++) sbi_free(ctx, path[i]);
     return status;
+}
+
+/* Names of classes that differ from what they are called anyhow. */
+static sbi_status name_classes(sbi_dataset *data, const sbi_job_names *names)
+{
+    for (size_t c = 0; c < names->n; c++)
+        if (strcmp(names->list[c], sbi_dataset_class_name(data, (int32_t)c)) != 0)
+            SBI_TRY(sbi_dataset_set_class_name(data, (int32_t)c, names->list[c]));
+    return SBI_OK;
+}
+
+static sbi_status name_all(sbi_dataset *data, const sbi_job *job)
+{
+    if (job->names.n) SBI_TRY(sbi_dataset_set_feature_names(data, job->names.list, job->names.n));
+    if (job->parameters.n) SBI_TRY(sbi_dataset_set_parameter_names(data, job->parameters.list, job->parameters.n));
+    return name_classes(data, &job->classes);
 }
 
 static sbi_status load_data(sbi_dataset **out, sbi_context *ctx, const sbi_job *job, const sbi_job_place *place)
@@ -28,7 +54,7 @@ static sbi_status load_data(sbi_dataset **out, sbi_context *ctx, const sbi_job *
     SBI_TRY(sbi_dataset_create(&data, ctx));
     sbi_status status = sbi_dataset_set_weight_policy(data, job->weight_policy);
     for (size_t i = 0; i < job->n_parts && status == SBI_OK; i++) status = add_part(ctx, data, &job->parts[i], place);
-    if (status == SBI_OK && job->n_names) status = sbi_dataset_set_feature_names(data, job->names, job->n_names);
+    if (status == SBI_OK) status = name_all(data, job);
     if (status != SBI_OK) {
         sbi_dataset_destroy(data);
         return status;

@@ -2,7 +2,6 @@
 /* Sets of variations, and training them: two ensembles a process and nuisance parameter, all in one campaign. */
 #include "jobs/variations.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,7 +43,7 @@ static void free_pair(sbi_context *ctx, sbi_variation_pair *p)
     sbi_free(ctx, p->nuisance);
     for (int side = 0; side < 2; side++) {
         sbi_ensemble_destroy(p->ensembles[side]);
-        sbi_free(ctx, p->append[side]);
+        sbi_free(ctx, p->theta[side]);
     }
 }
 
@@ -95,13 +94,13 @@ static sbi_status fill_pair(sbi_variation_pair *pair, sbi_context *ctx, const ch
     pair->process = sbi_strdup(ctx, process);
     pair->nuisance = sbi_strdup(ctx, nuisance);
     if (!pair->process || !pair->nuisance) return SBI_ERR_NO_MEMORY;
-    pair->n_append = n;
+    pair->n_theta = n;
     for (int side = 0; side < 2; side++) {
         SBI_TRY(share(&pair->ensembles[side], ctx, ensembles[side]));
         if (!n) continue;
-        pair->append[side] = sbi_alloc_zero(ctx, n, sizeof(double));
-        if (!pair->append[side]) return SBI_ERR_NO_MEMORY;
-        pair->append[side][k] = side == SBI_VARIATION_HI ? 1 : -1;
+        pair->theta[side] = sbi_alloc_zero(ctx, n, sizeof(double));
+        if (!pair->theta[side]) return SBI_ERR_NO_MEMORY;
+        pair->theta[side][k] = side == SBI_VARIATION_HI ? 1 : -1;
     }
     return SBI_OK;
 }
@@ -129,9 +128,9 @@ sbi_status sbi_variations_add_parameterised(sbi_variations *set, const char *pro
                                             const sbi_ensemble *ensemble, const double *hi, const double *lo)
 {
     SBI_REQUIRE(set && nuisances && n && ensemble && hi && lo, "sbi_variations_add_parameterised: an argument is NULL, or n is 0");
-    const int64_t inputs = ensemble->networks[0]->mlp.size[0];
-    if ((int64_t)n >= inputs)
-        return sbi_fail(SBI_ERR_SHAPE, "sbi_variations_add_parameterised: %zu parameters, but the networks have %" PRId64 " inputs", n, inputs);
+    if ((int64_t)n != ensemble->networks[0]->theta)
+        return sbi_fail(SBI_ERR_SHAPE, "sbi_variations_add_parameterised: %zu parameters, but the networks have %d", n,
+                        (int)ensemble->networks[0]->theta);
     const sbi_ensemble *const ensembles[2] = {ensemble, ensemble};
     const size_t before = set->n;
     for (size_t k = 0; k < n; k++) {
@@ -265,11 +264,11 @@ static sbi_status load_pair(const training *t, size_t i, sbi_variations *set)
 /* As sbi_ensemble_train() chooses: small networks side by side. */
 static sbi_status open_executor(const training *t, sbi_executor **used, sbi_executor **owned, sbi_executor *given)
 {
-    int64_t d = 0;
-    for (size_t i = 0; i < t->n; i++) d = t->variations[i].up->d > d ? t->variations[i].up->d : d;
     const int64_t tasks = 2 * (int64_t)t->n * t->options.members;
-    if (given || tasks < sbi_context_threads(t->ctx) || t->ctx->options.parallel_for || !sbi_member_is_small(&t->options, d))
-        return sbi_jobs_executor(used, owned, t->ctx, given);
+    int small = tasks >= sbi_context_threads(t->ctx) && !t->ctx->options.parallel_for;
+    for (size_t i = 0; i < t->n; i++)
+        small = small && sbi_member_is_small(&t->options, t->variations[i].up) && sbi_member_is_small(&t->options, t->variations[i].down);
+    if (given || !small) return sbi_jobs_executor(used, owned, t->ctx, given);
     SBI_TRY(sbi_local_open(owned, t->ctx, 0, sbi_job_run_local, NULL));
     *used = *owned;
     return SBI_OK;

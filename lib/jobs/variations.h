@@ -8,8 +8,8 @@
 typedef struct sbi_variation_pair {
     char *process, *nuisance;
     sbi_ensemble *ensembles[2]; /* hi, lo; one may stand for both */
-    double *append[2];          /* [n_append], or NULL */
-    size_t n_append;
+    double *theta[2];          /* [n_theta], or NULL */
+    size_t n_theta;
     double factors[2];
 } sbi_variation_pair;
 

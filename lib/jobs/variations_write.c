@@ -161,8 +161,8 @@ static sbi_status make_table(writing *w)
         for (int side = 0; side < 2; side++) {
             sbi_column *c = &w->table[2 * (index_of(w->processes, p->process) * parameters + index_of(w->nuisances, p->nuisance)) + (size_t)side];
             c->ensemble = p->ensembles[side];
-            c->append = p->append[side];
-            c->n_append = p->n_append;
+            c->theta = p->theta[side];
+            c->n_theta = p->n_theta;
         }
     }
     return SBI_OK;

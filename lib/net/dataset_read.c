@@ -22,16 +22,33 @@ void sbi_dataset_freeze(sbi_dataset *data)
     atomic_store(&data->in_use, 1);
 }
 
+static sbi_status check_class(const sbi_dataset *data, int32_t side)
+{
+    const char *name = sbi_dataset_class_name(data, side);
+    if (data->events[side] == 0) return sbi_fail(SBI_ERR_VALUE, "dataset: the %s has no events", name);
+    const double weight = sbi_dataset_weight(data, side);
+    if (!(weight > 0) || !isfinite(weight))
+        return sbi_fail(SBI_ERR_VALUE, "dataset: the weights of the %s sum to %g, expected a positive number", name, weight);
+    return SBI_OK;
+}
+
 sbi_status sbi_dataset_check_sides(const sbi_dataset *data)
 {
-    for (int32_t side = 0; side < 2; side++) {
-        const char *name = side == SBI_NUMERATOR ? "numerator" : "denominator";
-        if (data->events[side] == 0) return sbi_fail(SBI_ERR_VALUE, "dataset: the %s has no events", name);
-        const double weight = sbi_dataset_weight(data, side);
-        if (!(weight > 0) || !isfinite(weight))
-            return sbi_fail(SBI_ERR_VALUE, "dataset: the weights of the %s sum to %g, expected a positive number", name,
-                            weight);
-    }
+    SBI_TRY(check_class(data, SBI_DENOMINATOR));
+    return check_class(data, SBI_NUMERATOR);
+}
+
+sbi_status sbi_dataset_check_classes(const sbi_dataset *data)
+{
+    for (int32_t c = 0; c < data->classes; c++) SBI_TRY(check_class(data, c));
+    return SBI_OK;
+}
+
+sbi_status sbi_dataset_check_events(const sbi_dataset *data)
+{
+    if (sbi_dataset_all_events(data) == 0) return sbi_fail(SBI_ERR_VALUE, "dataset: there are no events");
+    for (int32_t c = 0; c < data->classes; c++)
+        if (data->events[c]) SBI_TRY(check_class(data, c));
     return SBI_OK;
 }
 
@@ -45,7 +62,7 @@ static sbi_array column_of(const sbi_array *a, int64_t j)
 }
 
 /* Row-major f64; through columns, because that is what the readers of every type offer. */
-static void read_rows(const sbi_array *a, int64_t first, int64_t n, double *out)
+void sbi_rows_read_f64(const sbi_array *a, int64_t first, int64_t n, double *out, int64_t ld)
 {
     const int64_t d = a->shape[1];
     double column[ROWS];
@@ -54,15 +71,15 @@ static void read_rows(const sbi_array *a, int64_t first, int64_t n, double *out)
         for (int64_t j = 0; j < d; j++) {
             const sbi_array c = column_of(a, j);
             sbi_column_read_f64(&c, first + start, rows, column);
-            for (int64_t i = 0; i < rows; i++) out[(start + i) * d + j] = column[i];
+            for (int64_t i = 0; i < rows; i++) out[(start + i) * ld + j] = column[i];
         }
     }
 }
 
 sbi_status sbi_rows_read_checked(const sbi_array *a, int64_t first, int64_t n, double *out, const char *name)
 {
-    read_rows(a, first, n, out);
     const int64_t d = a->shape[1];
+    sbi_rows_read_f64(a, first, n, out, d);
     for (int64_t k = 0; k < n * d; k++) {
         if (!(fabs(out[k]) <= DBL_MAX))
             return sbi_fail(SBI_ERR_VALUE, "%s: row %" PRId64 ", column %" PRId64 ": value is %g", name, first + k / d,
@@ -72,7 +89,7 @@ sbi_status sbi_rows_read_checked(const sbi_array *a, int64_t first, int64_t n, d
 }
 
 /* Events [first, first + n) of a side, from all parts that have some; either output may be NULL. */
-static void read_parts(const sbi_dataset *data, int32_t side, int64_t first, int64_t n, double *features, double *weights)
+static void read_parts(const sbi_dataset *data, int32_t side, int64_t first, int64_t n, double *features, int64_t ld, double *weights)
 {
     for (size_t p = 0; p < data->n_parts; p++) {
         const sbi_dataset_part *part = &data->parts[p];
@@ -80,7 +97,7 @@ static void read_parts(const sbi_dataset *data, int32_t side, int64_t first, int
         const int64_t begin = first > part->first ? first : part->first;
         const int64_t end = first + n < part->first + part->n ? first + n : part->first + part->n;
         if (begin >= end) continue;
-        if (features) read_rows(&part->features, begin - part->first, end - begin, features + (begin - first) * data->d);
+        if (features) sbi_rows_read_f64(&part->features, begin - part->first, end - begin, features + (begin - first) * ld, ld);
         if (!weights) continue;
         if (part->weights.ndim) {
             sbi_column_read_f64(&part->weights, begin - part->first, end - begin, weights + (begin - first));
@@ -92,12 +109,18 @@ static void read_parts(const sbi_dataset *data, int32_t side, int64_t first, int
 
 void sbi_dataset_read_features(const sbi_dataset *data, int32_t side, int64_t first, int64_t n, double *out)
 {
-    read_parts(data, side, first, n, out, NULL);
+    read_parts(data, side, first, n, out, data->d, NULL);
+}
+
+void sbi_dataset_read_inputs(const sbi_dataset *data, int32_t side, int64_t first, int64_t n, double *out)
+{
+    read_parts(data, side, first, n, out, data->inputs, NULL);
+    if (data->inputs > data->d) sbi_dataset_read_extra(data, side, SBI_EXTRA_THETA, first, n, out + data->d, data->inputs);
 }
 
 void sbi_dataset_read_weights(const sbi_dataset *data, int32_t side, int64_t first, int64_t n, double *out)
 {
-    read_parts(data, side, first, n, NULL, out);
+    read_parts(data, side, first, n, NULL, 0, out);
 }
 
 void sbi_dataset_read_column(const sbi_dataset *data, int32_t side, int64_t feature, double *out)
@@ -110,12 +133,14 @@ void sbi_dataset_read_column(const sbi_dataset *data, int32_t side, int64_t feat
     }
 }
 
-/* ---- work over blocks of both sides ---- */
+/* ---- work over blocks of all classes ---- */
 
 typedef struct blocks {
     sbi_dataset *data;
-    int64_t count[2]; /* blocks of each side */
-    double *sums;     /* [blocks, 2 d] of whatever the pass adds up */
+    int64_t count; /* of blocks */
+    int64_t first[SBI_CLASSES_MAX + 1]; /* the first block of each class */
+    int64_t event[SBI_CLASSES_MAX];     /* the number of its first event */
+    double *sums;     /* [blocks, 2 inputs] of whatever the pass adds up */
     const double *centre;
     const double *scale;
     float *x;
@@ -128,7 +153,7 @@ enum { PASS_MEAN, PASS_VARIANCE, PASS_RANGE, PASS_PACK, PASS_DIGEST };
 
 static void block_sums(const blocks *b, const double *x, const double *w, int64_t rows, double *sum)
 {
-    const int64_t d = b->data->d;
+    const int64_t d = b->data->inputs;
     for (int64_t i = 0; i < rows; i++) {
         for (int64_t j = 0; j < d; j++) {
             const double v = x[i * d + j];
@@ -149,9 +174,10 @@ static sbi_status run_block(void *arg, size_t index)
 {
     blocks *b = arg;
     sbi_dataset *data = b->data;
-    const int64_t d = data->d;
-    const int32_t side = (int64_t)index >= b->count[0];
-    const int64_t first = ((int64_t)index - (side ? b->count[0] : 0)) * BLOCK;
+    const int64_t d = b->pass == PASS_DIGEST ? data->d : data->inputs;
+    int32_t side = 0;
+    while ((int64_t)index >= b->first[side + 1]) side++;
+    const int64_t first = ((int64_t)index - b->first[side]) * BLOCK;
     const int64_t last = first + BLOCK < data->events[side] ? first + BLOCK : data->events[side];
     SBI_TRY(sbi_check_cancel(data->ctx, "reading the dataset"));
     double *x = sbi_alloc_array(data->ctx, (size_t)(ROWS * (d + 1)), sizeof *x);
@@ -163,12 +189,13 @@ static sbi_status run_block(void *arg, size_t index)
     sbi_sha256_init(&hash);
     for (int64_t start = first; start < last; start += ROWS) {
         const int64_t rows = last - start < ROWS ? last - start : ROWS;
-        read_parts(data, side, start, rows, x, w);
+        read_parts(data, side, start, rows, x, d, w);
+        if (d > data->d) sbi_dataset_read_extra(data, side, SBI_EXTRA_THETA, start, rows, x + data->d, d);
         if (b->pass == PASS_DIGEST) {
             sbi_sha256_update(&hash, x, sizeof *x * (size_t)(rows * d));
             sbi_sha256_update(&hash, w, sizeof *w * (size_t)rows);
         } else if (b->pass == PASS_PACK) {
-            float *to = b->x + (start + (side ? data->events[0] : 0)) * d;
+            float *to = b->x + (start + b->event[side]) * d;
             for (int64_t i = 0; i < rows; i++)
                 for (int64_t j = 0; j < d; j++)
                     to[i * d + j] = (float)((x[i * d + j] - b->centre[j]) * b->scale[j]);
@@ -184,20 +211,30 @@ static sbi_status run_block(void *arg, size_t index)
 static blocks blocks_of(sbi_dataset *data)
 {
     blocks b = {.data = data};
-    for (int side = 0; side < 2; side++) b.count[side] = (data->events[side] + BLOCK - 1) / BLOCK;
+    int64_t event = 0;
+    for (int32_t c = 0; c < data->classes; c++) {
+        b.first[c] = b.count;
+        b.event[c] = event;
+        b.count += (data->events[c] + BLOCK - 1) / BLOCK;
+        event += data->events[c];
+    }
+    b.first[data->classes] = b.count;
     return b;
 }
 
-/* Each side's mean of what the blocks added up, averaged over the sides. */
-static void average_sides(const blocks *b, double *out)
+/* Each class's mean of what the blocks added up, averaged over the classes that have events. */
+static void average_classes(const blocks *b, double *out)
 {
-    const int64_t d = b->data->d;
+    const sbi_dataset *data = b->data;
+    const int64_t d = data->inputs;
+    int32_t classes = 0;
+    for (int32_t c = 0; c < data->classes; c++) classes += data->events[c] > 0;
     for (int64_t j = 0; j < d; j++) {
         double mean = 0;
-        for (int side = 0; side < 2; side++) {
+        for (int32_t c = 0; c < data->classes; c++) {
             double sum = 0;
-            for (int64_t i = 0; i < b->count[side]; i++) sum += b->sums[(i + (side ? b->count[0] : 0)) * 2 * d + j];
-            mean += 0.5 * sum / b->data->weight_abs[side];
+            for (int64_t i = b->first[c]; i < b->first[c + 1]; i++) sum += b->sums[i * 2 * d + j];
+            if (data->events[c]) mean += 1.0 / classes * sum / data->weight_abs[c];
         }
         out[j] = mean;
     }
@@ -209,25 +246,25 @@ static void set_scale(const sbi_dataset *data, double *scale, int64_t j, double 
         scale[j] = 1 / width;
     } else {
         scale[j] = 1;
-        sbi_log(data->ctx, SBI_LOG_WARNING, "dataset: feature \"%s\" has the same value in all events",
-                sbi_dataset_feature_name(data, (size_t)j));
+        sbi_log(data->ctx, SBI_LOG_WARNING, "dataset: \"%s\" has the same value in all events",
+                sbi_dataset_input_name(data, j));
     }
 }
 
 static sbi_status find_standardisation(blocks *b, int32_t kind, double *shift, double *scale)
 {
     sbi_dataset *data = b->data;
-    const int64_t d = data->d, n_blocks = b->count[0] + b->count[1];
+    const int64_t d = data->inputs, n_blocks = b->count;
     for (int64_t j = 0; j < d; j++) shift[j] = 0, scale[j] = 1;
     if (kind == SBI_STANDARDISE_NONE) return SBI_OK;
     if (kind == SBI_STANDARDISE_MEAN_STD) {
         b->pass = PASS_MEAN;
         SBI_TRY(sbi_parallel_for(data->ctx, (size_t)n_blocks, run_block, b));
-        average_sides(b, shift);
+        average_classes(b, shift);
         b->pass = PASS_VARIANCE;
         b->centre = shift;
         SBI_TRY(sbi_parallel_for(data->ctx, (size_t)n_blocks, run_block, b));
-        average_sides(b, scale);
+        average_classes(b, scale);
         for (int64_t j = 0; j < d; j++) set_scale(data, scale, j, sqrt(scale[j]));
         return SBI_OK;
     }
@@ -248,12 +285,12 @@ static sbi_status find_standardisation(blocks *b, int32_t kind, double *shift, d
 static sbi_status make_pack(sbi_dataset *data, int32_t kind, sbi_dataset_pack *pack)
 {
     blocks b = blocks_of(data);
-    const int64_t d = data->d, n_blocks = b.count[0] + b.count[1];
+    const int64_t d = data->inputs, n_blocks = b.count;
     sbi_status status = SBI_ERR_NO_MEMORY;
     sbi_dataset_pack made = {0};
     made.shift = sbi_alloc_array(data->ctx, (size_t)d, sizeof *made.shift);
     made.scale = sbi_alloc_array(data->ctx, (size_t)d, sizeof *made.scale);
-    made.x = sbi_alloc_array(data->ctx, (size_t)((data->events[0] + data->events[1]) * d), sizeof *made.x);
+    made.x = sbi_alloc_array(data->ctx, (size_t)(sbi_dataset_all_events(data) * d), sizeof *made.x);
     b.sums = sbi_alloc_array(data->ctx, (size_t)(n_blocks * 2 * d), sizeof *b.sums);
     if (!made.shift || !made.scale || !made.x || !b.sums) goto done;
     SBI_GOTO(find_standardisation(&b, kind, made.shift, made.scale), done);
@@ -279,10 +316,11 @@ void sbi_dataset_pack_free(sbi_dataset *data, sbi_dataset_pack *pack)
 sbi_status sbi_dataset_pack_get(sbi_dataset *data, int32_t standardise, const sbi_dataset_pack **pack)
 {
     sbi_dataset_freeze(data);
-    SBI_TRY(sbi_dataset_check_sides(data));
+    SBI_TRY(sbi_dataset_check_events(data));
     pthread_mutex_lock(&data->lock);
     sbi_dataset_pack *own = &data->packs[standardise];
-    sbi_status status = own->x ? SBI_OK : make_pack(data, standardise, own);
+    sbi_status status = sbi_dataset_draw_theta(data);
+    if (status == SBI_OK && !own->x) status = make_pack(data, standardise, own);
     pthread_mutex_unlock(&data->lock);
     *pack = own;
     return status;
@@ -292,18 +330,21 @@ sbi_status sbi_dataset_pack_get(sbi_dataset *data, int32_t standardise, const sb
 static sbi_status make_checksum(sbi_dataset *data, char hex[SBI_SHA256_HEX_SIZE])
 {
     blocks b = blocks_of(data);
-    const size_t n_blocks = (size_t)(b.count[0] + b.count[1]);
+    const size_t n_blocks = (size_t)b.count;
     b.pass = PASS_DIGEST;
     b.digests = sbi_alloc_array(data->ctx, n_blocks, sizeof *b.digests);
     if (!b.digests) return SBI_ERR_NO_MEMORY;
     sbi_status status = sbi_parallel_for(data->ctx, n_blocks, run_block, &b);
+    unsigned char digest[32], extras[32];
+    const int plain = sbi_dataset_is_plain(data);
+    if (status == SBI_OK && !plain) status = sbi_dataset_digest_extras(data, extras);
     if (status == SBI_OK) {
-        unsigned char digest[32];
-        const int64_t header[4] = {1, data->d, data->events[0], data->events[1]};
+        const int64_t header[4] = {plain ? 1 : 2, data->d, data->events[0], data->events[1]};
         sbi_sha256 hash;
         sbi_sha256_init(&hash);
         sbi_sha256_update(&hash, header, sizeof header);
         sbi_sha256_update(&hash, b.digests, n_blocks * sizeof *b.digests);
+        if (!plain) sbi_sha256_update(&hash, extras, sizeof extras);
         sbi_sha256_final(&hash, digest);
         sbi_sha256_hex(digest, hex);
     }

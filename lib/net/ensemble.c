@@ -25,6 +25,12 @@ static sbi_status check_networks(sbi_network *const *networks, size_t n)
         if (d != networks[0]->mlp.size[0])
             return sbi_fail(SBI_ERR_SHAPE, "ensemble: member %zu has %" PRId64 " features, member 0 has %" PRId64, i, d,
                             networks[0]->mlp.size[0]);
+        if (sbi_mlp_outputs(&networks[i]->mlp) != sbi_mlp_outputs(&networks[0]->mlp))
+            return sbi_fail(SBI_ERR_SHAPE, "ensemble: member %zu has %" PRId64 " outputs, member 0 has %" PRId64, i,
+                            sbi_mlp_outputs(&networks[i]->mlp), sbi_mlp_outputs(&networks[0]->mlp));
+        if (networks[i]->theta != networks[0]->theta || networks[i]->classes != networks[0]->classes)
+            return sbi_fail(SBI_ERR_SHAPE, "ensemble: member %zu has %d classes and %d inputs of theta, member 0 has %d and %d", i,
+                            (int)networks[i]->classes, (int)networks[i]->theta, (int)networks[0]->classes, (int)networks[0]->theta);
     }
     return SBI_OK;
 }

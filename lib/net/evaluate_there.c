@@ -17,11 +17,11 @@ sbi_status sbi_network_logits_there(const sbi_network *net, const sbi_device *de
                                     int64_t rows, float *scratch, float *logit)
 {
     const sbi_mlp *mlp = &net->mlp;
-    const int64_t d = mlp->size[0], half = mlp->widest * SBI_EVALUATE_ROWS;
-    float *in = room, *out = room + half, *last_out = room + 2 * half;
+    const int64_t d = mlp->size[0];
+    float *last = room + sbi_network_scratch_size(mlp);
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < d; j++) scratch[i * d + j] = (float)((x[i * d + j] - net->shift[j]) * net->scale[j]);
-    SBI_TRY(device->ops->upload(device->self, in, scratch, sizeof *scratch * (size_t)(rows * d)));
-    SBI_TRY(sbi_mlp_logits(mlp, device, params, rows, in, out, last_out));
-    return device->ops->download(device->self, logit, last_out, sizeof *logit * (size_t)rows);
+    SBI_TRY(device->ops->upload(device->self, room, scratch, sizeof *scratch * (size_t)(rows * d)));
+    SBI_TRY(sbi_mlp_logits(mlp, device, params, rows, room, last));
+    return device->ops->download(device->self, logit, last, sizeof *logit * (size_t)(rows * sbi_mlp_outputs(mlp)));
 }

@@ -28,7 +28,7 @@ static void read_side(const sbi_trainer *t, int32_t side, double *w, unsigned ch
 
 static sbi_status check_sums(const sbi_trainer *t, int32_t side, const double sum[2])
 {
-    const char *name = side == SBI_NUMERATOR ? "numerator" : "denominator";
+    const char *name = sbi_dataset_class_name(t->data, side);
     if (!(sum[0] > 0))
         return sbi_fail(SBI_ERR_VALUE, "training: the weights of the %s's training events sum to %g", name, sum[0]);
     if (t->options->validation_fraction > 0 && !(sum[1] > 0))
@@ -36,20 +36,23 @@ static sbi_status check_sums(const sbi_trainer *t, int32_t side, const double su
     return SBI_OK;
 }
 
-/* Weights are scaled so that both sides have the same sum and the mean over events is 1, apart for training and validation.
- * Events of weight zero take no part. */
+/* Weights are scaled so that all classes have the same sum, if they are to be balanced, and the mean over events is 1, apart for
+ * training and validation. Events of weight zero take no part. */
 static sbi_status fill(sbi_trainer *t, double *w, unsigned char *apart, float *y, float *scaled)
 {
-    const int64_t n0 = t->data->events[0], n = n0 + t->data->events[1];
-    double sum[2][2];
-    for (int32_t side = 0; side < 2; side++) {
-        const int64_t first = side ? n0 : 0;
-        read_side(t, side, w + first, apart + first, sum[side]);
-        SBI_TRY(check_sums(t, side, sum[side]));
+    const sbi_dataset *data = t->data;
+    double sum[SBI_CLASSES_MAX][2] = {{0}}, total[2] = {0, 0};
+    int32_t used = 0;
+    for (int64_t c = 0, first = 0; c < data->classes; first += data->events[c], c++) {
+        if (data->events[c] == 0) continue;
+        used++;
+        read_side(t, (int32_t)c, w + first, apart + first, sum[c]);
+        SBI_TRY(check_sums(t, (int32_t)c, sum[c]));
+        for (int kind = 0; kind < 2; kind++) total[kind] += sum[c][kind];
     }
+    const int64_t n = sbi_dataset_all_events(data);
     t->n_train = t->n_valid = 0;
     for (int64_t i = 0; i < n; i++) {
-        y[i] = i < n0 ? 0.0f : 1.0f;
         if (w[i] == 0) continue;
         if (apart[i]) {
             t->valid[t->n_valid++] = (uint32_t)i;
@@ -57,9 +60,16 @@ static sbi_status fill(sbi_trainer *t, double *w, unsigned char *apart, float *y
             t->train[t->n_train++] = (uint32_t)i;
         }
     }
+    const int balance = t->options->class_balance;
     const double count[2] = {(double)t->n_train, (double)t->n_valid};
-    for (int64_t i = 0; i < n; i++) scaled[i] = (float)(w[i] * count[apart[i]] / (2 * sum[i >= n0][apart[i]]));
-    return SBI_OK;
+    for (int64_t c = 0, i = 0; c < data->classes; c++) {
+        for (int64_t last = i + data->events[c]; i < last; i++) {
+            const double whole = balance ? (double)used * sum[c][apart[i]] : total[apart[i]];
+            scaled[i] = (float)(w[i] * count[apart[i]] / whole);
+        }
+    }
+    const double odds = balance ? 1 : sum[SBI_NUMERATOR][0] / sum[SBI_DENOMINATOR][0];
+    return sbi_loss_labels(&t->loss, data, t->options, odds, y);
 }
 
 static sbi_status upload(sbi_trainer *t, float **table, const float *values, int64_t n)
@@ -119,21 +129,33 @@ static sbi_status place_events(sbi_trainer *t, int64_t n, int64_t d)
     return upload(t, &t->x, t->pack->x, n * d);
 }
 
+/* Scores of all events, and how the inputs follow theta. Only for the host. */
+static sbi_status place_scores(sbi_trainer *t, int64_t n)
+{
+    const int64_t q = t->data->extra_columns[SBI_EXTRA_THETA];
+    t->scores = sbi_alloc_array(t->ctx, (size_t)(q + 1), (size_t)n * sizeof *t->scores);
+    t->score_rate = sbi_alloc_array(t->ctx, (size_t)q, sizeof *t->score_rate);
+    if (!t->scores || !t->score_rate) return SBI_ERR_NO_MEMORY;
+    for (int64_t j = 0; j < q; j++) t->score_rate[j] = (float)t->pack->scale[t->mlp.size[0] - q + j];
+    return sbi_loss_scores(t->data, t->scores);
+}
+
 sbi_status sbi_trainer_prepare_events(sbi_trainer *t)
 {
     sbi_context *ctx = t->ctx;
-    const int64_t n = t->data->events[0] + t->data->events[1], d = t->data->d;
+    const int64_t n = sbi_dataset_all_events(t->data), d = t->data->inputs;
     double *w = sbi_alloc_array(ctx, (size_t)n, sizeof *w);
     float *scaled = sbi_alloc_array(ctx, (size_t)n, sizeof *scaled);
-    float *y = sbi_alloc_array(ctx, (size_t)n, sizeof *y);
+    float *y = sbi_alloc_array(ctx, (size_t)(n * t->loss.columns), sizeof *y);
     unsigned char *apart = sbi_alloc_array(ctx, (size_t)n, 1);
     t->train = sbi_alloc_array(ctx, (size_t)n, sizeof *t->train);
     t->valid = sbi_alloc_array(ctx, (size_t)n, sizeof *t->valid);
     t->order = sbi_alloc_array(ctx, (size_t)n, sizeof *t->order);
     sbi_status status = w && scaled && y && apart && t->train && t->valid && t->order ? SBI_OK : SBI_ERR_NO_MEMORY;
     if (status == SBI_OK) status = fill(t, w, apart, y, scaled);
-    if (status == SBI_OK) status = upload(t, &t->y, y, n);
+    if (status == SBI_OK) status = upload(t, &t->y, y, n * t->loss.columns);
     if (status == SBI_OK) status = upload(t, &t->w, scaled, n);
+    if (status == SBI_OK && t->loss.score) status = place_scores(t, n);
     t->n_batches = (t->n_train + t->options->batch - 1) / t->options->batch;
     if (status == SBI_OK) status = place_events(t, n, d);
     sbi_free(ctx, w);

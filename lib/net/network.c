@@ -7,53 +7,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "io/column.h"
-
-static const char *const activation_names[] = {NULL, "silu", "relu", "leaky_relu", "tanh", "gelu", "softplus"};
-#define N_ACTIVATIONS ((int32_t)(sizeof activation_names / sizeof activation_names[0]))
-
-const char *sbi_activation_name(int32_t activation)
-{
-    return activation > 0 && activation < N_ACTIVATIONS ? activation_names[activation] : NULL;
-}
-
-int32_t sbi_activation_find(const char *name)
-{
-    for (int32_t a = 1; a < N_ACTIVATIONS; a++)
-        if (strcmp(name, activation_names[a]) == 0) return a;
-    return 0;
-}
-
-static int64_t padded(int64_t n)
-{
-    return (n + 15) / 16 * 16;
-}
-
-sbi_status sbi_mlp_finish(sbi_mlp *mlp)
-{
-    SBI_REQUIRE(mlp->layers >= 1 && mlp->layers <= SBI_MLP_MAX_LAYERS, "network: %d layers, expected 1 to %d",
-                (int)mlp->layers, SBI_MLP_MAX_LAYERS);
-    SBI_REQUIRE(sbi_activation_name(mlp->activation), "network: activation is %d, expected one of SBI_ACTIVATION_...",
-                (int)mlp->activation);
-    if (mlp->size[mlp->layers] != 1)
-        return sbi_fail(SBI_ERR_SHAPE, "network: the last layer has %" PRId64 " outputs, expected 1", mlp->size[mlp->layers]);
-    mlp->n_weights = mlp->n = mlp->parameters = mlp->widest = 0;
-    for (int32_t l = 0; l < mlp->layers; l++) {
-        const int64_t in = mlp->size[l], out = mlp->size[l + 1];
-        SBI_REQUIRE(in >= 1 && in <= 1 << 20 && out >= 1 && out <= 1 << 20,
-                    "network: layer %d is %" PRId64 " x %" PRId64 ", expected 1 to %d", (int)l, out, in, 1 << 20);
-        mlp->w[l] = mlp->n_weights;
-        mlp->n_weights += padded(in * out);
-        mlp->parameters += in * out + out;
-        if (in > mlp->widest) mlp->widest = in;
-    }
-    mlp->n = mlp->n_weights;
-    for (int32_t l = 0; l < mlp->layers; l++) {
-        mlp->b[l] = mlp->n;
-        mlp->n += padded(mlp->size[l + 1]);
-    }
-    return SBI_OK;
-}
 
 sbi_status sbi_network_new(sbi_network **out, sbi_context *ctx, const sbi_mlp *mlp)
 {
@@ -74,7 +29,7 @@ sbi_status sbi_network_new(sbi_network **out, sbi_context *ctx, const sbi_mlp *m
         net->scale[j] = 1;
         if (!(net->names[j] = sbi_strf(ctx, "x%" PRId64, j))) complete = 0;
     }
-    if (!complete) {
+    if (!complete || sbi_network_set_meaning(net, 0, -1, NULL) != SBI_OK) {
         sbi_network_destroy(net);
         return SBI_ERR_NO_MEMORY;
     }
@@ -93,6 +48,7 @@ void sbi_network_destroy(sbi_network *net)
     if (!net || atomic_fetch_sub(&net->references, 1) != 1) return;
     sbi_context *ctx = net->ctx;
     for (int64_t j = 0; net->names && j < net->mlp.size[0]; j++) sbi_free(ctx, net->names[j]);
+    sbi_network_free_classes(net);
     sbi_free(ctx, net->names);
     sbi_free(ctx, net->params);
     sbi_free(ctx, net->shift);
@@ -136,19 +92,19 @@ static sbi_status check_vector(sbi_context *ctx, const sbi_array *from, int64_t 
     return sbi_column_check_finite(ctx, from, name);
 }
 
-static sbi_status fill(sbi_network *net, const sbi_array *weights, const sbi_array *biases, const sbi_array *shift,
-                       const sbi_array *scale)
+/* Copies a vector of a layer as f32, finite. */
+static sbi_status copy_vector(sbi_context *ctx, float *to, const sbi_array *from, int64_t n, const char *name)
 {
-    const sbi_mlp *mlp = &net->mlp;
-    for (int32_t l = 0; l < mlp->layers; l++) {
-        float *b = net->params + mlp->b[l];
-        SBI_TRY(copy_weights(net->ctx, net->params + mlp->w[l], &weights[l], mlp->size[l + 1], mlp->size[l], "weights"));
-        SBI_TRY(check_vector(net->ctx, &biases[l], mlp->size[l + 1], "biases"));
-        sbi_column_read_f32(&biases[l], 0, mlp->size[l + 1], b);
-        for (int64_t k = 0; k < mlp->size[l + 1]; k++)
-            if (!isfinite(b[k])) return sbi_fail(SBI_ERR_VALUE, "biases: row %" PRId64 ": too large for f32", k);
-    }
-    const int64_t d = mlp->size[0];
+    SBI_TRY(check_vector(ctx, from, n, name));
+    sbi_column_read_f32(from, 0, n, to);
+    for (int64_t k = 0; k < n; k++)
+        if (!isfinite(to[k])) return sbi_fail(SBI_ERR_VALUE, "%s: row %" PRId64 ": too large for f32", name, k);
+    return SBI_OK;
+}
+
+static sbi_status fill_standardisation(sbi_network *net, const sbi_array *shift, const sbi_array *scale)
+{
+    const int64_t d = net->mlp.size[0];
     if (shift) {
         SBI_TRY(check_vector(net->ctx, shift, d, "shift"));
         sbi_column_read_f64(shift, 0, d, net->shift);
@@ -162,30 +118,83 @@ static sbi_status fill(sbi_network *net, const sbi_array *weights, const sbi_arr
     return SBI_OK;
 }
 
-sbi_status sbi_network_create(sbi_network **out, sbi_context *ctx, size_t layers, const sbi_array *weights,
-                              const sbi_array *biases, int32_t activation, const sbi_array *shift, const sbi_array *scale)
+static sbi_status fill(sbi_network *net, const sbi_array *weights, const sbi_array *biases, const sbi_network_form *form)
+{
+    const sbi_mlp *mlp = &net->mlp;
+    for (int32_t l = 0; l < mlp->layers; l++) {
+        const int64_t out = mlp->size[l + 1];
+        SBI_TRY(copy_weights(net->ctx, net->params + mlp->w[l], &weights[l], out, mlp->size[l], "weights"));
+        SBI_TRY(copy_vector(net->ctx, net->params + mlp->b[l], &biases[l], out, "biases"));
+        if (!mlp->norm[l]) continue;
+        SBI_TRY(copy_vector(net->ctx, net->params + mlp->gain[l], &form->gain[l], out, "gain"));
+        SBI_TRY(copy_vector(net->ctx, net->params + mlp->offset[l], &form->offset[l], out, "offset"));
+    }
+    return SBI_OK;
+}
+
+static sbi_status read_shape(sbi_mlp *mlp, size_t layers, const sbi_array *weights, const sbi_network_form *form)
+{
+    memset(mlp, 0, sizeof *mlp);
+    mlp->layers = (int32_t)layers;
+    mlp->activation = form->activation;
+    SBI_REQUIRE(form->leaky_slope > 0 && form->epsilon > 0, "sbi_network_form: leaky_slope is %g and epsilon %g, expected more than 0",
+                form->leaky_slope, form->epsilon);
+    mlp->slope = (float)form->leaky_slope;
+    mlp->epsilon = (float)form->epsilon;
+    SBI_REQUIRE(!form->gain == !form->offset, "sbi_network_form: only one of gain and offset is there");
+    for (size_t l = 0; l < layers; l++) {
+        SBI_TRY(sbi_column_check_shape(&weights[l], 2, "weights"));
+        mlp->size[l] = weights[l].shape[1];
+        mlp->size[l + 1] = weights[l].shape[0];
+        if (form->residual) mlp->residual[l] = form->residual[l];
+        if (form->linear && l + 1 < layers) mlp->linear[l] = form->linear[l] != 0;
+        mlp->norm[l] = form->gain && form->gain[l].data;
+        SBI_REQUIRE(!form->gain || !form->gain[l].data == !form->offset[l].data,
+                    "sbi_network_form: layer %zu has only one of gain and offset", l);
+    }
+    return sbi_mlp_finish(mlp);
+}
+
+void sbi_network_form_init(sbi_network_form *form)
+{
+    if (!form) return;
+    const sbi_network_form defaults = SBI_NETWORK_FORM_INIT;
+    *form = defaults;
+}
+
+sbi_status sbi_network_create_with(sbi_network **out, sbi_context *ctx, size_t layers, const sbi_array *weights, const sbi_array *biases,
+                                   const sbi_network_form *form, const sbi_array *shift, const sbi_array *scale)
 {
     SBI_REQUIRE(out, "sbi_network_create: out is NULL");
     *out = NULL;
     SBI_REQUIRE(ctx && weights && biases, "sbi_network_create: ctx, weights or biases is NULL");
     SBI_REQUIRE(layers >= 1 && layers <= SBI_MLP_MAX_LAYERS, "sbi_network_create: %zu layers, expected 1 to %d", layers,
                 SBI_MLP_MAX_LAYERS);
-    sbi_mlp mlp = {.layers = (int32_t)layers, .activation = activation};
-    for (size_t l = 0; l < layers; l++) {
-        SBI_TRY(sbi_column_check_shape(&weights[l], 2, "weights"));
-        mlp.size[l] = weights[l].shape[1];
-        mlp.size[l + 1] = weights[l].shape[0];
-    }
-    SBI_TRY(sbi_mlp_finish(&mlp));
+    sbi_network_form known;
+    sbi_network_form_init(&known);
+    SBI_TRY(sbi_options_read(&known, sizeof known, sizeof known, form, "sbi_network_form"));
+    sbi_mlp mlp;
+    SBI_TRY(read_shape(&mlp, layers, weights, &known));
     sbi_network *net;
     SBI_TRY(sbi_network_new(&net, ctx, &mlp));
-    sbi_status status = fill(net, weights, biases, shift, scale);
+    sbi_status status = fill(net, weights, biases, &known);
+    if (status == SBI_OK) status = fill_standardisation(net, shift, scale);
+    if (status == SBI_OK) status = sbi_network_set_meaning(net, known.theta, known.classes, NULL);
     if (status != SBI_OK) {
         sbi_network_destroy(net);
         return status;
     }
     *out = net;
     return SBI_OK;
+}
+
+sbi_status sbi_network_create(sbi_network **out, sbi_context *ctx, size_t layers, const sbi_array *weights,
+                              const sbi_array *biases, int32_t activation, const sbi_array *shift, const sbi_array *scale)
+{
+    sbi_network_form form;
+    sbi_network_form_init(&form);
+    form.activation = activation;
+    return sbi_network_create_with(out, ctx, layers, weights, biases, &form, shift, scale);
 }
 
 sbi_status sbi_network_info_get(const sbi_network *net, sbi_network_info *info)
@@ -210,6 +219,13 @@ sbi_status sbi_network_info_get(const sbi_network *net, sbi_network_info *info)
         .loss = net->loss,
         .validation_loss = net->validation_loss,
         .seconds = net->seconds,
+        .outputs = (int32_t)sbi_mlp_outputs(mlp),
+        .layer_norms = mlp->norms,
+        .residual_blocks = mlp->blocks,
+        .leaky_slope = (double)mlp->slope,
+        .epsilon = (double)mlp->epsilon,
+        .theta = net->theta,
+        .classes = net->classes,
     };
     const size_t size = info->struct_size;
     if (size > sizeof full) memset((char *)info + sizeof full, 0, size - sizeof full);
@@ -226,6 +242,28 @@ sbi_status sbi_network_layer(const sbi_network *net, size_t index, sbi_array *we
     if (weight) *weight = sbi_array_2d(net->params + mlp->w[index], SBI_F32, mlp->size[index + 1], mlp->size[index]);
     if (bias) *bias = sbi_array_1d(net->params + mlp->b[index], SBI_F32, mlp->size[index + 1]);
     return SBI_OK;
+}
+
+sbi_status sbi_network_norm(const sbi_network *net, size_t index, sbi_array *gain, sbi_array *offset)
+{
+    SBI_REQUIRE(net, "sbi_network_norm: net is NULL");
+    SBI_REQUIRE(index < (size_t)net->mlp.layers, "sbi_network_norm: index is %zu, the network has %d layers", index, (int)net->mlp.layers);
+    const sbi_mlp *mlp = &net->mlp;
+    const int norm = mlp->norm[index];
+    const int64_t n = norm ? mlp->size[index + 1] : 0;
+    if (gain) *gain = sbi_array_1d(norm ? net->params + mlp->gain[index] : NULL, SBI_F32, n);
+    if (offset) *offset = sbi_array_1d(norm ? net->params + mlp->offset[index] : NULL, SBI_F32, n);
+    return SBI_OK;
+}
+
+int32_t sbi_network_residual(const sbi_network *net, size_t index)
+{
+    return net && index < (size_t)net->mlp.layers ? net->mlp.residual[index] : 0;
+}
+
+int32_t sbi_network_activation(const sbi_network *net, size_t index)
+{
+    return net && index < (size_t)net->mlp.layers ? sbi_mlp_activation(&net->mlp, (int32_t)index) : 0;
 }
 
 sbi_status sbi_network_standardisation(const sbi_network *net, sbi_array *shift, sbi_array *scale)

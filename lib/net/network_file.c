@@ -16,7 +16,17 @@
 #include "net/network.h"
 
 #define FORMAT "sbi network"
-#define VERSION 1
+/* 1: a plain chain with one output. 2: has `layer_norm`, `residual` and `linear`, a number a layer each, `leaky_slope`, `epsilon`, `theta` and `classes`, all of
+ * which may be missing. A network is written in the oldest version that can say what it is. */
+#define VERSION 2
+
+static int is_plain(const sbi_network *net)
+{
+    const sbi_mlp *mlp = &net->mlp;
+    for (int32_t l = 0; l < mlp->layers; l++)
+        if (mlp->norm[l] || mlp->residual[l] || mlp->linear[l]) return 0;
+    return sbi_network_is_ratio(net) && mlp->slope == 0.01f;
+}
 
 /* Digest of everything that counts when evaluating: a file that was changed by hand is noticed. */
 static void content_digest(const sbi_network *net, char hex[SBI_SHA256_HEX_SIZE])
@@ -28,11 +38,37 @@ static void content_digest(const sbi_network *net, char hex[SBI_SHA256_HEX_SIZE]
     sbi_sha256_update(&h, &mlp->layers, sizeof mlp->layers);
     sbi_sha256_update(&h, &mlp->activation, sizeof mlp->activation);
     sbi_sha256_update(&h, mlp->size, sizeof mlp->size[0] * (size_t)(mlp->layers + 1));
+    if (!is_plain(net)) {
+        sbi_sha256_update(&h, mlp->norm, sizeof mlp->norm[0] * (size_t)mlp->layers);
+        sbi_sha256_update(&h, mlp->residual, sizeof mlp->residual[0] * (size_t)mlp->layers);
+        sbi_sha256_update(&h, mlp->linear, sizeof mlp->linear[0] * (size_t)mlp->layers);
+        sbi_sha256_update(&h, &mlp->slope, sizeof mlp->slope);
+        sbi_sha256_update(&h, &mlp->epsilon, sizeof mlp->epsilon);
+        sbi_sha256_update(&h, &net->theta, sizeof net->theta);
+        sbi_sha256_update(&h, &net->classes, sizeof net->classes);
+    }
     sbi_sha256_update(&h, net->params, sizeof *net->params * (size_t)mlp->n);
     sbi_sha256_update(&h, net->shift, sizeof *net->shift * (size_t)mlp->size[0]);
     sbi_sha256_update(&h, net->scale, sizeof *net->scale * (size_t)mlp->size[0]);
     sbi_sha256_final(&h, digest);
     sbi_sha256_hex(digest, hex);
+}
+
+static json_t *make_list(const int32_t *value, int32_t n)
+{
+    json_t *list = json_array();
+    for (int32_t l = 0; l < n; l++) json_array_append_new(list, json_integer(value[l]));
+    return list;
+}
+
+/* What version 2 says beyond version 1. */
+static int add_form(json_t *meta, const sbi_mlp *mlp)
+{
+    return json_object_set_new(meta, "layer_norm", make_list(mlp->norm, mlp->layers)) ||
+           json_object_set_new(meta, "residual", make_list(mlp->residual, mlp->layers)) ||
+           json_object_set_new(meta, "linear", make_list(mlp->linear, mlp->layers)) ||
+           json_object_set_new(meta, "leaky_slope", sbi_json_from_double((double)mlp->slope)) ||
+           json_object_set_new(meta, "epsilon", sbi_json_from_double((double)mlp->epsilon));
 }
 
 static json_t *make_meta(const sbi_network *net)
@@ -43,11 +79,18 @@ static json_t *make_meta(const sbi_network *net)
     for (int32_t l = 0; l <= net->mlp.layers; l++) json_array_append_new(sizes, json_integer(net->mlp.size[l]));
     for (int64_t j = 0; j < net->mlp.size[0]; j++) json_array_append_new(names, json_string(net->names[j]));
     json_t *training = net->training ? json_loads(net->training, 0, NULL) : json_null();
-    return json_pack("{s:s, s:i, s:s, s:o, s:o, s:i, s:i, s:o, s:o, s:o, s:s, s:o}", "format", FORMAT, "version", VERSION,
+    const int plain = is_plain(net);
+    json_t *meta =
+           json_pack("{s:s, s:i, s:s, s:o, s:o, s:i, s:i, s:o, s:o, s:o, s:s, s:o}", "format", FORMAT, "version", plain ? 1 : VERSION,
                      "activation", sbi_activation_name(net->mlp.activation), "sizes", sizes, "features", names, "member",
                      (int)net->member, "best_epoch", (int)net->best_epoch, "seed", sbi_json_from_u64(net->seed), "loss",
                      sbi_json_from_double(net->loss), "validation_loss", sbi_json_from_double(net->validation_loss), "sha256",
                      hex, "training", training);
+    if (meta && !plain && (add_form(meta, &net->mlp) || sbi_network_meaning_to_json(net, meta))) {
+        json_decref(meta);
+        meta = NULL;
+    }
+    return meta;
 }
 
 static sbi_status write_members(const sbi_network *net, sbi_npz_writer *w)
@@ -60,6 +103,12 @@ static sbi_status write_members(const sbi_network *net, sbi_npz_writer *w)
         snprintf(name, sizeof name, "W%d", (int)l);
         SBI_TRY(sbi_npz_writer_add(w, name, &weight));
         snprintf(name, sizeof name, "b%d", (int)l);
+        SBI_TRY(sbi_npz_writer_add(w, name, &bias));
+        if (!mlp->norm[l]) continue;
+        SBI_TRY(sbi_network_norm(net, (size_t)l, &weight, &bias));
+        snprintf(name, sizeof name, "gain%d", (int)l);
+        SBI_TRY(sbi_npz_writer_add(w, name, &weight));
+        snprintf(name, sizeof name, "offset%d", (int)l);
         SBI_TRY(sbi_npz_writer_add(w, name, &bias));
     }
     const sbi_array shift = sbi_array_1d(net->shift, SBI_F64, mlp->size[0]);
@@ -94,6 +143,42 @@ sbi_status sbi_network_save(const sbi_network *net, const char *path)
 
 /* ---- loading ---- */
 
+/* A list with a number a layer; what is missing stays 0. */
+static sbi_status read_list(int32_t *out, const json_t *meta, const sbi_json_place *at, const char *key, int32_t layers, int32_t most)
+{
+    json_t *list;
+    if (!json_object_get(meta, key)) return SBI_OK;
+    SBI_TRY(sbi_json_get_array(meta, at, key, &list));
+    if (json_array_size(list) != (size_t)layers)
+        return sbi_json_fail(SBI_ERR_FORMAT, at, "%s has %zu entries, expected %d", key, json_array_size(list), (int)layers);
+    for (int32_t l = 0; l < layers; l++) {
+        const json_t *value = json_array_get(list, (size_t)l);
+        if (!json_is_integer(value) || json_integer_value(value) < 0 || json_integer_value(value) > most)
+            return sbi_json_fail(SBI_ERR_FORMAT, at, "%s[%d] is not an integer from 0 to %d", key, (int)l, (int)most);
+        out[l] = (int32_t)json_integer_value(value);
+    }
+    return SBI_OK;
+}
+
+static sbi_status read_positive(float *out, const json_t *meta, const sbi_json_place *at, const char *key)
+{
+    double value;
+    if (!json_object_get(meta, key)) return SBI_OK;
+    SBI_TRY(sbi_json_get_double(meta, at, key, &value));
+    *out = (float)value;
+    if (!(*out > 0 && *out <= 1)) return sbi_json_fail(SBI_ERR_FORMAT, at, "%s is %g, expected more than 0, at most 1", key, value);
+    return SBI_OK;
+}
+
+static sbi_status read_form(sbi_mlp *mlp, const json_t *meta, const sbi_json_place *at)
+{
+    SBI_TRY(read_list(mlp->norm, meta, at, "layer_norm", mlp->layers, 1));
+    SBI_TRY(read_list(mlp->residual, meta, at, "residual", mlp->layers, SBI_MLP_MAX_LAYERS));
+    SBI_TRY(read_list(mlp->linear, meta, at, "linear", mlp->layers, 1));
+    SBI_TRY(read_positive(&mlp->slope, meta, at, "leaky_slope"));
+    return read_positive(&mlp->epsilon, meta, at, "epsilon");
+}
+
 static sbi_status read_shape(sbi_mlp *mlp, const json_t *meta, const sbi_json_place *at)
 {
     const char *format, *activation;
@@ -102,8 +187,8 @@ static sbi_status read_shape(sbi_mlp *mlp, const json_t *meta, const sbi_json_pl
     if (strcmp(format, FORMAT) != 0)
         return sbi_json_fail(SBI_ERR_FORMAT, at, "format is \"%s\", expected \"%s\"", format, FORMAT);
     SBI_TRY(sbi_json_get_integer(meta, at, "version", &version));
-    if (version != VERSION)
-        return sbi_json_fail(SBI_ERR_VERSION, at, "version is %" PRId64 ", this library reads %d", version, VERSION);
+    if (version < 1 || version > VERSION)
+        return sbi_json_fail(SBI_ERR_VERSION, at, "version is %" PRId64 ", this library reads 1 to %d", version, VERSION);
     SBI_TRY(sbi_json_get_string(meta, at, "activation", &activation));
     memset(mlp, 0, sizeof *mlp);
     if (!(mlp->activation = sbi_activation_find(activation)))
@@ -118,6 +203,11 @@ static sbi_status read_shape(sbi_mlp *mlp, const json_t *meta, const sbi_json_pl
         const json_t *size = json_array_get(sizes, l);
         if (!json_is_integer(size)) return sbi_json_fail(SBI_ERR_FORMAT, at, "sizes[%zu] is not an integer", l);
         mlp->size[l] = json_integer_value(size);
+    }
+    if (version > 1) {
+        SBI_TRY(read_form(mlp, meta, at));
+    } else if (mlp->size[mlp->layers] != 1) {
+        return sbi_fail(SBI_ERR_SHAPE, "network: the last layer has %" PRId64 " outputs, expected 1 in version 1", mlp->size[mlp->layers]);
     }
     return sbi_mlp_finish(mlp);
 }
@@ -141,6 +231,13 @@ static sbi_status read_arrays(sbi_network *net, const sbi_npz *npz)
         snprintf(name, sizeof name, "b%d", (int)l);
         SBI_TRY(sbi_npz_read_into(npz, name, SBI_F32, 1, shape, net->params + mlp->b[l]));
         SBI_TRY(check_finite_f32(net->params + mlp->b[l], shape[0], name));
+        if (!mlp->norm[l]) continue;
+        snprintf(name, sizeof name, "gain%d", (int)l);
+        SBI_TRY(sbi_npz_read_into(npz, name, SBI_F32, 1, shape, net->params + mlp->gain[l]));
+        SBI_TRY(check_finite_f32(net->params + mlp->gain[l], shape[0], name));
+        snprintf(name, sizeof name, "offset%d", (int)l);
+        SBI_TRY(sbi_npz_read_into(npz, name, SBI_F32, 1, shape, net->params + mlp->offset[l]));
+        SBI_TRY(check_finite_f32(net->params + mlp->offset[l], shape[0], name));
     }
     SBI_TRY(sbi_npz_read_into(npz, "shift", SBI_F64, 1, mlp->size, net->shift));
     SBI_TRY(sbi_npz_read_into(npz, "scale", SBI_F64, 1, mlp->size, net->scale));
@@ -168,6 +265,7 @@ static sbi_status read_meta(sbi_network *net, const json_t *meta, const sbi_json
     int64_t member, best_epoch;
     const char *sha256;
     char hex[SBI_SHA256_HEX_SIZE];
+    SBI_TRY(sbi_network_meaning_from_json(net, meta, at));
     SBI_TRY(sbi_json_get_array(meta, at, "features", &names));
     if ((int64_t)json_array_size(names) != net->mlp.size[0])
         return sbi_json_fail(SBI_ERR_FORMAT, at, "features has %zu names for %" PRId64 " inputs", json_array_size(names),

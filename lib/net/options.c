@@ -54,18 +54,18 @@ static const field fields[] = {
     FIELD(clip_norm, KIND_DOUBLE, 1, 0, DBL_MAX),
     FIELD(validation_fraction, KIND_DOUBLE, 1, 0, 0.99),
     FIELD(min_improvement, KIND_DOUBLE, 1, 0, DBL_MAX),
-    FIELD(residual, KIND_I32, 1, 0, 0),
-    FIELD(layer_norm, KIND_I32, 1, 0, 0),
-    FIELD(loss, KIND_I32, 1, SBI_LOSS_BCE, SBI_LOSS_BCE),
-    FIELD(class_balance, KIND_I32, 1, 1, 1),
+    FIELD(residual, KIND_I32, 1, 0, SBI_MLP_MAX_LAYERS - 2),
+    FIELD(layer_norm, KIND_I32, 1, 0, 1),
+    FIELD(loss, KIND_I32, 1, SBI_LOSS_BCE, SBI_LOSS_CASCAL),
+    FIELD(class_balance, KIND_I32, 1, 0, 1),
     FIELD(averaging, KIND_I32, 1, SBI_AVERAGING_NONE, SBI_AVERAGING_NONE),
     FIELD(precision, KIND_I32, 1, SBI_PRECISION_F32, SBI_PRECISION_F32),
     FIELD(retries, KIND_I32, 1, 0, 0),
     FIELD(folds, KIND_I32, 1, 0, 0),
-    FIELD(dropout, KIND_DOUBLE, 1, 0, 0),
-    FIELD(leaky_slope, KIND_DOUBLE, 1, 0.01, 0.01),
-    FIELD(label_smoothing, KIND_DOUBLE, 1, 0, 0),
-    FIELD(score_weight, KIND_DOUBLE, 1, 1, 1),
+    FIELD(dropout, KIND_DOUBLE, 1, 0, 0.99),
+    FIELD(leaky_slope, KIND_DOUBLE, 1, 1e-6, 1),
+    FIELD(label_smoothing, KIND_DOUBLE, 1, 0, 0.999999),
+    FIELD(score_weight, KIND_DOUBLE, 1, 0, 1e30),
     FIELD(averaging_decay, KIND_DOUBLE, 1, 0.999, 0.999),
     FIELD(averaging_start, KIND_DOUBLE, 1, 0, 0),
     FIELD(retry_factor, KIND_DOUBLE, 1, 0.3, 0.3),
@@ -97,6 +97,9 @@ static sbi_status check(const sbi_train_options *o)
     }
     SBI_REQUIRE(o->patience == 0 || o->validation_fraction > 0,
                 "sbi_train_options.patience is %d, but validation_fraction is 0", (int)o->patience);
+    SBI_REQUIRE(o->residual == 0 || (o->depth > 1 && (o->depth - 1) % o->residual == 0),
+                "sbi_train_options.residual is %d, but depth is %d, expected 1 + a positive multiple of residual", (int)o->residual,
+                (int)o->depth);
     SBI_REQUIRE(o->schedule != SBI_SCHEDULE_GEOMETRIC || o->final_rate > 0,
                 "sbi_train_options.final_rate is 0, but the schedule is geometric");
     return SBI_OK;

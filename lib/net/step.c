@@ -5,12 +5,14 @@
  * more waiting than work: its batch is cut in lanes, each of which goes through the whole network in one thread, some rows at a time
  * so that all layers stay in the second-level cache, and adds to a gradient of its own; these are then summed in order. Which
  * of the two, and the cuts, depend on shapes alone. */
+#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/pool.h"
+#include "base/random.h"
 #include "net/trainer.h"
 
 /* Lanes have at least so many rows, and chunks at most as many. */
@@ -28,6 +30,16 @@ static int64_t padded(int64_t n)
     return (n + 15) / 16 * 16;
 }
 
+static sbi_score score_of(const sbi_trainer *t)
+{
+    const sbi_score s = {.mlp = &t->mlp,
+                         .device = &t->device,
+                         .params = t->params,
+                         .rate = t->score_rate,
+                         .q = t->data->extra_columns[SBI_EXTRA_THETA]};
+    return s;
+}
+
 /* Sets the pointers of a lane from its block of memory, or with NULL gives the length of the block. */
 static int64_t place_lane(const sbi_trainer *t, sbi_lane *lane, float *memory)
 {
@@ -40,15 +52,25 @@ static int64_t place_lane(const sbi_trainer *t, sbi_lane *lane, float *memory)
         used += padded(count);                                                                                         \
     } while (0)
     PLACE(lane->x, rows * mlp->size[0]);
-    PLACE(lane->y, rows);
+    PLACE(lane->y, rows * t->loss.columns);
     PLACE(lane->w, rows);
+    if (t->loss.score) PLACE(lane->t, rows * (t->data->extra_columns[SBI_EXTRA_THETA] + 1));
     for (int32_t l = 0; l < mlp->layers; l++) {
         PLACE(lane->h[l], rows * mlp->size[l + 1]);
         if (l < mlp->layers - 1) PLACE(lane->d[l], rows * mlp->size[l + 1]);
+        if (mlp->norm[l]) {
+            PLACE(lane->n[l], rows * mlp->size[l + 1]);
+            PLACE(lane->r[l], rows);
+        }
         if (mlp->size[l + 1] > hidden) hidden = mlp->size[l + 1];
     }
     PLACE(lane->dz[0], rows * hidden);
     PLACE(lane->dz[1], rows * hidden);
+    if (mlp->blocks) PLACE(lane->dh, rows * hidden);
+    if (t->loss.score) {
+        sbi_score score = score_of(t);
+        PLACE(lane->score, sbi_score_place(&score, rows, NULL));
+    }
 #undef PLACE
     return used;
 }
@@ -124,6 +146,10 @@ sbi_status sbi_trainer_make_lanes(sbi_trainer *t)
     SBI_TRY(dev->ops->zero(dev->self, memory, sizeof(float) * (size_t)(t->n_lanes * t->mlp.n)));
     SBI_TRY(dev->ops->allocate(dev->self, &memory, sizeof(double) * (size_t)t->n_losses));
     t->losses = memory;
+    if (t->options->dropout > 0) {
+        SBI_TRY(dev->ops->allocate(dev->self, &memory, 2 * sizeof *t->mask_key));
+        t->mask_key = memory;
+    }
     if (!(dev->ops->flags & SBI_DEVICE_HOST)) SBI_TRY(make_remote(t));
     return make_lane_memory(t);
 }
@@ -137,6 +163,7 @@ void sbi_trainer_free_lanes(sbi_trainer *t)
     dev->ops->release(dev->self, t->count_up);
     dev->ops->release(dev->self, t->index);
     dev->ops->release(dev->self, t->kept);
+    dev->ops->release(dev->self, t->mask_key);
     dev->ops->release(dev->self, t->losses);
     sbi_free(t->ctx, t->staged);
     sbi_free(t->ctx, t->kept_host);
@@ -145,36 +172,86 @@ void sbi_trainer_free_lanes(sbi_trainer *t)
 
 /* ---- one lane ---- */
 
+typedef struct pass {
+    sbi_trainer *t;
+    const uint32_t *events; /* memory of the device */
+    int64_t rows;
+    int32_t back;
+    float scale;
+} pass;
+
 /* first: of the batch, where its events were brought to the device by themselves. */
 static sbi_status gather(const sbi_trainer *t, const sbi_lane *lane, const uint32_t *events, int64_t first, int64_t rows)
 {
     const sbi_device *dev = &t->device;
     const uint32_t *of_x = t->count_up ? t->count_up + first : events;
     SBI_TRY(dev->ops->gather(dev->self, lane->x, t->x, of_x, rows, t->mlp.size[0]));
-    SBI_TRY(dev->ops->gather(dev->self, lane->y, t->y, events, rows, 1));
+    SBI_TRY(dev->ops->gather(dev->self, lane->y, t->y, events, rows, t->loss.columns));
+    if (t->loss.score) SBI_TRY(dev->ops->gather(dev->self, lane->t, t->scores, events, rows, t->data->extra_columns[SBI_EXTRA_THETA] + 1));
     return dev->ops->gather(dev->self, lane->w, t->w, events, rows, 1);
 }
 
-static sbi_status forward(const sbi_trainer *t, const sbi_lane *lane, int64_t rows, int keep)
+/* Dropout of step s, layer l, element (i, j) is a pure function of the member's seed and these four: the same however the batch is cut,
+ * and after a resume. `first`: the number of the first row in the batch. */
+static void set_dropout(const sbi_trainer *t, int32_t l, int64_t first, sbi_device_forward *op)
+{
+    const double p = t->options->dropout;
+    if (!t->mask_key || op->activation == SBI_DEVICE_IDENTITY) return;
+    op->mask_key = t->mask_key;
+    op->mask_row = first;
+    op->mask_layer = (uint32_t)l;
+    op->mask_below = (uint32_t)floor(p * 0x1p32);
+    op->mask_scale = (float)(1 / (1 - p));
+}
+
+/* What layer l takes and gives; keep: what going back needs as well. */
+static void set_forward(const sbi_trainer *t, const sbi_lane *lane, int32_t l, int64_t rows, int keep, sbi_device_forward *op)
 {
     const sbi_mlp *mlp = &t->mlp;
-    for (int32_t l = 0; l < mlp->layers; l++) {
-        const int last = l == mlp->layers - 1;
-        const sbi_device_forward op = {
-            .rows = rows,
-            .in = mlp->size[l],
-            .out = mlp->size[l + 1],
-            .x = l ? lane->h[l - 1] : lane->x,
-            .w = t->params + mlp->w[l],
-            .b = t->params + mlp->b[l],
-            .y = lane->h[l],
-            .d = last || !keep ? NULL : lane->d[l],
-            .activation = last ? SBI_DEVICE_IDENTITY : mlp->activation,
-        };
+    sbi_mlp_forward(mlp, l, t->params, op);
+    op->rows = rows;
+    op->x = l ? lane->h[l - 1] : lane->x;
+    op->y = lane->h[l];
+    if (mlp->residual[l]) {
+        const int32_t begin = l + 1 - mlp->residual[l];
+        op->add = begin ? lane->h[begin - 1] : lane->x;
+    }
+    if (keep && op->activation != SBI_DEVICE_IDENTITY) op->d = lane->d[l];
+    if (keep && mlp->norm[l]) {
+        op->n = lane->n[l];
+        op->r = lane->r[l];
+    }
+}
+
+/* keep: for going back, and with dropout. */
+static sbi_status forward(const sbi_trainer *t, const sbi_lane *lane, int64_t first, int64_t rows, int keep)
+{
+    for (int32_t l = 0; l < t->mlp.layers; l++) {
+        sbi_device_forward op;
+        set_forward(t, lane, l, rows, keep, &op);
+        if (keep) set_dropout(t, l, first, &op);
         SBI_TRY(sbi_check_cancel(t->ctx, "training"));
         SBI_TRY(t->device.ops->forward(t->device.self, &op));
     }
     return SBI_OK;
+}
+
+/* dL/dU of layer l, which becomes dL/dZ. */
+static sbi_status backward_norm(const sbi_trainer *t, const sbi_lane *lane, int32_t l, float *dz, int64_t rows, int32_t accumulate)
+{
+    const sbi_mlp *mlp = &t->mlp;
+    const sbi_device_norm_backward op = {
+        .rows = rows,
+        .columns = mlp->size[l + 1],
+        .dz = dz,
+        .n = lane->n[l],
+        .r = lane->r[l],
+        .gain = t->params + mlp->gain[l],
+        .dgain = lane->grads + mlp->gain[l],
+        .doffset = lane->grads + mlp->offset[l],
+        .accumulate = accumulate,
+    };
+    return t->device.ops->norm_backward(t->device.self, &op);
 }
 
 static sbi_status backward(const sbi_trainer *t, const sbi_lane *lane, int64_t rows, int32_t accumulate)
@@ -188,13 +265,16 @@ static sbi_status backward(const sbi_trainer *t, const sbi_lane *lane, int64_t r
             .dz = lane->dz[side],
             .x = l ? lane->h[l - 1] : lane->x,
             .w = t->params + mlp->w[l],
-            .d = l ? lane->d[l - 1] : NULL,
+            .d = l && sbi_mlp_activation(mlp, l - 1) != SBI_DEVICE_IDENTITY ? lane->d[l - 1] : NULL,
             .dx = l ? lane->dz[!side] : NULL,
             .dw = lane->grads + mlp->w[l],
             .db = lane->grads + mlp->b[l],
             .accumulate = accumulate,
+            .add = sbi_mlp_block_begins(mlp, l) ? lane->dh : NULL,
+            .dh = l && mlp->residual[l - 1] ? lane->dh : NULL,
         };
         SBI_TRY(sbi_check_cancel(t->ctx, "training"));
+        if (mlp->norm[l]) SBI_TRY(backward_norm(t, lane, l, lane->dz[side], rows, accumulate));
         SBI_TRY(t->device.ops->backward(t->device.self, &op));
     }
     return SBI_OK;
@@ -202,27 +282,51 @@ static sbi_status backward(const sbi_trainer *t, const sbi_lane *lane, int64_t r
 
 static sbi_status loss(const sbi_trainer *t, const sbi_lane *lane, int64_t rows, float scale, double *sum, int derivative)
 {
-    const sbi_device_bce op = {
+    const sbi_device_loss op = {
+        .kind = t->loss.kind,
         .rows = rows,
+        .outputs = t->loss.outputs,
         .z = lane->h[t->mlp.layers - 1],
         .y = lane->y,
         .w = lane->w,
         .dz = derivative ? lane->dz[0] : NULL,
         .loss = sum,
         .scale = scale,
+        .smoothing = (float)t->options->label_smoothing,
     };
-    return t->device.ops->bce(t->device.self, &op);
+    return t->device.ops->loss(t->device.self, &op);
+}
+
+/* Values and tangents forward, the loss with the score's error, and both back. */
+static sbi_status score_chunk(const sbi_trainer *t, const sbi_lane *lane, const pass *p, int64_t first, int64_t rows, double *sum,
+                              int32_t accumulate)
+{
+    const size_t layers = sizeof(float *) * (size_t)t->mlp.layers;
+    sbi_score s = score_of(t);
+    s.x = lane->x;
+    memcpy(s.h, lane->h, layers);
+    memcpy(s.d, lane->d, layers);
+    memcpy(s.n, lane->n, layers);
+    memcpy(s.r, lane->r, layers);
+    memcpy(s.g, lane->dz, sizeof s.g);
+    s.block = lane->dh;
+    sbi_score_place(&s, t->chunk_rows, lane->score);
+    sbi_score_begin(&s, rows);
+    for (int32_t l = 0; l < t->mlp.layers; l++) {
+        sbi_device_forward op;
+        set_forward(t, lane, l, rows, 1, &op);
+        if (p->back) set_dropout(t, l, first, &op);
+        if (p->back && op.d) op.dd = s.dd[l];
+        SBI_TRY(sbi_check_cancel(t->ctx, "training"));
+        SBI_TRY(t->device.ops->forward(t->device.self, &op));
+        SBI_TRY(sbi_score_forward(&s, l, rows));
+    }
+    SBI_TRY(loss(t, lane, rows, p->scale, sum, p->back));
+    *sum += sbi_score_loss(&s, rows, lane->t, lane->w, t->options->score_weight, p->scale, p->back);
+    return p->back ? sbi_score_backward(&s, rows, lane->grads, accumulate) : SBI_OK;
 }
 
 /* ---- all lanes ---- */
-
-typedef struct pass {
-    sbi_trainer *t;
-    const uint32_t *events; /* memory of the device */
-    int64_t rows;
-    int32_t back;
-    float scale;
-} pass;
 
 static sbi_status run_lane(void *arg, size_t index)
 {
@@ -234,8 +338,13 @@ static sbi_status run_lane(void *arg, size_t index)
     for (int64_t start = 0, chunk = 0; start < rows; start += t->chunk_rows, chunk++) {
         const int64_t part = rows - start < t->chunk_rows ? rows - start : t->chunk_rows;
         SBI_TRY(gather(t, lane, p->events + first + start, first + start, part));
-        SBI_TRY(forward(t, lane, part, p->back));
-        SBI_TRY(loss(t, lane, part, p->scale, &t->losses[(int64_t)index * t->n_chunks + chunk], p->back));
+        double *sum = &t->losses[(int64_t)index * t->n_chunks + chunk];
+        if (t->loss.score) {
+            SBI_TRY(score_chunk(t, lane, p, first + start, part, sum, chunk > 0));
+            continue;
+        }
+        SBI_TRY(forward(t, lane, first + start, part, p->back));
+        SBI_TRY(loss(t, lane, part, p->scale, sum, p->back));
         if (p->back) SBI_TRY(backward(t, lane, part, chunk > 0));
     }
     return SBI_OK;
@@ -287,9 +396,18 @@ static sbi_status run_recorded(pass *p)
     return dev->ops->replay(dev->self, *program);
 }
 
+/* The key of this step's dropout, before a recorded pass reads it. */
+static sbi_status choose_mask(sbi_trainer *t)
+{
+    const uint64_t seed = sbi_random_derive(t->seed, "dropout", (uint64_t)t->state.step);
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    return t->device.ops->upload(t->device.self, t->mask_key, key, sizeof key);
+}
+
 static sbi_status run_pass(sbi_trainer *t, const uint32_t *here, const uint32_t *there, int64_t rows, int32_t back)
 {
     pass p = {t, there, rows, back, 1.0f / (float)rows};
+    if (t->mask_key && back) SBI_TRY(choose_mask(t));
     if (t->device.ops->flags & SBI_DEVICE_HOST) return run_lanes(&p);
     SBI_TRY(bring(t, here, there, rows));
     p.events = t->index;

@@ -56,6 +56,8 @@ static void free_trainer(sbi_trainer *t)
     sbi_free(t->ctx, t->train);
     sbi_free(t->ctx, t->valid);
     sbi_free(t->ctx, t->order);
+    sbi_free(t->ctx, t->scores);
+    sbi_free(t->ctx, t->score_rate);
     sbi_free(t->ctx, t->history);
     sbi_free(t->ctx, t);
 }
@@ -70,7 +72,7 @@ static sbi_status make_array(sbi_trainer *t, float **array)
 }
 
 /* Uniform with variance gain / inputs: 2 for activations that cut half of their input (He et al., arXiv 1502.01852), 1 for tanh,
- * and a hundredth of that for the output, so that the first logits are near 0. Biases start at 0. */
+ * and a hundredth of that for the output, so that the first logits are near 0. Biases and offsets start at 0, gains at 1. */
 static sbi_status initialise(sbi_trainer *t)
 {
     const sbi_mlp *mlp = &t->mlp;
@@ -83,37 +85,48 @@ static sbi_status initialise(sbi_trainer *t)
         const int64_t n = mlp->size[l] * mlp->size[l + 1];
         for (int64_t k = 0; k < n; k++)
             host[mlp->w[l] + k] = (float)(bound * (2 * sbi_random_uniform(seed, 0, (uint64_t)k) - 1));
+        for (int64_t k = 0; mlp->norm[l] && k < mlp->size[l + 1]; k++) host[mlp->gain[l] + k] = 1;
     }
     sbi_status status = t->device.ops->upload(t->device.self, t->params, host, sizeof *host * (size_t)mlp->n);
     sbi_free(t->ctx, host);
     return status;
 }
 
-static sbi_status set_shape(sbi_mlp *mlp, const sbi_train_options *o, int64_t d)
+static sbi_status set_shape(sbi_mlp *mlp, const sbi_train_options *o, int64_t d, int64_t outputs)
 {
     mlp->layers = o->depth + 1;
     mlp->activation = o->activation;
     mlp->size[0] = d;
-    for (int32_t l = 1; l < mlp->layers; l++) mlp->size[l] = o->width;
-    mlp->size[mlp->layers] = 1;
+    mlp->slope = (float)o->leaky_slope;
+    for (int32_t l = 1; l < mlp->layers; l++) {
+        mlp->size[l] = o->width;
+        mlp->norm[l - 1] = o->layer_norm;
+        if (o->residual && l > 1 && (l - 1) % o->residual == 0) mlp->residual[l - 1] = o->residual;
+    }
+    mlp->size[mlp->layers] = outputs;
     return sbi_mlp_finish(mlp);
 }
 
-int sbi_member_is_small(const sbi_train_options *options, int64_t d)
+int sbi_member_is_small(const sbi_train_options *options, const sbi_dataset *data)
 {
     sbi_mlp mlp = {0};
+    sbi_loss loss;
     if (options->device && strcmp(options->device, "cpu") != 0) return 0;
-    return set_shape(&mlp, options, d) == SBI_OK && mlp.n <= SBI_LANE_PARAMETERS;
+    return sbi_loss_choose(&loss, data, options) == SBI_OK && set_shape(&mlp, options, data->inputs, loss.outputs) == SBI_OK &&
+           mlp.n <= SBI_LANE_PARAMETERS;
 }
 
 static sbi_status prepare(sbi_trainer *t)
 {
     const sbi_train_options *o = t->options;
     t->seed = sbi_random_derive(o->seed, "member", (uint64_t)t->member);
+    SBI_TRY(sbi_loss_choose(&t->loss, t->data, o));
     SBI_TRY(sbi_dataset_pack_get(t->data, o->standardise, &t->pack));
     SBI_TRY(sbi_dataset_checksum(t->data, t->checksum));
-    SBI_TRY(set_shape(&t->mlp, o, t->data->d));
+    SBI_TRY(set_shape(&t->mlp, o, t->data->inputs, t->loss.outputs));
     SBI_TRY(sbi_device_open(&t->device, t->ctx, o->device));
+    if (t->loss.score && !(t->device.ops->flags & SBI_DEVICE_HOST))
+        return sbi_fail(SBI_ERR_UNSUPPORTED, "training: losses with a score run on the cpu, not on \"%s\"", o->device);
     SBI_TRY(sbi_trainer_prepare_events(t));
     SBI_TRY(make_array(t, &t->params));
     SBI_TRY(make_array(t, &t->best));
@@ -288,7 +301,10 @@ static sbi_status fill_network(sbi_trainer *t, sbi_network *net)
     SBI_TRY(dev->ops->download(dev->self, net->params, t->best, sizeof(float) * (size_t)t->mlp.n));
     memcpy(net->shift, t->pack->shift, d * sizeof *net->shift);
     memcpy(net->scale, t->pack->scale, d * sizeof *net->scale);
-    for (size_t j = 0; j < d; j++) SBI_TRY(sbi_network_set_name(net, (int64_t)j, sbi_dataset_feature_name(t->data, j)));
+    for (size_t j = 0; j < d; j++) SBI_TRY(sbi_network_set_name(net, (int64_t)j, sbi_dataset_input_name(t->data, (int64_t)j)));
+    const char *classes[SBI_CLASSES_MAX];
+    for (int32_t c = 0; c < t->loss.classes; c++) classes[c] = sbi_dataset_class_name(t->data, c);
+    SBI_TRY(sbi_network_set_meaning(net, (int32_t)t->data->extra_columns[SBI_EXTRA_THETA], t->loss.classes, classes));
     if (!(net->history = sbi_alloc_array(t->ctx, n_history, sizeof *net->history))) return SBI_ERR_NO_MEMORY;
     memcpy(net->history, t->history, n_history * sizeof *net->history);
     net->epochs = s->epoch;
@@ -328,7 +344,6 @@ sbi_status sbi_member_train(sbi_network **out, sbi_context *ctx, sbi_dataset *da
 {
     *out = NULL;
     sbi_dataset_freeze(data);
-    SBI_TRY(sbi_dataset_check_sides(data));
     sbi_trainer *t = sbi_alloc_zero(ctx, 1, sizeof *t);
     if (!t) return SBI_ERR_NO_MEMORY;
     t->ctx = ctx;

@@ -22,9 +22,9 @@ typedef struct sbi_train_watch {
 sbi_status sbi_member_train(sbi_network **out, sbi_context *ctx, sbi_dataset *data, const sbi_train_options *options,
                             int32_t member, const char *checkpoint, const sbi_train_watch *watch);
 
-/* 1 if members of these options from d features are trained faster side by side, each in one thread, than one after the other by all
+/* 1 if members of these options are trained faster side by side, each in one thread, than one after the other by all
  * threads: small networks, which wait for each other's threads at each batch, on the cpu. Their bits are the same either way. */
-int sbi_member_is_small(const sbi_train_options *options, int64_t d);
+int sbi_member_is_small(const sbi_train_options *options, const sbi_dataset *data);
 
 /* Reads the caller's options over the defaults and checks every one. */
 sbi_status sbi_train_options_read(sbi_train_options *known, const sbi_train_options *user);

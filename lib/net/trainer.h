@@ -3,6 +3,8 @@
 #ifndef SBI_NET_TRAINER_H
 #define SBI_NET_TRAINER_H
 
+#include "net/loss.h"
+#include "net/score.h"
 #include "net/train.h"
 
 /* Where training stands, between two batches: with the arrays, all that a checkpoint holds. */
@@ -24,11 +26,16 @@ typedef struct sbi_train_state {
 /* Memory in which some rows of a batch go forward and back. */
 typedef struct sbi_lane {
     float *memory;
-    float *x, *y, *w;             /* gathered rows, labels, weights */
+    float *x, *y, *w;             /* gathered rows, labels, weights, */
+    float *t;                     /* scores; NULL without */
     float *h[SBI_MLP_MAX_LAYERS]; /* outputs of the layers, the last the logits */
     float *d[SBI_MLP_MAX_LAYERS]; /* derivatives of their activations */
+    float *n[SBI_MLP_MAX_LAYERS]; /* normalised rows, and what they were multiplied by; NULL without normalisation */
+    float *r[SBI_MLP_MAX_LAYERS];
     float *dz[2];
+    float *dh; /* gradient of the output of a residual block, until its input is reached; NULL without blocks */
     float *grads; /* [mlp.n] */
+    float *score; /* memory of an sbi_score; NULL without */
 } sbi_lane;
 
 #define SBI_MAX_LANES 16
@@ -43,10 +50,13 @@ typedef struct sbi_trainer {
     uint64_t seed; /* of the member */
     sbi_device device;
     sbi_mlp mlp;
+    sbi_loss loss;
     const sbi_dataset_pack *pack;
     char checksum[72]; /* of the dataset */
 
-    float *x, *y, *w; /* tables of all events on the device */
+    float *x, *y, *w; /* tables of all events on the device: inputs, labels [n, loss.columns], weights */
+    float *scores;     /* [n, q + 1] of all events, here; NULL without */
+    float *score_rate; /* [q] d input / d theta */
     uint32_t *train, *valid;
     int64_t n_train, n_valid, n_batches;
     uint32_t *order; /* of the events of this epoch */
@@ -66,6 +76,7 @@ typedef struct sbi_trainer {
     int64_t pending, pending_rows[SBI_MAX_PENDING];
     void *program[2]; /* of a full batch, forward only and forward and back, where the device can record */
     int32_t ran[2];   /* full batches of each that ran without */
+    uint32_t *mask_key; /* [2] on the device: of the dropout of this step; NULL without dropout */
     sbi_lane lanes[SBI_MAX_LANES];
     int32_t in_turn;                  /* 1: lanes run one after another, in the memory of the first */
     int32_t reserved;

@@ -207,7 +207,7 @@ static sbi_status fit(sbi_calibration *c, sbi_dataset *data, const sbi_calibrati
 static sbi_status make(sbi_calibration **out, sbi_dataset *data, const sbi_calibration_options *o, const sbi_sample_source *source,
                        int32_t on_training)
 {
-    sbi_dataset_freeze(data);
+    SBI_TRY(sbi_dataset_prepare(data));
     SBI_TRY(sbi_dataset_check_sides(data));
     sbi_calibration *c = sbi_alloc_zero(data->ctx, 1, sizeof *c);
     if (!c) return SBI_ERR_NO_MEMORY;

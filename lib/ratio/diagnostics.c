@@ -209,7 +209,7 @@ static sbi_status fill_diagnostics(sbi_diagnostics *diag, const sbi_dataset *dat
 
 static sbi_status run(sbi_diagnostics **out, sbi_dataset *data, const sbi_diagnostics_options *o, const sbi_sample_source *source)
 {
-    sbi_dataset_freeze(data);
+    SBI_TRY(sbi_dataset_prepare(data));
     SBI_TRY(sbi_dataset_check_sides(data));
     sbi_sample sample[2] = {{0}, {0}};
     sbi_diagnostics *diag = NULL;

@@ -30,6 +30,8 @@ sbi_status sbi_ratio_options_read(sbi_ratio_options *known, const sbi_ratio_opti
                 "sbi_ratio_options.output is %d, expected SBI_RATIO_VALUE or SBI_RATIO_LOG", (int)known->output);
     SBI_REQUIRE(known->dtype == SBI_F64 || known->dtype == SBI_F32 || (known->dtype == SBI_F16 && known->output == SBI_RATIO_LOG),
                 "sbi_ratio_options.dtype is %d, expected SBI_F64, SBI_F32, or SBI_F16 for logarithms", (int)known->dtype);
+    SBI_REQUIRE(!known->theta == !known->n_theta, "sbi_ratio_options: theta is %s, but n_theta is %llu", known->theta ? "there" : "NULL",
+                (unsigned long long)known->n_theta);
     SBI_REQUIRE(known->reserved_ == 0, "sbi_ratio_options.reserved_ is %d, expected 0", (int)known->reserved_);
     SBI_REQUIRE(known->correction > 0 && isfinite(known->correction),
                 "sbi_ratio_options.correction is %g, expected a positive number", known->correction);
@@ -116,7 +118,7 @@ typedef struct run {
     const sbi_ratio_job *job;
     sbi_device device;
     double log_correction;
-    int64_t n;
+    int64_t n, outputs;
     atomic_llong next, done;
     /* On a device that is not the host: parameters of every member, and room for a chunk. */
     float **params, *room;
@@ -125,7 +127,7 @@ typedef struct run {
 typedef struct scratch {
     double *x;      /* [chunk, d] */
     double *member; /* [members] */
-    float *logit;   /* [members, chunk] */
+    float *logit;   /* [members, chunk, outputs] */
     float *network;
 } scratch;
 
@@ -154,13 +156,22 @@ static int64_t place(const sbi_ratio_job *j, int64_t row)
     return j->block_stride ? row / SBI_RATIO_BLOCK * j->block_stride + row % SBI_RATIO_BLOCK : row;
 }
 
+/* ln p_class / p_reference of a row, or what differs from it by a number that all classes share. */
+static double class_logit(const sbi_network *net, const float *logit, int64_t row, int32_t index)
+{
+    const int32_t output = sbi_network_class_output(net, index);
+    return output < 0 ? 0 : (double)logit[row * sbi_mlp_outputs(&net->mlp) + output];
+}
+
 static sbi_status store_row(const run *r, const scratch *s, int64_t row, int64_t i)
 {
     const sbi_ratio_job *j = r->job;
     const size_t members = j->ens->n;
     int fits = 1;
     for (size_t m = 0; m < members; m++) {
-        s->member[m] = (double)s->logit[m * SBI_EVALUATE_ROWS + (size_t)i] - r->log_correction;
+        const float *logit = s->logit + m * SBI_EVALUATE_ROWS * (size_t)r->outputs;
+        const sbi_network *net = j->ens->networks[m];
+        s->member[m] = class_logit(net, logit, i, j->numerator) - class_logit(net, logit, i, j->denominator) - r->log_correction;
         if (j->members)
             fits &= store(j->members, j->dtype, row * (int64_t)members + (int64_t)m, member_value(j, s->member[m]));
     }
@@ -175,16 +186,6 @@ static sbi_status store_row(const run *r, const scratch *s, int64_t row, int64_t
     return SBI_OK;
 }
 
-/* Rows [rows, d] become [rows, d + n_append], from the last one on. */
-static void append_inputs(const sbi_ratio_job *j, int64_t rows, double *x)
-{
-    const size_t d = (size_t)j->features.shape[1], n = d + j->n_append;
-    for (int64_t i = rows - 1; i >= 0; i--) {
-        memmove(x + (size_t)i * n, x + (size_t)i * d, d * sizeof *x);
-        memcpy(x + (size_t)i * n + d, j->append, j->n_append * sizeof *x);
-    }
-}
-
 static sbi_status run_chunks(run *r, const scratch *s)
 {
     const sbi_ratio_job *j = r->job;
@@ -193,11 +194,11 @@ static sbi_status run_chunks(run *r, const scratch *s)
         if (first >= r->n) return SBI_OK;
         const int64_t rows = r->n - first < SBI_EVALUATE_ROWS ? r->n - first : SBI_EVALUATE_ROWS;
         SBI_TRY(sbi_rows_read_checked(&j->features, first, rows, s->x, j->name));
-        if (j->n_append) append_inputs(j, rows, s->x);
+        if (j->theta) sbi_rows_append_theta(s->x, rows, j->ens->networks[0]->mlp.size[0], j->theta, (int64_t)j->n_theta);
         for (size_t m = 0; m < j->ens->n; m++) {
             SBI_TRY(sbi_check_cancel(j->ens->ctx, "evaluating ratios"));
             const sbi_network *net = j->ens->networks[m];
-            float *logit = s->logit + m * SBI_EVALUATE_ROWS;
+            float *logit = s->logit + m * SBI_EVALUATE_ROWS * (size_t)r->outputs;
             if (r->params) {
                 SBI_TRY(sbi_network_logits_there(net, &r->device, r->params[m], r->room, s->x, rows, s->network, logit));
             } else {
@@ -229,9 +230,9 @@ static sbi_status run_worker(void *arg, size_t index)
     const sbi_ensemble *ens = r->job->ens;
     const size_t most = largest_scratch(ens);
     scratch s;
-    s.x = sbi_alloc_array(ens->ctx, ((size_t)r->job->features.shape[1] + r->job->n_append) * SBI_EVALUATE_ROWS, sizeof *s.x);
+    s.x = sbi_alloc_array(ens->ctx, (size_t)(ens->networks[0]->mlp.size[0] * SBI_EVALUATE_ROWS), sizeof *s.x);
     s.member = sbi_alloc_array(ens->ctx, ens->n, sizeof *s.member);
-    s.logit = sbi_alloc_array(ens->ctx, ens->n, SBI_EVALUATE_ROWS * sizeof *s.logit);
+    s.logit = sbi_alloc_array(ens->ctx, ens->n * (size_t)r->outputs, SBI_EVALUATE_ROWS * sizeof *s.logit);
     s.network = sbi_alloc_array(ens->ctx, most, sizeof *s.network);
     sbi_status status = s.x && s.member && s.logit && s.network ? run_chunks(r, &s) : SBI_ERR_NO_MEMORY;
     sbi_free(ens->ctx, s.x);
@@ -248,7 +249,7 @@ static sbi_status send_members(run *r)
     r->params = sbi_alloc_zero(ens->ctx, ens->n, sizeof *r->params);
     if (!r->params) return SBI_ERR_NO_MEMORY;
     for (size_t m = 0; m < ens->n; m++) SBI_TRY(sbi_network_send(ens->networks[m], &r->device, &r->params[m]));
-    SBI_TRY(r->device.ops->allocate(r->device.self, &memory, sizeof(float) * (largest_scratch(ens) + SBI_EVALUATE_ROWS)));
+    SBI_TRY(r->device.ops->allocate(r->device.self, &memory, sizeof(float) * (largest_scratch(ens) + SBI_EVALUATE_ROWS * (size_t)r->outputs)));
     r->room = memory;
     return SBI_OK;
 }
@@ -261,14 +262,29 @@ static void close_run(run *r)
     sbi_device_close(&r->device);
 }
 
+static sbi_status check_classes(const sbi_ratio_job *job)
+{
+    const sbi_network *net = job->ens->networks[0];
+    if (net->classes == 0)
+        return sbi_fail(SBI_ERR_ARGUMENT, "%s: the networks are those of a regression, which has no ratio", job->name);
+    SBI_REQUIRE(job->numerator >= 0 && job->numerator < net->classes,
+                "sbi_ratio_options.numerator is %d, the networks have the classes 0 to %d", (int)job->numerator, (int)net->classes - 1);
+    SBI_REQUIRE(job->denominator >= 0 && job->denominator < net->classes && job->denominator != job->numerator,
+                "sbi_ratio_options.denominator is %d, the networks have the classes 0 to %d, and the numerator is %d", (int)job->denominator,
+                (int)net->classes - 1, (int)job->numerator);
+    return SBI_OK;
+}
+
 sbi_status sbi_ratio_run(const sbi_ratio_job *job)
 {
     const sbi_ensemble *ens = job->ens;
-    const int64_t d = ens->networks[0]->mlp.size[0];
-    if (job->features.shape[1] + (int64_t)job->n_append != d)
+    const int64_t d = ens->networks[0]->mlp.size[0] - (int64_t)job->n_theta;
+    if (job->theta) SBI_TRY(sbi_network_check_theta(ens->networks[0], job->theta, job->n_theta, "sbi_ratio_options"));
+    if (job->features.shape[1] != d)
         return sbi_fail(SBI_ERR_SHAPE, "%s: %" PRId64 " columns, but the networks have %" PRId64 " inputs", job->name,
-                        job->features.shape[1] + (int64_t)job->n_append, d);
-    run r = {.job = job, .log_correction = log(job->correction), .n = job->features.shape[0]};
+                        job->features.shape[1], d);
+    SBI_TRY(check_classes(job));
+    run r = {.job = job, .log_correction = log(job->correction), .n = job->features.shape[0], .outputs = sbi_mlp_outputs(&ens->networks[0]->mlp)};
     SBI_TRY(sbi_device_open(&r.device, ens->ctx, job->device));
     const size_t chunks = (size_t)((r.n + SBI_EVALUATE_ROWS - 1) / SBI_EVALUATE_ROWS);
     size_t workers = sbi_parallel_workers(ens->ctx);
@@ -298,6 +314,10 @@ sbi_status sbi_ratio_evaluate(const sbi_ensemble *ens, const sbi_array *features
         .correction = known.correction,
         .device = known.device,
         .calibration = known.calibration,
+        .numerator = known.numerator,
+        .denominator = known.denominator,
+        .theta = known.theta,
+        .n_theta = (size_t)known.n_theta,
         .ratio = ratio,
         .spread = spread,
     };

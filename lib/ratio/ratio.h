@@ -19,12 +19,13 @@ typedef struct sbi_ratio_job {
     void *spread;  /* [n] */
     void *members; /* [n, members] */
     const sbi_calibration *calibration; /* of ln r, or NULL */
-    const double *append; /* [n_append] values of the networks' last inputs, which the features do not have */
-    size_t n_append;
     int64_t block_stride; /* elements from a block of SBI_RATIO_BLOCK rows to the next in `ratio`; 0: rows follow each other */
     const char *device; /* NULL: "cpu" */
     int32_t report; /* 1: progress under the stage "ratio" */
+    int32_t numerator, denominator; /* classes; SBI_NUMERATOR and SBI_DENOMINATOR unless somebody chose */
     int32_t reserved;
+    const double *theta; /* [q] for all rows; NULL: the rows end in theta, or there is none */
+    size_t n_theta;
 } sbi_ratio_job;
 
 /* Rows of a block of a packed store of variations, SBI_TAPE_BLOCK of tape.h. */

@@ -70,7 +70,7 @@ static void take_ratios(sbi_sample *s, const sbi_array *log_ratio, double correc
 static sbi_status evaluate_ratios(sbi_sample *s, const sbi_dataset *data, int32_t side, const sbi_sample_source *source)
 {
     enum { CHUNK = 16 * SBI_EVALUATE_ROWS };
-    const int64_t d = data->d;
+    const int64_t d = source->ens->networks[0]->theta ? data->inputs : data->d; /* a parameterised ensemble is judged at each event's own theta */
     sbi_ensemble one = *source->ens;
     if (source->member >= 0) {
         one.networks += source->member;
@@ -83,7 +83,8 @@ static sbi_status evaluate_ratios(sbi_sample *s, const sbi_dataset *data, int32_
         const int64_t rows = s->n - first < CHUNK ? s->n - first : CHUNK;
         for (int64_t i = 0, run; i < rows; i += run) { /* neighbours are read together */
             for (run = 1; i + run < rows && s->event[first + i + run] == s->event[first + i] + run;) run++;
-            sbi_dataset_read_features(data, side, s->event[first + i], run, x + i * d);
+            if (d == data->d) sbi_dataset_read_features(data, side, s->event[first + i], run, x + i * d);
+            else sbi_dataset_read_inputs(data, side, s->event[first + i], run, x + i * d);
         }
         const sbi_ratio_job job = {
             .ens = &one,
@@ -94,6 +95,8 @@ static sbi_status evaluate_ratios(sbi_sample *s, const sbi_dataset *data, int32_
             .correction = source->correction,
             .calibration = source->calibration,
             .device = source->device,
+            .numerator = SBI_NUMERATOR,
+            .denominator = SBI_DENOMINATOR,
             .ratio = s->log_ratio + first,
             .spread = s->spread ? s->spread + first : NULL,
         };

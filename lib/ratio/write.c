@@ -60,6 +60,10 @@ sbi_status sbi_ratio_write(const sbi_ensemble *ens, const char *features, const 
         .correction = known.correction,
         .device = known.device,
         .calibration = known.calibration,
+        .numerator = known.numerator,
+        .denominator = known.denominator,
+        .theta = known.theta,
+        .n_theta = (size_t)known.n_theta,
         .report = 1,
     };
     outputs o = {0};

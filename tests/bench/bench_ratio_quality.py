@@ -29,7 +29,7 @@ SETTINGS = {"depth": 3, "width": 64, "epochs": 20, "batch": 500, "learning_rate"
 def with_torch(num, den, seed, settings):
     """ln r as a function of features."""
     torch.manual_seed(seed)
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     rng = np.random.default_rng(seed)
     x = np.concatenate([num, den]).astype(np.float32)
     y = np.repeat([1.0, 0.0], [len(num), len(den)]).astype(np.float32)

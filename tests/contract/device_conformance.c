@@ -5,77 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/random.h"
+#include "contract/device_arrays.h"
 #include "sbi/network.h"
-
-static const device_under_test *under_test;
-static sbi_context *ctx;
-static sbi_device device;
-
-static void set_up(void)
-{
-    sbi_context_options options = SBI_CONTEXT_OPTIONS_INIT;
-    options.threads = 2;
-    ck_assert_int_eq(sbi_context_create(&ctx, &options), SBI_OK);
-    ck_assert_int_eq(under_test->open(&device, ctx), SBI_OK);
-    ck_assert_int_eq(sbi_device_check(device.ops), SBI_OK);
-}
-
-static void tear_down(void)
-{
-    sbi_device_close(&device);
-    sbi_context_destroy(ctx);
-    if (under_test->closed) under_test->closed();
-}
-
-/* ---- arrays here and there ---- */
-
-typedef struct array {
-    float *host, *there;
-    size_t n;
-} array;
-
-static void ok(sbi_status status)
-{
-    ck_assert_msg(status == SBI_OK, "%s: %s", sbi_status_name(status), sbi_last_error());
-}
-
-static void push(const array *a)
-{
-    ok(device.ops->upload(device.self, a->there, a->host, a->n * sizeof(float)));
-}
-
-static void pull(const array *a)
-{
-    ok(device.ops->download(device.self, a->host, a->there, a->n * sizeof(float)));
-}
-
-/* Normal numbers, the same for the same stream. */
-static array make(size_t n, uint64_t stream)
-{
-    array a = {malloc((n + 1) * sizeof(float)), NULL, n};
-    void *there = NULL;
-    ok(device.ops->allocate(device.self, &there, (n + 1) * sizeof(float)));
-    ck_assert_uint_eq((uintptr_t)there % 64, 0);
-    a.there = there;
-    for (size_t i = 0; i < n; i++) a.host[i] = (float)sbi_random_normal(11, stream, i);
-    push(&a);
-    return a;
-}
-
-static void drop(array *a)
-{
-    device.ops->release(device.self, a->there);
-    free(a->host);
-}
-
-/* |x - expected| against the tolerance for numbers of the size of `scale`. */
-static void near(double x, double expected, double scale, const char *what, size_t index)
-{
-    const double allowed = under_test->tolerance * (scale + fabs(expected));
-    ck_assert_msg(fabs(x - expected) <= allowed, "%s[%zu] is %.9g, expected %.9g (allowed %.1e)", what, index, x, expected,
-                  allowed);
-}
 
 /* ---- memory ---- */
 
@@ -166,33 +97,12 @@ END_TEST
 
 /* ---- layers ---- */
 
-static double activation_value(int32_t f, double z)
-{
-    switch (f) {
-    case SBI_ACTIVATION_SILU: return z / (1 + exp(-z));
-    case SBI_ACTIVATION_RELU: return z > 0 ? z : 0;
-    case SBI_ACTIVATION_LEAKY_RELU: return z > 0 ? z : 0.01 * z;
-    case SBI_ACTIVATION_TANH: return tanh(z);
-    case SBI_ACTIVATION_GELU: return 0.5 * z * erfc(-z / sqrt(2));
-    case SBI_ACTIVATION_SOFTPLUS: return z > 0 ? z + log1p(exp(-z)) : log1p(exp(z));
-    default: return z;
-    }
-}
-
-/* By central differences of the function above, which the values were checked against; kinks are stated. */
-static double activation_slope(int32_t f, double z)
-{
-    if (f == SBI_ACTIVATION_RELU) return z > 0;
-    if (f == SBI_ACTIVATION_LEAKY_RELU) return z > 0 ? 1 : 0.01;
-    const double h = 1e-5;
-    return (activation_value(f, z + h) - activation_value(f, z - h)) / (2 * h);
-}
-
 static void check_forward(int32_t activation, int64_t rows, int64_t in, int64_t out, int keep)
 {
     array x = make((size_t)(rows * in), 1), w = make((size_t)(out * in), 2), b = make((size_t)out, 3);
     array y = make((size_t)(rows * out), 4), d = make((size_t)(rows * out), 5);
-    const sbi_device_forward op = {rows, in, out, x.there, w.there, b.there, y.there, keep ? d.there : NULL, activation, 0};
+    const sbi_device_forward op = {.rows = rows, .in = in, .out = out, .x = x.there, .w = w.there, .b = b.there, .y = y.there,
+                                   .d = keep ? d.there : NULL, .activation = activation, .slope = 0.01f};
     ok(device.ops->forward(device.self, &op));
     pull(&y);
     if (keep) pull(&d);
@@ -248,7 +158,8 @@ START_TEST(activations_far_out)
         push(&x);
         push(&w);
         push(&b);
-        const sbi_device_forward op = {N, 1, 1, x.there, w.there, b.there, y.there, d.there, f, 0};
+        const sbi_device_forward op = {.rows = N, .in = 1, .out = 1, .x = x.there, .w = w.there, .b = b.there, .y = y.there, .d = d.there,
+                                       .activation = f, .slope = 0.01f};
         ok(device.ops->forward(device.self, &op));
         pull(&y);
         pull(&d);
@@ -274,7 +185,8 @@ START_TEST(a_nan_stays_one)
         array x = make(20, 1), w = make(20, 2), b = make(1, 3), y = make(1, 4), d = make(1, 5);
         x.host[7] = NAN;
         push(&x);
-        const sbi_device_forward op = {1, 20, 1, x.there, w.there, b.there, y.there, d.there, f, 0};
+        const sbi_device_forward op = {.rows = 1, .in = 20, .out = 1, .x = x.there, .w = w.there, .b = b.there, .y = y.there,
+                                       .d = d.there, .activation = f, .slope = 0.01f};
         ok(device.ops->forward(device.self, &op));
         pull(&y);
         ck_assert_msg(isnan(y.host[0]), "activation %d hides a NaN: %g", (int)f, (double)y.host[0]);
@@ -292,8 +204,9 @@ static void check_backward(int64_t rows, int64_t in, int64_t out, int accumulate
     array dz = make((size_t)(rows * out), 1), x = make((size_t)(rows * in), 2), w = make((size_t)(out * in), 3);
     array d = make((size_t)(rows * in), 4), dx = make((size_t)(rows * in), 5), dw = make((size_t)(out * in), 6);
     array db = make((size_t)out, 7);
-    const sbi_device_backward op = {rows, in, out, dz.there, x.there, data ? w.there : NULL, data ? d.there : NULL,
-                                    data ? dx.there : NULL, dw.there, db.there, accumulate, 0};
+    const sbi_device_backward op = {.rows = rows, .in = in, .out = out, .dz = dz.there, .x = x.there, .w = data ? w.there : NULL,
+                                    .d = data ? d.there : NULL, .dx = data ? dx.there : NULL, .dw = dw.there, .db = db.there,
+                                    .accumulate = accumulate};
     float *dw0 = malloc(dw.n * sizeof(float)), *db0 = malloc(db.n * sizeof(float));
     memcpy(dw0, dw.host, dw.n * sizeof(float));
     memcpy(db0, db.host, db.n * sizeof(float));
@@ -353,34 +266,89 @@ END_TEST
 
 /* ---- loss ---- */
 
-START_TEST(cross_entropy)
+static double softplus(double z)
+{
+    return fmax(z, 0) + log1p(exp(-fabs(z)));
+}
+
+static double logistic(double z)
+{
+    return 1 / (1 + exp(-z));
+}
+
+/* l of a row in f64, and its derivatives. */
+static double loss_of_row(const sbi_device_loss *op, const float *z, const float *y, double *dz)
+{
+    const int64_t outputs = op->outputs;
+    const double s = (double)op->smoothing;
+    double sum = 0, l = 0;
+    for (int64_t k = 0; k < outputs; k++) {
+        const double zk = (double)z[k];
+        const int own = op->kind == SBI_DEVICE_LOSS_SOFTMAX ? k == (int64_t)y[0] : k + 1 == (int64_t)y[0];
+        const double v = own ? 1 - s / 2 : s / 2;
+        if (op->kind == SBI_DEVICE_LOSS_BCE) {
+            l += softplus(zk) - (double)y[0] * zk;
+            dz[k] = logistic(zk) - (double)y[0];
+        } else if (op->kind == SBI_DEVICE_LOSS_HEADS) {
+            const int seen = own || y[0] == 0;
+            l += seen ? softplus(zk) - v * zk : 0;
+            dz[k] = seen ? logistic(zk) - v : 0;
+        } else if (op->kind == SBI_DEVICE_LOSS_SQUARE) {
+            l += (zk - (double)y[k]) * (zk - (double)y[k]);
+            dz[k] = 2 * (zk - (double)y[k]);
+        } else if (op->kind == SBI_DEVICE_LOSS_RATIO_SQUARE) {
+            const double sign = y[0] < 0 ? -1 : 1, e = exp(sign * zk), r = fabs((double)y[0]);
+            l += (e - r) * (e - r);
+            dz[k] = 2 * (e - r) * e * sign;
+        } else {
+            const double share = (own ? 1 - s : 0) + s / (double)outputs;
+            l -= share * zk;
+            dz[k] = -share;
+            sum += exp(zk - (double)z[0]);
+        }
+    }
+    if (op->kind != SBI_DEVICE_LOSS_SOFTMAX) return l;
+    for (int64_t k = 0; k < outputs; k++) dz[k] += exp((double)z[k] - (double)z[0]) / sum;
+    return l + (double)z[0] + log(sum);
+}
+
+static void check_loss(int32_t kind, int outputs, float smoothing)
 {
     enum { N = 1500 };
-    array z = make(N, 1), y = make(N, 2), w = make(N, 3), dz = make(N, 4);
+    const int columns = kind == SBI_DEVICE_LOSS_SQUARE ? outputs : 1;
+    const float wide = kind == SBI_DEVICE_LOSS_RATIO_SQUARE ? 3.0f : 30.0f;
+    array z = make((size_t)(N * outputs), 1), y = make((size_t)(N * columns), 2), w = make(N, 3), dz = make((size_t)(N * outputs), 4);
+    for (int i = 0; i < N * outputs; i++) z.host[i] *= i % 7 == 0 ? wide : 2.0f;
     for (int i = 0; i < N; i++) {
-        z.host[i] *= i % 7 == 0 ? 30.0f : 2.0f;
-        y.host[i] = i % 3 == 0 ? 1.0f : i % 3 == 1 ? 0.0f : 0.25f;
+        if (kind == SBI_DEVICE_LOSS_BCE) y.host[i] = i % 3 == 0 ? 1.0f : i % 3 == 1 ? 0.0f : 0.25f;
+        if (kind == SBI_DEVICE_LOSS_SOFTMAX) y.host[i] = (float)(i % outputs);
+        if (kind == SBI_DEVICE_LOSS_HEADS) y.host[i] = (float)(i % (outputs + 1));
     }
-    z.host[0] = 95;
-    z.host[1] = -95;
+    if (kind != SBI_DEVICE_LOSS_RATIO_SQUARE) {
+        z.host[0] = 95;
+        z.host[1] = -95;
+    }
     push(&z);
     push(&y);
     void *loss = NULL;
     ok(device.ops->allocate(device.self, &loss, sizeof(double)));
-    const sbi_device_bce op = {N, z.there, y.there, w.there, dz.there, loss, 0.25f, 0};
-    ok(device.ops->bce(device.self, &op));
+    const sbi_device_loss op = {kind, 0, N, outputs, z.there, y.there, w.there, dz.there, loss, 0.25f, smoothing};
+    ok(device.ops->loss(device.self, &op));
     pull(&dz);
-    double got, sum = 0;
+    double got, sum = 0, size = 0;
     ok(device.ops->download(device.self, &got, loss, sizeof got));
     for (int i = 0; i < N; i++) {
-        const double zi = (double)z.host[i], yi = (double)y.host[i], wi = (double)w.host[i];
-        sum += wi * (fmax(zi, 0) + log1p(exp(-fabs(zi))) - yi * zi);
-        near((double)dz.host[i], 0.25 * wi * (1 / (1 + exp(-zi)) - yi), 1, "dz", (size_t)i);
+        double expected[8];
+        const double wi = (double)w.host[i], l = wi * loss_of_row(&op, z.host + i * outputs, y.host + i * columns, expected);
+        sum += l;
+        size += fabs(l);
+        for (int k = 0; k < outputs; k++)
+            near((double)dz.host[i * outputs + k], 0.25 * wi * expected[k], 1 + fabs(wi), "dz", (size_t)(i * outputs + k));
     }
-    near(got, sum, 30, "loss", 0);
-    sbi_device_bce without = op;
+    near(got, sum, 30 + size, "loss", (size_t)kind);
+    sbi_device_loss without = op;
     without.dz = NULL;
-    ok(device.ops->bce(device.self, &without));
+    ok(device.ops->loss(device.self, &without));
     double again;
     ok(device.ops->download(device.self, &again, loss, sizeof again));
     ck_assert_double_eq(again, got);
@@ -389,6 +357,46 @@ START_TEST(cross_entropy)
     drop(&y);
     drop(&w);
     drop(&dz);
+}
+
+START_TEST(losses)
+{
+    check_loss(SBI_DEVICE_LOSS_BCE, 1, 0);
+    check_loss(SBI_DEVICE_LOSS_SOFTMAX, 2, 0);
+    check_loss(SBI_DEVICE_LOSS_SOFTMAX, 7, 0.25f);
+    check_loss(SBI_DEVICE_LOSS_HEADS, 2, 0);
+    check_loss(SBI_DEVICE_LOSS_HEADS, 5, 0.25f);
+    check_loss(SBI_DEVICE_LOSS_SQUARE, 1, 0);
+    check_loss(SBI_DEVICE_LOSS_SQUARE, 3, 0);
+    check_loss(SBI_DEVICE_LOSS_RATIO_SQUARE, 1, 0);
+}
+END_TEST
+
+/* A NaN among the outputs shows in the loss, whatever the kind. */
+START_TEST(a_nan_shows_in_the_loss)
+{
+    static const float z[3] = {1, NAN, 2}, y[3] = {1, 1, 1}, w[3] = {1, 1, 1};
+    array za = make(3, 1), ya = make(3, 2), wa = make(3, 3);
+    memcpy(za.host, z, sizeof z);
+    memcpy(ya.host, y, sizeof y);
+    memcpy(wa.host, w, sizeof w);
+    push(&za);
+    push(&ya);
+    push(&wa);
+    void *loss = NULL;
+    ok(device.ops->allocate(device.self, &loss, sizeof(double)));
+    for (int32_t kind = SBI_DEVICE_LOSS_BCE; kind <= SBI_DEVICE_LOSS_RATIO_SQUARE; kind++) {
+        const int three = kind == SBI_DEVICE_LOSS_SOFTMAX || kind == SBI_DEVICE_LOSS_SQUARE;
+        const sbi_device_loss op = {kind, 0, three ? 1 : 3, three ? 3 : 1, za.there, ya.there, wa.there, NULL, loss, 1, 0};
+        double got;
+        ok(device.ops->loss(device.self, &op));
+        ok(device.ops->download(device.self, &got, loss, sizeof got));
+        ck_assert_msg(isnan(got), "kind %d: %g", (int)kind, got);
+    }
+    device.ops->release(device.self, loss);
+    drop(&za);
+    drop(&ya);
+    drop(&wa);
 }
 END_TEST
 
@@ -502,8 +510,10 @@ START_TEST(repeated_operations_give_the_same_bits)
     array *outputs[] = {&y, &dx, &dw, &db};
     float *first[4];
     for (int round = 0; round < 3; round++) {
-        const sbi_device_forward f = {ROWS, IN, OUT, x.there, w.there, b.there, y.there, NULL, SBI_ACTIVATION_SILU, 0};
-        const sbi_device_backward g = {ROWS, IN, OUT, dz.there, x.there, w.there, d.there, dx.there, dw.there, db.there, 0, 0};
+        const sbi_device_forward f = {.rows = ROWS, .in = IN, .out = OUT, .x = x.there, .w = w.there, .b = b.there, .y = y.there,
+                                      .activation = SBI_ACTIVATION_SILU};
+        const sbi_device_backward g = {.rows = ROWS, .in = IN, .out = OUT, .dz = dz.there, .x = x.there, .w = w.there, .d = d.there,
+                                       .dx = dx.there, .dw = dw.there, .db = db.there};
         ok(device.ops->forward(device.self, &f));
         ok(device.ops->backward(device.self, &g));
         for (int k = 0; k < 4; k++) {
@@ -558,11 +568,13 @@ void device_conformance(Suite *suite, const device_under_test *chosen)
     tcase_add_test(c, a_nan_stays_one);
     tcase_add_test(c, backward);
     tcase_add_test(c, backward_from_one_output);
-    tcase_add_test(c, cross_entropy);
+    tcase_add_test(c, losses);
+    tcase_add_test(c, a_nan_shows_in_the_loss);
     tcase_add_test(c, optimiser_steps);
     tcase_add_test(c, gathered_rows);
     tcase_add_test(c, sums);
     tcase_add_test(c, repeated_operations_give_the_same_bits);
     tcase_add_test(c, a_broken_table_is_refused);
     suite_add_tcase(suite, c);
+    device_layers(suite, chosen);
 }

@@ -16,5 +16,7 @@ typedef struct device_under_test {
 
 /* Adds every case to the suite; `device` must live as long as the suite. */
 void device_conformance(Suite *suite, const device_under_test *device);
+/* The part of it about normalisation, dropout and residual blocks: device_layers.c. */
+void device_layers(Suite *suite, const device_under_test *device);
 
 #endif

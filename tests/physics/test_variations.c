@@ -331,28 +331,30 @@ START_TEST(a_network_for_each_side)
 }
 END_TEST
 
-/* One network of (x, a, b): numerator at alpha uniform in [-1.5, 1.5]^2, denominator nominal events with alpha drawn alike. */
+/* One network of x and theta = (a, b): numerator at theta uniform in [-1.5, 1.5]^2, denominator nominal events, whose theta the dataset draws. */
 START_TEST(one_network_for_all_parameters)
 {
-    enum { N = 3 * SIMULATED, WIDE = D + ALPHAS };
+    enum { N = 3 * SIMULATED };
     static const double nominal[ALPHAS] = {0, 0}, hi[ALPHAS] = {1.05, 1}, lo[ALPHAS] = {0.95, 1};
-    float *x[2];
+    float *x[2], *theta = malloc(N * ALPHAS * sizeof *theta);
     sbi_dataset *data;
     write_measurement();
     ok(sbi_dataset_create(&data, ctx));
     for (int side = 0; side < 2; side++) {
-        x[side] = malloc(N * WIDE * sizeof(float));
+        x[side] = malloc(N * D * sizeof(float));
         for (int i = 0; i < N; i++) {
-            float *row = x[side] + i * WIDE;
             double alpha[ALPHAS];
-            for (int k = 0; k < ALPHAS; k++) {
-                alpha[k] = 3 * sbi_random_uniform(90, (uint64_t)(2 * k + side), (uint64_t)i) - 1.5;
-                row[D + k] = (float)alpha[k];
+            for (int k = 0; k < ALPHAS && side == SBI_NUMERATOR; k++) {
+                alpha[k] = 3 * sbi_random_uniform(90, (uint64_t)k, (uint64_t)i) - 1.5;
+                theta[i * ALPHAS + k] = (float)alpha[k];
             }
-            signal_event(row, side == SBI_NUMERATOR ? alpha : nominal, 91 + (uint64_t)side, i);
+            signal_event(x[side] + i * D, side == SBI_NUMERATOR ? alpha : nominal, 91 + (uint64_t)side, i);
         }
-        const sbi_array a = sbi_array_2d(x[side], SBI_F32, N, WIDE);
-        ok(sbi_dataset_add_array(data, side, &a, NULL));
+        const sbi_array features = sbi_array_2d(x[side], SBI_F32, N, D), parameters = sbi_array_2d(theta, SBI_F32, N, ALPHAS);
+        sbi_event_arrays a = SBI_EVENT_ARRAYS_INIT;
+        a.features = &features;
+        if (side == SBI_NUMERATOR) a.theta = &parameters;
+        ok(sbi_dataset_add_arrays(data, side, &a));
     }
     sbi_train_options o = training();
     o.depth = 2;
@@ -381,6 +383,7 @@ START_TEST(one_network_for_all_parameters)
     sbi_dataset_destroy(data);
     free(x[0]);
     free(x[1]);
+    free(theta);
 }
 END_TEST
 

@@ -54,7 +54,7 @@ static void tear_down(void)
     folder_remove(&folder);
 }
 
-/* Random networks of one hidden layer with `inputs` inputs. */
+/* Random networks of one hidden layer with `inputs` inputs, of which those after the first D are theta. */
 static sbi_ensemble *ensemble(sbi_context *own, int inputs, int members, uint64_t seed)
 {
     enum { WIDTH = 19 };
@@ -70,7 +70,9 @@ static sbi_ensemble *ensemble(sbi_context *own, int inputs, int members, uint64_
         b1[0] = 0.05 * m;
         const sbi_array w[2] = {sbi_array_2d(w0, SBI_F64, WIDTH, inputs), sbi_array_2d(w1, SBI_F64, 1, WIDTH)};
         const sbi_array b[2] = {sbi_array_1d(b0, SBI_F64, WIDTH), sbi_array_1d(b1, SBI_F64, 1)};
-        if (sbi_network_create(&nets[m], own, 2, w, b, SBI_ACTIVATION_SILU, NULL, NULL) != SBI_OK) break;
+        sbi_network_form form = SBI_NETWORK_FORM_INIT;
+        form.theta = inputs - D;
+        if (sbi_network_create_with(&nets[m], own, 2, w, b, &form, NULL, NULL) != SBI_OK) break;
     }
     if (nets[members - 1] && sbi_ensemble_create(&ens, own, nets, (size_t)members) != SBI_OK) ens = NULL;
     for (int m = 0; m < members; m++) sbi_network_destroy(nets[m]);
@@ -200,8 +202,8 @@ START_TEST(a_packed_store_is_that_of_columns)
     for (int i = 0; i < 2; i++) columns[i].ensemble = plain; /* sample 0, parameter 0; parameter 1 does not vary it */
     for (int i = 4; i < 8; i++) {
         columns[i].ensemble = wide;
-        columns[i].append = alpha[i - 4];
-        columns[i].n_append = 2;
+        columns[i].theta = alpha[i - 4];
+        columns[i].n_theta = 2;
     }
     /* The columns one by one. */
     double *l[8] = {NULL};
@@ -209,10 +211,10 @@ START_TEST(a_packed_store_is_that_of_columns)
     o.output = SBI_RATIO_LOG;
     for (int i = 0; i < 8; i++) {
         if (!columns[i].ensemble) continue;
-        const int d = D + (int)columns[i].n_append;
+        const int d = D + (int)columns[i].n_theta;
         float *rows = malloc((size_t)(N * d) * sizeof *rows);
         for (int e = 0; e < N; e++)
-            for (int j = 0; j < d; j++) rows[e * d + j] = j < D ? x[e * D + j] : (float)columns[i].append[j - D];
+            for (int j = 0; j < d; j++) rows[e * d + j] = j < D ? x[e * D + j] : (float)columns[i].theta[j - D];
         l[i] = malloc(N * sizeof(double));
         const sbi_array view = sbi_array_2d(rows, SBI_F32, N, d);
         ok(sbi_ratio_evaluate(columns[i].ensemble, &view, l[i], NULL, &o));
@@ -316,12 +318,16 @@ START_TEST(what_is_refused)
     c.events_a_task = 0;
     fails(sbi_columns_evaluate(ctx, features.text, &column, 1, &c, NULL), SBI_ERR_ARGUMENT, "events_a_task");
     c.events_a_task = 1;
-    column.n_append = 1;
-    fails(sbi_columns_evaluate(ctx, features.text, &column, 1, &c, NULL), SBI_ERR_ARGUMENT, "append is NULL");
+    column.n_theta = 1;
+    fails(sbi_columns_evaluate(ctx, features.text, &column, 1, &c, NULL), SBI_ERR_ARGUMENT, "theta is NULL");
     static const double one[1] = {1};
-    column.append = one;
-    fails(sbi_columns_evaluate(ctx, features.text, &column, 1, &c, NULL), SBI_ERR_SHAPE, "4 columns, but the networks have 3 inputs");
-    column.n_append = 0;
+    column.theta = one;
+    fails(sbi_columns_evaluate(ctx, features.text, &column, 1, &c, NULL), SBI_ERR_SHAPE, "theta");
+    column.theta = NULL;
+    column.n_theta = 0;
+    column.numerator = 2;
+    fails(sbi_columns_evaluate(ctx, features.text, &column, 1, &c, NULL), SBI_ERR_ARGUMENT, "numerator is 2");
+    column.numerator = 1;
     column.correction = 0;
     fails(sbi_columns_evaluate(ctx, features.text, &column, 1, &c, NULL), SBI_ERR_ARGUMENT, "correction");
     column.correction = 1;

@@ -114,7 +114,7 @@ START_TEST(bad_values_are_found_by_file_row_and_column)
     ok(sbi_npy_write(ctx, weights.text, &few));
     fails(sbi_dataset_add_npy(data, SBI_NUMERATOR, features.text, weights.text), SBI_ERR_SHAPE, "w.npy: 9 weights for 10 events");
     fails(sbi_dataset_add_npy(data, SBI_NUMERATOR, "/no/such.npy", NULL), SBI_ERR_NOT_FOUND, "/no/such.npy");
-    fails(sbi_dataset_add_npy(data, 2, features.text, NULL), SBI_ERR_ARGUMENT, "side is 2");
+    fails(sbi_dataset_add_npy(data, SBI_CLASSES_MAX, features.text, NULL), SBI_ERR_ARGUMENT, "side is 64");
     fails(sbi_dataset_add_npy(NULL, 1, features.text, NULL), SBI_ERR_ARGUMENT, "NULL");
     /* None of that left anything behind. */
     ck_assert_int_eq(sbi_dataset_events(data, SBI_NUMERATOR), 0);

@@ -134,14 +134,16 @@ class Verdict(Handle):
 
 @dataclass
 class Column:
-    """A column to evaluate; append: values of the networks' last inputs. Without an ensemble (in a packed store): no variation."""
+    """A column to evaluate; theta: of a parameterised ensemble. Without an ensemble (in a packed store): no variation."""
 
     ensemble: Optional[Ensemble] = None
     path: Optional[os.PathLike] = None
     spread: Optional[os.PathLike] = None
     calibration: Optional[Calibration] = None
     correction: float = 1.0
-    append: Sequence[float] = ()
+    theta: Sequence[float] = ()
+    numerator: int = _api.NUMERATOR
+    denominator: int = _api.DENOMINATOR
 
 
 def _columns(columns: Sequence[Column]):
@@ -149,13 +151,14 @@ def _columns(columns: Sequence[Column]):
     out, kept = (_api.Column * len(columns))(), []
     for c, column in zip(out, columns):
         lib.sbi_column_init(ctypes.byref(c))
-        append = doubles(list(column.append))
-        kept.append(append)
+        theta = doubles(list(column.theta))
+        kept.append(theta)
         c.ensemble = column.ensemble.pointer if column.ensemble else None
         c.calibration = column.calibration.pointer if column.calibration else None
         c.correction = column.correction
-        c.append = pointer(append) if append.size else None
-        c.n_append = append.size
+        c.theta = pointer(theta) if theta.size else None
+        c.n_theta = theta.size
+        c.numerator, c.denominator = column.numerator, column.denominator
         c.path = text(column.path)
         c.spread = text(column.spread)
     return out, kept
@@ -235,7 +238,7 @@ class Variations(Handle):
         return self
 
     def add_parameterised(self, process: str, nuisances: Sequence[str], ensemble: Ensemble, hi=None, lo=None) -> "Variations":
-        """One ensemble whose last inputs are the nuisance parameters."""
+        """One ensemble whose theta is the nuisance parameters."""
         n = len(nuisances)
         c = (ctypes.c_char_p * n)(*(name.encode() for name in nuisances))
         hi, lo = doubles(np.ones(n) if hi is None else hi, (n,)), doubles(np.ones(n) if lo is None else lo, (n,))

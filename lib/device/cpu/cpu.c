@@ -63,14 +63,14 @@ static int64_t block_size(int64_t n, int64_t first)
 
 /* ---- loss: small beside the layers, so one thread ---- */
 
-static sbi_status cpu_bce(void *self, const sbi_device_bce *op)
+static sbi_status cpu_loss(void *self, const sbi_device_loss *op)
 {
     const sbi_cpu *cpu = self;
     float values[512];
     double total = 0;
     for (int64_t i = 0; i < op->rows; i += 512) {
         const int64_t n = op->rows - i < 512 ? op->rows - i : 512;
-        cpu->kernels->bce(values, op->dz ? op->dz + i : NULL, op->z + i, op->y + i, op->w + i, op->scale, n);
+        cpu->kernels->loss(op, values, i, n);
         double block = 0;
         for (int64_t k = 0; k < n; k++) block += (double)values[k];
         total += block;
@@ -244,7 +244,8 @@ static const sbi_device_ops cpu_ops = {
     .gemm = sbi_cpu_gemm,
     .forward = sbi_cpu_forward,
     .backward = sbi_cpu_backward,
-    .bce = cpu_bce,
+    .norm_backward = sbi_cpu_norm_backward,
+    .loss = cpu_loss,
     .update = cpu_update,
     .gather = cpu_gather,
     .sum_parts = cpu_sum_parts,

@@ -35,5 +35,6 @@ sbi_status sbi_device_cpu_open_isa(const sbi_device_ops **ops, void **self, sbi_
 sbi_status sbi_cpu_gemm(void *self, const sbi_device_gemm *op);
 sbi_status sbi_cpu_forward(void *self, const sbi_device_forward *op);
 sbi_status sbi_cpu_backward(void *self, const sbi_device_backward *op);
+sbi_status sbi_cpu_norm_backward(void *self, const sbi_device_norm_backward *op);
 
 #endif

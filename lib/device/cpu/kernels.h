@@ -26,25 +26,40 @@ typedef struct sbi_cpu_tile {
     float alpha, beta;
 } sbi_cpu_tile;
 
+typedef struct sbi_cpu_activation {
+    int32_t f;
+    float slope;
+} sbi_cpu_activation;
+
 typedef struct sbi_cpu_kernels {
     void (*gemm_tile)(const sbi_cpu_tile *t, float *scratch);
-    /* In place on rows of z with leading dimension ld: z = f(z + b), d = f'(z + b) unless d is NULL (same ld). */
-    void (*activate)(int32_t activation, float *z, float *d, const float *b, int64_t rows, int64_t columns, int64_t ld);
-    /* x = x * d, rows with leading dimension ld. */
+    /* In place on rows of z with leading dimension ld: z = f(z + b), and unless they are NULL d = f'(z + b), dd = f''(z + b) (same ld).
+     * slope: of LeakyReLU. */
+    void (*activate)(const sbi_cpu_activation *f, float *z, float *d, float *dd, const float *b, int64_t rows, int64_t columns, int64_t ld);
+    /* x = x * d and x = x + a, rows with leading dimension ld. */
     void (*multiply)(float *x, const float *d, int64_t rows, int64_t columns, int64_t ld);
+    void (*add)(float *x, const float *a, int64_t rows, int64_t columns, int64_t ld);
+    /* Dropout of columns [first, first + columns), first a multiple of 4, of rows whose first is o->mask_row + row: y, and unless they are
+     * NULL d and dd, times M of sbi_device_forward. Pointers are to column `first`. */
+    void (*drop)(const sbi_device_forward *o, float *y, float *d, float *dd, int64_t row, int64_t rows, int64_t first, int64_t columns);
+    /* Rows z [rows, o->out] without bias become gain N; N and r are stored from row `row` on where the operation wants them. */
+    void (*normalise)(const sbi_device_forward *o, float *z, int64_t row, int64_t rows);
+    /* sbi_device_norm_backward: the sums of columns [first, first + columns), and dL/dZ of some rows. */
+    void (*norm_sums)(const sbi_device_norm_backward *o, int64_t first, int64_t columns);
+    void (*norm_rows)(const sbi_device_norm_backward *o, int64_t row, int64_t rows);
     /* out[j] = (accumulate ? out[j] : 0) + sum_i x[i, j]. */
     void (*column_sums)(float *out, const float *x, int64_t rows, int64_t columns, int64_t ld, int32_t accumulate);
 
     /* One output: z[i] = b + sum_j x[i, j] w[j]. */
     void (*head_forward)(float *z, const float *x, const float *w, float b, int64_t rows, int64_t in);
-    /* dx[i, j] = dz[i] w[j] d[i, j]. */
+    /* dx[i, j] = dz[i] w[j] d[i, j]; d may be NULL: 1. */
     void (*head_backward)(float *dx, const float *dz, const float *w, const float *d, int64_t rows, int64_t in);
     /* dw[j] = (accumulate ? dw[j] : 0) + sum_i dz[i] x[i, j] for j in [0, columns), x with leading dimension ld. */
     void (*head_weights)(float *dw, const float *dz, const float *x, int64_t rows, int64_t columns, int64_t ld,
                          int32_t accumulate);
 
-    /* loss[i] = w (softplus(z) - y z) and dz as sbi_device_bce says; dz may be NULL. */
-    void (*bce)(float *loss, float *dz, const float *z, const float *y, const float *w, float scale, int64_t rows);
+    /* Rows [first, first + n) of a loss: their w l into values, their dz. */
+    void (*loss)(const sbi_device_loss *op, float *values, int64_t first, int64_t n);
     void (*update)(const sbi_device_update *op, int64_t first, int64_t n);
     void (*sum_parts)(float *out, const float *parts, int64_t count, int64_t stride, int64_t n);
     double (*sum_squares)(const float *x, int64_t n);

@@ -1,65 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Activations, sums and the single output; compiled for each instruction set. */
+/* Sums and the single output; compiled for each instruction set. */
 #include "device/cpu/kernels_isa.h"
 
 #include <string.h>
 
 #include "device/cpu/vector_math.h"
-#include "sbi/network.h"
-
-/* One loop for values alone and one with the derivative, for a function given as value(z) and both(z, &d). */
-#define ACTIVATION(name, VALUE, BOTH)                                                                                  \
-    static void name(float *restrict z, float *restrict d, const float *restrict b, int64_t n)                         \
-    {                                                                                                                  \
-        if (!d) {                                                                                                      \
-            for (int64_t j = 0; j < n; j++) {                                                                          \
-                const float x = z[j] + b[j];                                                                           \
-                VALUE;                                                                                                 \
-            }                                                                                                          \
-        } else {                                                                                                       \
-            for (int64_t j = 0; j < n; j++) {                                                                          \
-                const float x = z[j] + b[j];                                                                           \
-                BOTH;                                                                                                  \
-            }                                                                                                          \
-        }                                                                                                              \
-    }
-
-ACTIVATION(identity, z[j] = x, z[j] = x)
-ACTIVATION(relu, z[j] = x < 0 ? 0.0f : x, (z[j] = x < 0 ? 0.0f : x, d[j] = x > 0 ? 1.0f : 0.0f))
-ACTIVATION(leaky_relu, z[j] = x > 0 ? x : 0.01f * x, (z[j] = x > 0 ? x : 0.01f * x, d[j] = x > 0 ? 1.0f : 0.01f))
-ACTIVATION(silu, z[j] = x * vlogistic(x), {
-    const float s = vlogistic(x);
-    const float y = x * s;
-    z[j] = y;
-    d[j] = FMA(y, 1.0f - s, s);
-})
-ACTIVATION(hyperbolic, z[j] = vtanh(x), {
-    const float t = vtanh(x);
-    z[j] = t;
-    d[j] = FMA(-t, t, 1.0f);
-})
-ACTIVATION(gelu, { float density; z[j] = x * vnormal(x, &density); }, {
-    float density;
-    const float phi = vnormal(x, &density);
-    z[j] = x * phi;
-    d[j] = FMA(x, density, phi);
-})
-ACTIVATION(softplus, z[j] = vsoftplus(x), (z[j] = vsoftplus(x), d[j] = vlogistic(x)))
-
-static void activate(int32_t activation, float *z, float *d, const float *b, int64_t rows, int64_t columns, int64_t ld)
-{
-    for (int64_t i = 0; i < rows; i++, z += ld, d = d ? d + ld : NULL) {
-        switch (activation) {
-        case SBI_ACTIVATION_SILU: silu(z, d, b, columns); break;
-        case SBI_ACTIVATION_RELU: relu(z, d, b, columns); break;
-        case SBI_ACTIVATION_LEAKY_RELU: leaky_relu(z, d, b, columns); break;
-        case SBI_ACTIVATION_TANH: hyperbolic(z, d, b, columns); break;
-        case SBI_ACTIVATION_GELU: gelu(z, d, b, columns); break;
-        case SBI_ACTIVATION_SOFTPLUS: softplus(z, d, b, columns); break;
-        default: identity(z, NULL, b, columns); break;
-        }
-    }
-}
 
 static void multiply_row(float *restrict x, const float *restrict d, int64_t n)
 {
@@ -73,6 +18,16 @@ static void multiply(float *x, const float *d, int64_t rows, int64_t columns, in
         return;
     }
     for (int64_t i = 0; i < rows; i++) multiply_row(x + i * ld, d + i * ld, columns);
+}
+
+static void add_row(float *restrict out, const float *restrict x, int64_t n)
+{
+    for (int64_t j = 0; j < n; j++) out[j] += x[j];
+}
+
+static void add(float *x, const float *a, int64_t rows, int64_t columns, int64_t ld)
+{
+    for (int64_t i = 0; i < rows; i++) add_row(x + i * ld, a + i * ld, columns);
 }
 
 /* Columns go in strips that fit in registers, rows in order: sums do not depend on how columns are cut. */
@@ -120,8 +75,17 @@ static void outer_row(float *restrict dx, float dz, const float *restrict w, con
     for (int64_t j = 0; j < n; j++) dx[j] = dz * w[j] * d[j];
 }
 
+static void outer_row_plain(float *restrict dx, float dz, const float *restrict w, int64_t n)
+{
+    for (int64_t j = 0; j < n; j++) dx[j] = dz * w[j];
+}
+
 static void head_backward(float *dx, const float *dz, const float *w, const float *d, int64_t rows, int64_t in)
 {
+    if (!d) {
+        for (int64_t i = 0; i < rows; i++) outer_row_plain(dx + i * in, dz[i], w, in);
+        return;
+    }
     for (int64_t i = 0; i < rows; i++) outer_row(dx + i * in, dz[i], w, d + i * in, in);
 }
 
@@ -147,18 +111,6 @@ static void head_weights(float *dw, const float *dz, const float *x, int64_t row
     }
 }
 
-static void bce(float *loss, float *dz, const float *z, const float *y, const float *w, float scale, int64_t rows)
-{
-    for (int64_t i = 0; i < rows; i++) loss[i] = w[i] * (vsoftplus(z[i]) - y[i] * z[i]);
-    if (dz)
-        for (int64_t i = 0; i < rows; i++) dz[i] = scale * w[i] * (vlogistic(z[i]) - y[i]);
-}
-
-static void add_row(float *restrict out, const float *restrict x, int64_t n)
-{
-    for (int64_t j = 0; j < n; j++) out[j] += x[j];
-}
-
 static void sum_parts(float *out, const float *parts, int64_t count, int64_t stride, int64_t n)
 {
     if (out != parts) memcpy(out, parts, (size_t)n * sizeof *out);
@@ -179,13 +131,18 @@ static double sum_squares(const float *x, int64_t n)
 
 const sbi_cpu_kernels SBI_ISA_NAME(sbi_cpu_kernels) = {
     .gemm_tile = SBI_ISA_NAME(sbi_cpu_gemm_tile),
-    .activate = activate,
+    .activate = SBI_ISA_NAME(sbi_cpu_activate),
     .multiply = multiply,
+    .add = add,
+    .drop = SBI_ISA_NAME(sbi_cpu_drop),
+    .normalise = SBI_ISA_NAME(sbi_cpu_normalise),
+    .norm_sums = SBI_ISA_NAME(sbi_cpu_norm_sums),
+    .norm_rows = SBI_ISA_NAME(sbi_cpu_norm_rows),
     .column_sums = column_sums,
     .head_forward = head_forward,
     .head_backward = head_backward,
     .head_weights = head_weights,
-    .bce = bce,
+    .loss = SBI_ISA_NAME(sbi_cpu_loss),
     .update = SBI_ISA_NAME(sbi_cpu_update),
     .sum_parts = sum_parts,
     .sum_squares = sum_squares,

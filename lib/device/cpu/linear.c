@@ -98,6 +98,19 @@ sbi_status sbi_cpu_gemm(void *self, const sbi_device_gemm *op)
 
 /* ---- a layer forward ---- */
 
+/* What follows the product, for a block of rows and columns: U = y + b becomes Y. */
+static void finish_block(const sbi_cpu_kernels *kernels, const sbi_device_forward *o, const float *b, int64_t row, int64_t rows, int64_t column,
+                         int64_t columns)
+{
+    const sbi_cpu_activation f = {o->activation, o->slope};
+    const int64_t at = row * o->out + column;
+    const int active = o->activation != SBI_DEVICE_IDENTITY;
+    float *d = active && o->d ? o->d + at : NULL, *dd = active && o->dd ? o->dd + at : NULL;
+    kernels->activate(&f, o->y + at, d, dd, b + column, rows, columns, o->out);
+    if (active && o->mask_key) kernels->drop(o, o->y + at, d, dd, row, rows, column, columns);
+    if (o->add) kernels->add(o->y + at, o->add + at, rows, columns, o->out);
+}
+
 typedef struct forward_job {
     sbi_cpu *cpu;
     const sbi_device_forward *op;
@@ -112,7 +125,6 @@ static sbi_status forward_tile(void *arg, size_t index)
     const int64_t r = (int64_t)index / j->columns.count, c = (int64_t)index % j->columns.count;
     const int64_t i0 = cut_first(&j->rows, r), rows = cut_size(&j->rows, r);
     const int64_t first = cut_first(&j->columns, c), last = first + cut_size(&j->columns, c);
-    const int keep = o->d && o->activation != SBI_DEVICE_IDENTITY;
     const float *x = o->x + i0 * o->in;
     sbi_cpu_scratch *scratch = NULL;
     if (o->out > 1 && !(scratch = sbi_cpu_scratch_take(j->cpu))) return SBI_ERR_NO_MEMORY;
@@ -126,9 +138,22 @@ static sbi_status forward_tile(void *arg, size_t index)
             const sbi_cpu_tile t = {0, 1, rows, columns, o->in, x, o->w + j0 * o->in, y, o->in, o->in, o->out, 1, 0};
             kernels->gemm_tile(&t, scratch->memory);
         }
-        kernels->activate(o->activation, y, keep ? o->d + i0 * o->out + j0 : NULL, o->b + j0, rows, columns, o->out);
+        if (!o->gain) finish_block(kernels, o, o->b, i0, rows, j0, columns);
     }
     if (scratch) sbi_cpu_scratch_give(j->cpu, scratch);
+    return SBI_OK;
+}
+
+/* Normalisation needs whole rows: those of all tiles, then some rows at a time. */
+#define NORM_ROWS 32
+
+static sbi_status norm_block(void *arg, size_t index)
+{
+    const forward_job *j = arg;
+    const sbi_device_forward *o = j->op;
+    const int64_t first = (int64_t)index * NORM_ROWS, rows = o->rows - first < NORM_ROWS ? o->rows - first : NORM_ROWS;
+    j->cpu->kernels->normalise(o, o->y + first * o->out, first, rows);
+    finish_block(j->cpu->kernels, o, o->offset, first, rows, 0, o->out);
     return SBI_OK;
 }
 
@@ -138,7 +163,9 @@ sbi_status sbi_cpu_forward(void *self, const sbi_device_forward *op)
     SBI_TRY(check_sizes("forward", op->rows, op->in, op->out));
     if (op->rows == 0) return SBI_OK;
     forward_job job = {cpu, op, cut_make(op->rows, TILE_ROWS, 8), cut_make(op->out, TILE_COLUMNS, SBI_CPU_PANEL)};
-    return sbi_parallel_for(cpu->ctx, (size_t)(job.rows.count * job.columns.count), forward_tile, &job);
+    SBI_TRY(sbi_parallel_for(cpu->ctx, (size_t)(job.rows.count * job.columns.count), forward_tile, &job));
+    if (!op->gain) return SBI_OK;
+    return sbi_parallel_for(cpu->ctx, (size_t)((op->rows + NORM_ROWS - 1) / NORM_ROWS), norm_block, &job);
 }
 
 /* ---- a layer backward: tiles of dX, then blocks of dW, all independent ---- */
@@ -151,6 +178,17 @@ typedef struct backward_job {
     int64_t data_tiles;
 } backward_job;
 
+/* dZ W becomes dX, for a block of rows and columns. */
+static void finish_data(const sbi_cpu_kernels *kernels, const sbi_device_backward *o, int64_t row, int64_t rows, int64_t column,
+                        int64_t columns)
+{
+    const int64_t at = row * o->in + column;
+    if (o->add) kernels->add(o->dx + at, o->add + at, rows, columns, o->in);
+    for (int64_t i = 0; i < rows && o->dh; i++)
+        memcpy(o->dh + at + i * o->in, o->dx + at + i * o->in, sizeof(float) * (size_t)columns);
+    if (o->d) kernels->multiply(o->dx + at, o->d + at, rows, columns, o->in);
+}
+
 static void backward_data(const backward_job *j, int64_t index, float *scratch)
 {
     const sbi_device_backward *o = j->op;
@@ -160,7 +198,9 @@ static void backward_data(const backward_job *j, int64_t index, float *scratch)
     const int64_t first = cut_first(&j->columns, c), last = first + cut_size(&j->columns, c);
     const float *dz = o->dz + i0 * o->out;
     if (o->out == 1) { /* its tiles have every column */
-        kernels->head_backward(o->dx + i0 * o->in, dz, o->w, o->d + i0 * o->in, rows, o->in);
+        const int plain = o->d && !o->add && !o->dh;
+        kernels->head_backward(o->dx + i0 * o->in, dz, o->w, plain ? o->d + i0 * o->in : NULL, rows, o->in);
+        if (!plain) finish_data(kernels, o, i0, rows, 0, o->in);
         return;
     }
     const int64_t step = panel_columns(rows, last - first);
@@ -169,7 +209,7 @@ static void backward_data(const backward_job *j, int64_t index, float *scratch)
         float *dx = o->dx + i0 * o->in + j0;
         const sbi_cpu_tile t = {0, 0, rows, columns, o->out, dz, o->w + j0, dx, o->out, o->in, o->in, 1, 0};
         kernels->gemm_tile(&t, scratch);
-        kernels->multiply(dx, o->d + i0 * o->in + j0, rows, columns, o->in);
+        finish_data(kernels, o, i0, rows, j0, columns);
     }
 }
 
@@ -223,4 +263,38 @@ sbi_status sbi_cpu_backward(void *self, const sbi_device_backward *op)
     job.ins = cut_make(op->in, TILE_ROWS, SBI_CPU_PANEL);
     job.data_tiles = op->dx ? job.rows.count * job.columns.count : 0;
     return sbi_parallel_for(cpu->ctx, (size_t)(job.data_tiles + job.outs.count * job.ins.count), backward_tile, &job);
+}
+
+/* ---- a normalisation backward: its sums by columns, then its rows ---- */
+
+#define NORM_COLUMNS 64
+
+typedef struct norm_job {
+    sbi_cpu *cpu;
+    const sbi_device_norm_backward *op;
+} norm_job;
+
+static sbi_status norm_columns(void *arg, size_t index)
+{
+    const norm_job *j = arg;
+    const int64_t first = (int64_t)index * NORM_COLUMNS, left = j->op->columns - first;
+    j->cpu->kernels->norm_sums(j->op, first, left < NORM_COLUMNS ? left : NORM_COLUMNS);
+    return SBI_OK;
+}
+
+static sbi_status norm_rows(void *arg, size_t index)
+{
+    const norm_job *j = arg;
+    const int64_t first = (int64_t)index * NORM_ROWS, left = j->op->rows - first;
+    j->cpu->kernels->norm_rows(j->op, first, left < NORM_ROWS ? left : NORM_ROWS);
+    return SBI_OK;
+}
+
+sbi_status sbi_cpu_norm_backward(void *self, const sbi_device_norm_backward *op)
+{
+    sbi_cpu *cpu = self;
+    SBI_TRY(check_sizes("norm_backward", op->rows, op->columns, 1));
+    norm_job job = {cpu, op};
+    SBI_TRY(sbi_parallel_for(cpu->ctx, (size_t)((op->columns + NORM_COLUMNS - 1) / NORM_COLUMNS), norm_columns, &job));
+    return sbi_parallel_for(cpu->ctx, (size_t)((op->rows + NORM_ROWS - 1) / NORM_ROWS), norm_rows, &job);
 }

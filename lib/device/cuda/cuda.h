@@ -174,7 +174,7 @@ sbi_status sbi_cuda_multiply(sbi_cuda *cuda, float *x, const float *d, int64_t n
 sbi_status sbi_cuda_column_sums(sbi_cuda *cuda, float *out, const float *x, int64_t rows, int64_t columns, int accumulate);
 sbi_status sbi_cuda_sum_parts(void *self, float *out, const float *parts, int64_t count, int64_t n);
 sbi_status sbi_cuda_sum_squares(void *self, double *out, const float *x, int64_t n);
-sbi_status sbi_cuda_bce(void *self, const sbi_device_bce *op);
+sbi_status sbi_cuda_loss(void *self, const sbi_device_loss *op);
 /* update.cu, gather.cu */
 sbi_status sbi_cuda_update(void *self, const sbi_device_update *op);
 sbi_status sbi_cuda_gather(void *self, float *out, const float *table, const uint32_t *index, int64_t rows, int64_t columns);

@@ -139,7 +139,7 @@ static void close_device(void *self)
     {                                                                                                                  \
         sizeof(sbi_device_ops), SBI_DEVICE_ABI, 0, 0, "cuda", sbi_cuda_allocate, sbi_cuda_release, sbi_cuda_upload,    \
             sbi_cuda_download, sbi_cuda_copy, sbi_cuda_zero, sbi_cuda_synchronise, sbi_cuda_available, sbi_cuda_gemm,  \
-            sbi_cuda_forward, sbi_cuda_backward, sbi_cuda_bce, sbi_cuda_update, sbi_cuda_gather, sbi_cuda_sum_parts,   \
+            sbi_cuda_forward, sbi_cuda_backward, sbi_cuda_loss, sbi_cuda_update, sbi_cuda_gather, sbi_cuda_sum_parts,   \
             sbi_cuda_sum_squares, __VA_ARGS__, close_device                                                            \
     }
 static const sbi_device_ops recording_ops = OPS(sbi_cuda_record, sbi_cuda_recorded, sbi_cuda_replay, sbi_cuda_forget);

@@ -62,29 +62,90 @@ sbi_status sbi_cuda_sum_squares(void *self, double *out, const float *x, int64_t
 
 /* ---- loss ---- */
 
-static __global__ void __launch_bounds__(THREADS) bce_kernel(double *__restrict__ parts, float *__restrict__ dz, const float *__restrict__ z,
-                                                             const float *__restrict__ y, const float *__restrict__ w, float scale,
-                                                             int64_t rows)
+/* ln(1 + exp(z)) - y z, and its derivative. */
+static __device__ __forceinline__ float cross_entropy(float z, float y, float *derivative)
+{
+    const float e = expf(-fabsf(z));
+    *derivative = (z > 0 ? 1.0f / (1.0f + e) : e / (1.0f + e)) - y;
+    return fmaxf(z, 0.0f) + (z != z ? z : log1pf(e)) - y * z;
+}
+
+static __device__ __forceinline__ float softmax(float *dz, const float *z, int64_t label, float w, float smoothing, int64_t outputs)
+{
+    float top = z[0], sum = 0, mean = 0;
+    for (int64_t k = 1; k < outputs; k++) top = z[k] > top || z[k] != z[k] ? z[k] : top;
+    for (int64_t k = 0; k < outputs; k++) {
+        sum += expf(z[k] - top);
+        mean += z[k] - top;
+    }
+    const float each = smoothing / (float)outputs;
+    for (int64_t k = 0; dz && k < outputs; k++) dz[k] = w * (expf(z[k] - top) / sum - (k == label ? 1.0f - smoothing : 0.0f) - each);
+    return logf(sum) - (1.0f - smoothing) * (z[label] - top) - each * mean;
+}
+
+static __device__ __forceinline__ float heads(float *dz, const float *z, int64_t label, float w, float smoothing, int64_t outputs)
+{
+    const float y = label ? 1.0f - 0.5f * smoothing : 0.5f * smoothing;
+    float sum = 0;
+    for (int64_t k = 0; k < outputs; k++) {
+        const bool seen = label == 0 || label == k + 1;
+        float derivative;
+        const float own = cross_entropy(z[k], y, &derivative);
+        if (seen) sum += own;
+        if (dz) dz[k] = seen ? w * derivative : 0.0f;
+    }
+    return sum;
+}
+
+static __device__ __forceinline__ float squares(float *dz, const float *z, const float *y, float w, int64_t outputs)
+{
+    float sum = 0;
+    for (int64_t k = 0; k < outputs; k++) {
+        const float difference = z[k] - y[k];
+        sum += difference * difference;
+        if (dz) dz[k] = 2.0f * w * difference;
+    }
+    return sum;
+}
+
+/* Row i: l, and dz. Its numbers are those of the cpu to rounding. */
+static __device__ __forceinline__ float loss_of_row(const sbi_device_loss &op, int64_t i)
+{
+    const int64_t outputs = op.outputs;
+    const float *z = op.z + i * outputs;
+    float *dz = op.dz ? op.dz + i * outputs : NULL;
+    const float w = op.scale * op.w[i];
+    if (op.kind == SBI_DEVICE_LOSS_SOFTMAX) return softmax(dz, z, (int64_t)op.y[i], w, op.smoothing, outputs);
+    if (op.kind == SBI_DEVICE_LOSS_HEADS) return heads(dz, z, (int64_t)op.y[i], w, op.smoothing, outputs);
+    if (op.kind == SBI_DEVICE_LOSS_SQUARE) return squares(dz, z, op.y + i * outputs, w, outputs);
+    if (op.kind == SBI_DEVICE_LOSS_RATIO_SQUARE) {
+        const float sign = op.y[i] < 0 ? -1.0f : 1.0f, e = expf(sign * z[0]), difference = e - sign * op.y[i];
+        if (dz) dz[0] = 2.0f * w * difference * e * sign;
+        return difference * difference;
+    }
+    float derivative;
+    const float l = cross_entropy(z[0], op.y[i], &derivative);
+    if (dz) dz[0] = w * derivative;
+    return l;
+}
+
+static __global__ void __launch_bounds__(THREADS) loss_kernel(double *__restrict__ parts, sbi_device_loss op)
 {
     __shared__ double sums[THREADS];
     double s = 0;
-    for (int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x; i < rows; i += (int64_t)gridDim.x * THREADS) {
-        const float zi = z[i], e = expf(-fabsf(zi));
-        s += (double)(w[i] * (fmaxf(zi, 0.0f) + log1pf(e) - y[i] * zi));
-        if (dz) dz[i] = scale * w[i] * ((zi > 0 ? 1.0f / (1.0f + e) : e / (1.0f + e)) - y[i]);
-    }
+    for (int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x; i < op.rows; i += (int64_t)gridDim.x * THREADS)
+        s += (double)(op.w[i] * loss_of_row(op, i));
     s = block_sum(sums, s);
     if (threadIdx.x == 0) parts[blockIdx.x] = s;
 }
 
-sbi_status sbi_cuda_bce(void *self, const sbi_device_bce *op)
+sbi_status sbi_cuda_loss(void *self, const sbi_device_loss *op)
 {
     sbi_cuda *cuda = static_cast<sbi_cuda *>(self);
     sbi_cuda_scope scope(cuda);
-    if (op->dz) sbi_cuda_written(cuda, op->dz, sizeof(float) * (size_t)op->rows);
+    if (op->dz) sbi_cuda_written(cuda, op->dz, sizeof(float) * (size_t)(op->rows * op->outputs));
     const unsigned parts = parts_of(op->rows, THREADS);
-    SBI_CUDA_DO(sbi_cuda_launch(cuda, "loss", bce_kernel, dim3(parts), dim3(THREADS), cuda->partials, op->dz, op->z, op->y, op->w,
-                                op->scale, op->rows));
+    SBI_CUDA_DO(sbi_cuda_launch(cuda, "loss", loss_kernel, dim3(parts), dim3(THREADS), cuda->partials, *op));
     return sbi_cuda_launch(cuda, "loss", add_parts, dim3(1), dim3(THREADS), op->loss, cuda->partials, (int)parts);
 }
 
