@@ -20,6 +20,8 @@ struct sbi_calibration {
 
 /* SBI_ERR_ARGUMENT if it was fitted for an ensemble of another size. */
 sbi_status sbi_calibration_check(const sbi_calibration *calibration, const sbi_ensemble *ens);
+/* sbi_calibration_load() from the bytes of a file; `name` is used in messages. */
+sbi_status sbi_calibration_load_memory(sbi_calibration **out, sbi_context *ctx, const void *data, size_t size, const char *name);
 /* One value. */
 double sbi_calibrate(const sbi_calibration *calibration, double log_ratio);
 

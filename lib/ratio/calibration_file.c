@@ -11,6 +11,7 @@
 
 #define FORMAT "libsbi calibration"
 #define VERSION 1
+#define LARGEST 1e6 /* of a logarithm: beyond, interpolation might overflow */
 
 static const char *const methods[] = {"isotonic", "histogram"}; /* SBI_CALIBRATION_... - 1 */
 
@@ -102,7 +103,7 @@ static sbi_status check_knots(const sbi_calibration *c, const char *path)
     const int isotonic = c->info.method == SBI_CALIBRATION_ISOTONIC;
     for (size_t i = 0; i < c->n; i++) {
         const sbi_knot *k = &c->knots[i];
-        int good = isfinite(k->before) && isfinite(k->level) && isfinite(k->after);
+        int good = fabs(k->before) < LARGEST && fabs(k->level) < LARGEST && fabs(k->after) < LARGEST; /* false with NaN */
         if (i) good = good && k->before > k[-1].before;
         if (isotonic) good = good && k->level > 0 && k->level < 1 && (!i || k->level >= k[-1].level);
         if (!good) return sbi_fail(SBI_ERR_VALUE, "%s: knots: row %zu is %g, %g, %g", path, i, k->before, k->level, k->after);
@@ -128,6 +129,31 @@ static sbi_status read_knots(sbi_calibration *c, const sbi_npz *npz, const char 
     return c->knots ? check_knots(c, path) : SBI_ERR_NO_MEMORY;
 }
 
+static sbi_status load(sbi_calibration **out, sbi_context *ctx, const sbi_npz *npz, const char *name)
+{
+    sbi_calibration *c = sbi_alloc_zero(ctx, 1, sizeof *c);
+    if (!c) return SBI_ERR_NO_MEMORY;
+    c->ctx = ctx;
+    sbi_status status = read_meta(c, npz, name);
+    if (status == SBI_OK) status = read_knots(c, npz, name);
+    if (status != SBI_OK) {
+        sbi_calibration_destroy(c);
+        return status;
+    }
+    *out = c;
+    return SBI_OK;
+}
+
+sbi_status sbi_calibration_load_memory(sbi_calibration **out, sbi_context *ctx, const void *data, size_t size, const char *name)
+{
+    sbi_npz *npz;
+    *out = NULL;
+    SBI_TRY(sbi_npz_open_memory(&npz, ctx, data, size, name));
+    sbi_status status = load(out, ctx, npz, name);
+    sbi_npz_close(npz);
+    return status;
+}
+
 sbi_status sbi_calibration_load(sbi_calibration **out, sbi_context *ctx, const char *path)
 {
     SBI_REQUIRE(out, "sbi_calibration_load: out is NULL");
@@ -135,16 +161,7 @@ sbi_status sbi_calibration_load(sbi_calibration **out, sbi_context *ctx, const c
     SBI_REQUIRE(ctx && path, "sbi_calibration_load: ctx or path is NULL");
     sbi_npz *npz;
     SBI_TRY(sbi_npz_open(&npz, ctx, path));
-    sbi_calibration *c = sbi_alloc_zero(ctx, 1, sizeof *c);
-    sbi_status status = c ? SBI_OK : SBI_ERR_NO_MEMORY;
-    if (c) c->ctx = ctx;
-    if (status == SBI_OK) status = read_meta(c, npz, path);
-    if (status == SBI_OK) status = read_knots(c, npz, path);
+    sbi_status status = load(out, ctx, npz, path);
     sbi_npz_close(npz);
-    if (status != SBI_OK) {
-        sbi_calibration_destroy(c);
-        return status;
-    }
-    *out = c;
-    return SBI_OK;
+    return status;
 }
