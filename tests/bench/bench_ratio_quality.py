@@ -9,7 +9,8 @@ two_moons: the task of sbibm (Lueckmann et al., arXiv 2101.04653): r(x, theta) =
 rejection from the prior, and C2ST against exact posterior samples by the classifier of sbibm (a multilayer perceptron of scikit-learn, ten times as wide
 as the data, five folds). With the package sbibm at hand, its simulator, observations and reference samples are used; otherwise the same written down here.
 
-Both trainers: SiLU, Nadam, cosine schedule to a hundredth of the rate, the best epoch on a tenth of the events."""
+Both trainers: SiLU, Nadam, cosine schedule to a hundredth of the rate, the best epoch on a tenth of the events; PyTorch with libsbi's initial
+weights, and with its own, which are smaller."""
 import argparse
 import json
 import pathlib
@@ -24,6 +25,17 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bindings" 
 import sbi  # noqa: E402
 
 SETTINGS = {"depth": 3, "width": 64, "epochs": 20, "batch": 500, "learning_rate": 3e-3}
+
+
+def initialise(net):
+    """libsbi's initial weights: uniform of variance 2 / inputs, a two-hundredth of that for the output; biases 0."""
+    layers = [layer for layer in net if isinstance(layer, torch.nn.Linear)]
+    with torch.no_grad():
+        for i, layer in enumerate(layers):
+            gain = 0.01 if i + 1 == len(layers) else 2.0
+            bound = float(np.sqrt(3 * gain / layer.in_features))
+            layer.weight.uniform_(-bound, bound)
+            layer.bias.zero_()
 
 
 def with_torch(num, den, seed, settings):
@@ -42,6 +54,8 @@ def with_torch(num, den, seed, settings):
         layers += [torch.nn.Linear(d, settings["width"]), torch.nn.SiLU()]
         d = settings["width"]
     net = torch.nn.Sequential(*layers, torch.nn.Linear(d, 1))
+    if settings["init"] == "libsbi":
+        initialise(net)
     optimiser = torch.optim.NAdam(net.parameters(), lr=settings["learning_rate"])
     loss = torch.nn.BCEWithLogitsLoss()
     steps, step, best, kept = settings["epochs"] * -(-len(train) // settings["batch"]), 0, np.inf, None
@@ -74,7 +88,15 @@ def with_libsbi(num, den, seed, settings):
     return lambda features: ensemble.ratio(np.float32(features), log=True)[0]
 
 
-TRAINERS = {"libsbi": with_libsbi, "torch": with_torch}
+def libsbis(settings):
+    return {k: v for k, v in settings.items() if k != "init"}
+
+
+TRAINERS = {
+    "libsbi": lambda num, den, seed, settings: with_libsbi(num, den, seed, libsbis(settings)),
+    "torch": lambda num, den, seed, settings: with_torch(num, den, seed, {**settings, "init": "libsbi"}),
+    "torch, its own initial weights": lambda num, den, seed, settings: with_torch(num, den, seed, {**settings, "init": "torch"}),
+}
 
 
 def normal(rng, side, n, d):
@@ -159,7 +181,7 @@ def two_moons(simulations, observations, samples):
     den = np.concatenate([np.hstack([x, theta[rng.permutation(simulations)]]) for _ in range(4)])
     settings = {"depth": 4, "width": 64, "epochs": 40, "batch": 1000, "learning_rate": 3e-3}
     line = {"task": "two_moons", "sbibm": bool(task), "simulations": simulations, "observations": observations}
-    for trainer, train in TRAINERS.items():
+    for trainer, train in list(TRAINERS.items())[:2]:
         log_ratio, values = train(num, den, 1, settings), []
         for number in range(1, observations + 1):
             observed = task.get_observation(number).numpy()[0] if task else moons(np.random.default_rng(number), np.random.default_rng(number).uniform(-1, 1, (1, 2)))[0]

@@ -27,6 +27,7 @@ LOG_INFO = 3
 LOG_DEBUG = 4
 DENOMINATOR = 0
 NUMERATOR = 1
+CLASSES_MAX = 64
 WEIGHTS_REFUSE_NEGATIVE = 0
 WEIGHTS_ALLOW_NEGATIVE = 1
 EXECUTOR_ABI = 1
@@ -323,8 +324,10 @@ class Column(Structure):
         ("ensemble", c_void_p),
         ("calibration", c_void_p),
         ("correction", c_double),
-        ("append", POINTER(c_double)),
-        ("n_append", c_size_t),
+        ("theta", POINTER(c_double)),
+        ("n_theta", c_uint64),
+        ("numerator", c_int32),
+        ("denominator", c_int32),
         ("path", c_char_p),
         ("spread", c_char_p),
     ]
@@ -359,6 +362,32 @@ class ContextOptions(Structure):
         ("allocate", AllocateFn),
         ("release", ReleaseFn),
         ("allocator_user", c_void_p),
+    ]
+
+
+class EventFiles(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved_", c_int32),
+        ("features", c_char_p),
+        ("weights", c_char_p),
+        ("theta", c_char_p),
+        ("joint_ratio", c_char_p),
+        ("score", c_char_p),
+        ("target", c_char_p),
+    ]
+
+
+class EventArrays(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved_", c_int32),
+        ("features", POINTER(Array)),
+        ("weights", POINTER(Array)),
+        ("theta", POINTER(Array)),
+        ("joint_ratio", POINTER(Array)),
+        ("score", POINTER(Array)),
+        ("target", POINTER(Array)),
     ]
 
 
@@ -737,6 +766,29 @@ class NetworkInfo(Structure):
         ("loss", c_double),
         ("validation_loss", c_double),
         ("seconds", c_double),
+        ("outputs", c_int32),
+        ("layer_norms", c_int32),
+        ("residual_blocks", c_int32),
+        ("reserved_", c_int32),
+        ("leaky_slope", c_double),
+        ("epsilon", c_double),
+        ("theta", c_int32),
+        ("classes", c_int32),
+    ]
+
+
+class NetworkForm(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("activation", c_int32),
+        ("leaky_slope", c_double),
+        ("epsilon", c_double),
+        ("gain", POINTER(Array)),
+        ("offset", POINTER(Array)),
+        ("residual", POINTER(c_int32)),
+        ("linear", POINTER(c_int32)),
+        ("theta", c_int32),
+        ("classes", c_int32),
     ]
 
 
@@ -772,6 +824,10 @@ class RatioOptions(Structure):
         ("spread", c_char_p),
         ("members", c_char_p),
         ("device", c_char_p),
+        ("theta", POINTER(c_double)),
+        ("n_theta", c_uint64),
+        ("numerator", c_int32),
+        ("denominator", c_int32),
         ("calibration", c_void_p),
     ]
 
@@ -1200,9 +1256,20 @@ _declare("sbi_dataset_destroy", None, c_void_p)
 _declare("sbi_dataset_set_weight_policy", c_int32, c_void_p, c_int32)
 _declare("sbi_dataset_add_npy", c_int32, c_void_p, c_int32, c_char_p, c_char_p)
 _declare("sbi_dataset_add_array", c_int32, c_void_p, c_int32, POINTER(Array), POINTER(Array))
+_declare("sbi_event_files_init", None, POINTER(EventFiles))
+_declare("sbi_event_arrays_init", None, POINTER(EventArrays))
+_declare("sbi_dataset_add_files", c_int32, c_void_p, c_int32, POINTER(EventFiles))
+_declare("sbi_dataset_add_arrays", c_int32, c_void_p, c_int32, POINTER(EventArrays))
 _declare("sbi_dataset_set_feature_names", c_int32, c_void_p, POINTER(c_char_p), c_size_t)
 _declare("sbi_dataset_feature_name", c_char_p, c_void_p, c_size_t)
+_declare("sbi_dataset_set_parameter_names", c_int32, c_void_p, POINTER(c_char_p), c_size_t)
+_declare("sbi_dataset_parameter_name", c_char_p, c_void_p, c_size_t)
+_declare("sbi_dataset_set_class_name", c_int32, c_void_p, c_int32, c_char_p)
+_declare("sbi_dataset_class_name", c_char_p, c_void_p, c_int32)
 _declare("sbi_dataset_features", c_size_t, c_void_p)
+_declare("sbi_dataset_parameters", c_size_t, c_void_p)
+_declare("sbi_dataset_targets", c_size_t, c_void_p)
+_declare("sbi_dataset_classes", c_size_t, c_void_p)
 _declare("sbi_dataset_events", c_int64, c_void_p, c_int32)
 _declare("sbi_dataset_weight", c_double, c_void_p, c_int32)
 _declare("sbi_dataset_checksum", c_int32, c_void_p, c_void_p)
@@ -1353,16 +1420,24 @@ _declare("sbi_model_expected", c_int32, c_void_p, c_size_t, POINTER(c_double), P
 _declare("sbi_model_asimov_weights", c_int32, c_void_p, c_size_t, POINTER(c_double), POINTER(c_double))
 _declare("sbi_model_asimov", c_int32, POINTER(c_void_p), c_void_p, POINTER(c_double))
 _declare("sbi_model_replace_ratios", c_int32, POINTER(c_void_p), c_void_p, POINTER(RatioReplacement), c_size_t)
+_declare("sbi_network_form_init", None, POINTER(NetworkForm))
 _declare("sbi_network_create", c_int32, POINTER(c_void_p), c_void_p, c_size_t, POINTER(Array), POINTER(Array), c_int32, POINTER(Array), POINTER(Array))
+_declare("sbi_network_create_with", c_int32, POINTER(c_void_p), c_void_p, c_size_t, POINTER(Array), POINTER(Array), POINTER(NetworkForm), POINTER(Array), POINTER(Array))
 _declare("sbi_network_destroy", None, c_void_p)
 _declare("sbi_network_save", c_int32, c_void_p, c_char_p)
 _declare("sbi_network_load", c_int32, POINTER(c_void_p), c_void_p, c_char_p)
 _declare("sbi_network_info_get", c_int32, c_void_p, POINTER(NetworkInfo))
 _declare("sbi_network_layer", c_int32, c_void_p, c_size_t, POINTER(Array), POINTER(Array))
+_declare("sbi_network_norm", c_int32, c_void_p, c_size_t, POINTER(Array), POINTER(Array))
+_declare("sbi_network_residual", c_int32, c_void_p, c_size_t)
+_declare("sbi_network_activation", c_int32, c_void_p, c_size_t)
 _declare("sbi_network_standardisation", c_int32, c_void_p, POINTER(Array), POINTER(Array))
 _declare("sbi_network_feature_name", c_char_p, c_void_p, c_size_t)
 _declare("sbi_network_history", c_int32, c_void_p, POINTER(Array))
 _declare("sbi_network_evaluate", c_int32, c_void_p, POINTER(Array), POINTER(c_double))
+_declare("sbi_network_evaluate_all", c_int32, c_void_p, POINTER(Array), POINTER(c_double))
+_declare("sbi_network_evaluate_at", c_int32, c_void_p, POINTER(Array), POINTER(c_double), c_size_t, POINTER(c_double))
+_declare("sbi_network_class_name", c_char_p, c_void_p, c_size_t)
 _declare("sbi_ensemble_create", c_int32, POINTER(c_void_p), c_void_p, POINTER(c_void_p), c_size_t)
 _declare("sbi_ensemble_destroy", None, c_void_p)
 _declare("sbi_ensemble_save", c_int32, c_void_p, c_char_p)
