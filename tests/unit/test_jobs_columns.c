@@ -138,6 +138,19 @@ START_TEST(any_cut_gives_the_same_bits)
 }
 END_TEST
 
+/* Asks to stop once two tasks of the campaign are done. */
+static void watch(void *user, const char *stage, double done, double total, const char *detail)
+{
+    (void)total;
+    (void)detail;
+    if (strcmp(stage, "campaign") == 0 && done >= 2) *(int *)user = 1;
+}
+
+static int32_t stop(void *user)
+{
+    return *(const int *)user;
+}
+
 static size_t count_done(const char *path, size_t *all)
 {
     sbi_campaign *c;
@@ -189,6 +202,58 @@ START_TEST(a_campaign_resumes)
     free(read_all(r.text, &a));
     ck_assert_int_eq(a.shape[0], N);
     sbi_ensemble_destroy(ens);
+}
+END_TEST
+
+/* Stopped in the middle: no column, finished tasks are kept, and the next run does only the others. */
+START_TEST(a_stopped_campaign_goes_on)
+{
+    int stopped = 0;
+    sbi_context *own;
+    sbi_context_options o = SBI_CONTEXT_OPTIONS_INIT;
+    o.threads = 1;
+    o.progress = watch;
+    o.progress_user = &stopped;
+    o.cancel = stop;
+    o.cancel_user = &stopped;
+    ok(sbi_context_create(&own, &o));
+    const test_path r = folder_path(&folder, "r.npy"), campaign = folder_path(&folder, "c");
+    sbi_ensemble *ens = ensemble(own, D, 2, 5), *same = ensemble(ctx, D, 2, 5);
+    sbi_columns_options c = SBI_COLUMNS_OPTIONS_INIT;
+    sbi_column column = SBI_COLUMN_INIT;
+    c.events_a_task = 2048;
+    c.campaign = campaign.text;
+    column.ensemble = ens;
+    column.path = r.text;
+    fails(sbi_columns_evaluate(own, features.text, &column, 1, &c, NULL), SBI_ERR_CANCELLED, "");
+    ck_assert_int_eq(access(r.text, F_OK), -1);
+    size_t all;
+    const size_t before = count_done(campaign.text, &all);
+    ck_assert(before >= 2 && before < all);
+    column.ensemble = same;
+    ok(sbi_columns_evaluate(ctx, features.text, &column, 1, &c, NULL));
+    sbi_campaign *opened;
+    ok(sbi_campaign_open(&opened, ctx, campaign.text, NULL));
+    int attempts = 0;
+    for (size_t i = 0; i < all; i++) {
+        sbi_campaign_report report = {.struct_size = sizeof report};
+        ok(sbi_campaign_report_get(opened, i, &report));
+        ck_assert_int_eq(report.state, SBI_TASK_DONE);
+        attempts += report.attempts;
+    }
+    ck_assert_int_le(attempts, (int)all + 1); /* none but the one that was stopped ran twice */
+    sbi_campaign_close(opened);
+    double *expected = malloc(N * sizeof *expected);
+    const sbi_array view = sbi_array_2d(x, SBI_F32, N, D);
+    ok(sbi_ratio_evaluate(same, &view, expected, NULL, NULL));
+    sbi_array a;
+    void *got = read_all(r.text, &a);
+    ck_assert_mem_eq(got, expected, N * sizeof *expected);
+    free(got);
+    free(expected);
+    sbi_ensemble_destroy(ens);
+    sbi_ensemble_destroy(same);
+    sbi_context_destroy(own);
 }
 END_TEST
 
@@ -376,6 +441,7 @@ int main(void)
     tcase_set_timeout(c, 120);
     tcase_add_test(c, any_cut_gives_the_same_bits);
     tcase_add_test(c, a_campaign_resumes);
+    tcase_add_test(c, a_stopped_campaign_goes_on);
     tcase_add_test(c, a_packed_store_is_that_of_columns);
     tcase_add_test(c, tasks_run_from_files);
     tcase_add_test(c, what_is_refused);

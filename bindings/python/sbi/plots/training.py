@@ -136,7 +136,7 @@ def verdict_table(checks, ax=None):
     names, subjects = list(dict.fromkeys(c.name for c in checks)), list(dict.fromkeys(c.subject for c in checks))
     ax = axes(ax, figsize=(1.6 + 0.95 * len(subjects), 0.6 + 0.27 * len(names)))
     cell = {(c.name, c.subject): c for c in checks}
-    text = [["-" if np.isnan(cell[n, s].value) else f"{cell[n, s].value:.3g}" for s in subjects] for n in names]
+    text = [["-" if np.isnan(cell[n, s].value) else f"{cell[n, s].value:.4g}" for s in subjects] for n in names]
     fill = [[colours[cell[n, s].result] for s in subjects] for n in names]
     table = ax.table(cellText=text, cellColours=fill, rowLabels=names, colLabels=["ensemble" if s < 0 else f"member {s}" for s in subjects],
                      cellLoc="center", bbox=(0, 0, 1, 1))
