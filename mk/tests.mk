@@ -40,10 +40,10 @@ TSAN := -fsanitize=thread
 SANITIZED = $(MAKE) BUILD=$(BUILD)/$(1) OPT="-O1 -g" SANITIZE="$(2)"
 # The tests that use several threads. A name without a file is an error, or a renamed test would be left out in silence.
 TSAN_NAMES := test_base_blas test_base_context test_base_pool test_exec_campaign test_executor_local test_executor_toy \
-              test_fit_model test_fit_objective test_io_npy test_jobs_hessian test_jobs_run test_jobs_search test_jobs_store \
-              test_jobs_together test_jobs_toys test_model_binned test_model_columns test_model_threads test_net_train \
-              test_ratio test_tape_errors test_tape_mixed test_tape_mixture test_tape_shards test_tape_shards_input \
-              test_tape_source test_tape_threads
+              test_fit_model test_fit_objective test_io_npy test_jobs_columns test_jobs_hessian test_jobs_run \
+              test_jobs_search test_jobs_store test_jobs_together test_jobs_toys test_model_binned test_model_columns \
+              test_model_threads test_net_packed test_net_train test_ratio test_store_folder test_tape_errors \
+              test_tape_mixed test_tape_mixture test_tape_shards test_tape_shards_input test_tape_source test_tape_threads
 TSAN_TESTS := $(foreach n,$(TSAN_NAMES),$(or $(filter %/$(n),$(TEST_PROGRAMS)),$(error mk/tests.mk: TSAN_NAMES: there is no $(n).c)))
 .PHONY: asan tsan
 asan: ## Run all C tests and the fuzzers' corpora under AddressSanitizer and UBSan
@@ -90,6 +90,15 @@ check-robust: $(BUILD)/tests/unit/test_fit_robust ## Run 1000 randomised fits (R
 .PHONY: check-coverage
 check-coverage: $(BUILD)/tests/physics/test_offshell_coverage ## Coverage of intervals on the off-shell model over thousands of data sets (20 min)
 	@SBI_COVERAGE=full $<
+
+# Likewise: larger samples and networks, and the table of docs/ratio_quality.md.
+.PHONY: check-ratios bench-ratios
+check-ratios: $(BUILD)/tests/physics/test_ratio_quality ## Errors of learnt ratios against exact ones, as a table (10 min)
+	@SBI_RATIOS=full CK_FORK=no $<
+RATIO_PYTHON = $(BUILD)/venv-peers/bin/python
+bench-ratios: lib ## Errors of ratios learnt by PyTorch and libsbi side by side, and a task of sbibm
+	@scripts/check-peers.sh $(BUILD) --prepare
+	@SBI_LIBRARY=$(abspath $(BUILD))/$(SONAME) $(RATIO_PYTHON) tests/bench/bench_ratio_quality.py
 
 .PHONY: headers rooms abi abi-update abi-baseline install-check python-check
 headers: ## Compile each public header alone, as C11 and C++11

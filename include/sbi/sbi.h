@@ -5,7 +5,9 @@
 #define SBI_SBI_H
 
 #include "array.h"
+#include "calibration.h"
 #include "campaign.h"
+#include "columns.h"
 #include "context.h"
 #include "dataset.h"
 #include "distribution.h"
@@ -28,6 +30,7 @@
 #include "tape.h"
 #include "toy.h"
 #include "train.h"
+#include "variation.h"
 #include "version.h"
 
 #endif

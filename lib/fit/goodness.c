@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "fit/distributions.h"
+#include "base/distributions.h"
 #include "fit/fit.h"
 #include "sbi/limit.h"
 

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/options.h"
-#include "fit/distributions.h"
+#include "base/distributions.h"
 #include "fit/statistic.h"
 #include "sbi/limit.h"
 

@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "base/error.h"
-#include "fit/distributions.h"
+#include "base/distributions.h"
 #include "fit/statistic.h"
 #include "sbi/limit.h"
 

@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "base/options.h"
 #include "base/pool.h"
-#include "fit/distributions.h"
+#include "base/distributions.h"
 #include "sbi/limit.h"
 
 #define ALL_FLAGS 0x1ffu

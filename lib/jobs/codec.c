@@ -227,10 +227,24 @@ static sbi_status get_class(const sbi_job *job, const sbi_json_place *at, const 
     return SBI_OK;
 }
 
+/* Ranges of rows, a spread, a calibration: all of them may be missing. */
+static sbi_status read_evaluate_more(sbi_job *job, const sbi_json_place *at)
+{
+    int spread;
+    SBI_TRY(sbi_json_get_bool_or(job->json, at, "spread", 0, &spread));
+    job->spread = spread;
+    if (json_object_get(job->json, "calibration")) SBI_TRY(get_file_member(job->json, at, "calibration", &job->calibration));
+    if (job->calibration.path && job->correction != 1)
+        return sbi_json_fail(SBI_ERR_FORMAT, at, "calibration and correction %g exclude each other", job->correction);
+    if (!json_object_get(job->json, "first") && !json_object_get(job->json, "count")) return SBI_OK;
+    SBI_TRY(get_range(job->json, at, "first", 0, INT64_MAX, &job->first_row));
+    return get_range(job->json, at, "count", 1, INT64_MAX - job->first_row, &job->rows);
+}
+
 static sbi_status read_evaluate(sbi_job *job, const sbi_json_place *at)
 {
-    static const char *const known[] = {"combination", "correction", "denominator", "device", "dtype", "features", "job",
-                                        "members",     "numerator",  "output",      "theta",  "version", NULL};
+    static const char *const known[] = {"calibration", "combination", "correction", "count",  "denominator", "device", "dtype", "features",
+                                        "first",       "job",         "members",    "numerator", "output",   "spread", "theta", "version", NULL};
     static const char *const combinations[] = {"mean_ratio", "mean_log", "median", NULL}; /* SBI_COMBINE_... */
     static const char *const outputs[] = {"ratio", "log_ratio", NULL};                    /* SBI_RATIO_... */
     static const char *const dtypes[] = {"f16", "f32", "f64", NULL};
@@ -247,6 +261,7 @@ static sbi_status read_evaluate(sbi_job *job, const sbi_json_place *at)
     SBI_TRY(get_class(job, at, "denominator", SBI_DENOMINATOR, &job->denominator));
     if (json_object_get(job->json, "theta")) SBI_TRY(read_numbers(job, at, "theta", &job->theta, &job->n_theta));
     SBI_TRY(get_file_member(job->json, at, "features", &job->features));
+    SBI_TRY(read_evaluate_more(job, at));
     SBI_TRY(sbi_json_get_array(job->json, at, "members", &members));
     sbi_json_place list = sbi_json_member(at, "members");
     size_t n = json_array_size(members);

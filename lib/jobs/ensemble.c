@@ -9,13 +9,14 @@
 #include "base/memory.h"
 #include "exec/local.h"
 #include "jobs/collect.h"
+#include "jobs/columns.h"
 #include "jobs/job.h"
 #include "net/json_values.h"
 #include "net/loss.h"
 #include "net/train.h"
 
 /* A path that means the same in another working directory. */
-static json_t *absolute(const char *path)
+json_t *sbi_jobs_absolute(const char *path)
 {
     char *real = realpath(path, NULL);
     json_t *json = json_string(real ? real : path);
@@ -34,10 +35,10 @@ static int is_in_files(const sbi_dataset_part *p)
 static json_t *describe_part(const sbi_dataset_part *p)
 {
     static const char *const keys[SBI_EXTRAS] = {"theta", "joint_ratio", "score", "target"};
-    json_t *part = json_pack("{s:s, s:o}", "side", sbi_class_name(p->side), "features", absolute(p->feature_path));
-    if (part && p->weight_path) json_object_set_new(part, "weights", absolute(p->weight_path));
+    json_t *part = json_pack("{s:s, s:o}", "side", sbi_class_name(p->side), "features", sbi_jobs_absolute(p->feature_path));
+    if (part && p->weight_path) json_object_set_new(part, "weights", sbi_jobs_absolute(p->weight_path));
     for (int e = 0; e < SBI_EXTRAS && part; e++)
-        if (p->extra[e].path) json_object_set_new(part, keys[e], absolute(p->extra[e].path));
+        if (p->extra[e].path) json_object_set_new(part, keys[e], sbi_jobs_absolute(p->extra[e].path));
     return part;
 }
 
@@ -75,7 +76,7 @@ static void add_if_there(json_t *json, const char *key, json_t *value)
     if (value) json_object_set_new(json, key, value);
 }
 
-json_t *sbi_job_describe_data(const sbi_dataset *data, const char *sha256)
+json_t *sbi_jobs_describe_data(const sbi_dataset *data, const char *sha256)
 {
     json_t *json = json_pack("{s:s, s:s}", "sha256", sha256, "negative_weights",
                              data->policy == SBI_WEIGHTS_ALLOW_NEGATIVE ? "allow_negative" : "refuse_negative");
@@ -96,7 +97,6 @@ typedef struct training {
     sbi_context *ctx;
     sbi_dataset *data;
     sbi_train_options options;
-    int64_t outputs; /* of a network */
     sbi_campaign *campaign;
     json_t *described;
     sbi_job_attachment attachment;
@@ -104,31 +104,36 @@ typedef struct training {
     sbi_network **networks;
 } training;
 
-static sbi_status add_member(training *t, int32_t member)
+sbi_status sbi_jobs_add_member(sbi_campaign *campaign, sbi_context *ctx, const sbi_train_options *known, json_t *described, int32_t member,
+                               const sbi_job_attachment *attachment, char key[SBI_TASK_KEY_MAX + 1])
 {
-    json_t *options = sbi_train_options_to_json(&t->options);
-    if (!options) return sbi_fail(SBI_ERR_NO_MEMORY, "sbi_ensemble_train: out of memory");
+    json_t *options = sbi_train_options_to_json(known);
+    if (!options) return sbi_fail(SBI_ERR_NO_MEMORY, "training: out of memory");
     json_t *json = json_pack("{s:s, s:i, s:i, s:o, s:O}", "job", "train_member", "version", SBI_JOB_VERSION, "member",
-                             (int)member, "options", options, "data", t->described);
-    const char *device = t->options.device;
+                             (int)member, "options", options, "data", described);
+    const char *device = known->device;
     if (json && device && strcmp(device, "cpu") != 0 && json_object_set_new(json, "device", json_string(device))) {
         json_decref(json);
         json = NULL;
     }
-    if (json && t->options.memory && json_object_set_new(json, "memory", sbi_json_from_u64(t->options.memory))) {
+    if (json && known->memory && json_object_set_new(json, "memory", sbi_json_from_u64(known->memory))) {
         json_decref(json);
         json = NULL;
     }
-    return sbi_jobs_add(t->campaign, t->ctx, json, &t->attachment, t->keys[member]);
+    return sbi_jobs_add(campaign, ctx, json, attachment, key);
 }
 
-static sbi_status load_member(training *t, int32_t member)
+static sbi_status add_member(training *t, int32_t member)
+{
+    return sbi_jobs_add_member(t->campaign, t->ctx, &t->options, t->described, member, &t->attachment, t->keys[member]);
+}
+
+sbi_status sbi_jobs_load_member(sbi_network **out, sbi_campaign *campaign, sbi_context *ctx, const char *key)
 {
     sbi_text bytes;
-    sbi_text_init(&bytes, t->ctx);
-    sbi_status status = sbi_jobs_result(t->campaign, t->keys[member], &bytes);
-    if (status == SBI_OK)
-        status = sbi_network_load_memory(&t->networks[member], t->ctx, bytes.data, bytes.size, t->keys[member]);
+    sbi_text_init(&bytes, ctx);
+    sbi_status status = sbi_jobs_result(campaign, key, &bytes);
+    if (status == SBI_OK) status = sbi_network_load_memory(out, ctx, bytes.data, bytes.size, key);
     sbi_text_clear(&bytes);
     return status;
 }
@@ -139,14 +144,14 @@ static sbi_status train_members(training *t, sbi_executor *exec)
     char sha256[65];
     SBI_TRY(sbi_executor_capabilities(exec, &caps));
     SBI_TRY(sbi_dataset_checksum(t->data, sha256));
-    t->described = sbi_job_describe_data(t->data, sha256);
+    t->described = sbi_jobs_describe_data(t->data, sha256);
     if (!t->described) return sbi_fail(SBI_ERR_NO_MEMORY, "sbi_ensemble_train: out of memory");
     if (!caps.in_process && !caps.stages && !json_object_get(t->described, "parts"))
         return sbi_fail(SBI_ERR_UNSUPPORTED,
                         "sbi_ensemble_train: the executor \"%s\" needs datasets in files, some of this one is in memory", caps.name);
     for (int32_t m = 0; m < t->options.members; m++) SBI_TRY(add_member(t, m));
     SBI_TRY(sbi_jobs_run(t->campaign, exec));
-    for (int32_t m = 0; m < t->options.members; m++) SBI_TRY(load_member(t, m));
+    for (int32_t m = 0; m < t->options.members; m++) SBI_TRY(sbi_jobs_load_member(&t->networks[m], t->campaign, t->ctx, t->keys[m]));
     return SBI_OK;
 }
 
@@ -168,7 +173,7 @@ static sbi_status prepare(training *t, int here)
 static sbi_status open_here(training *t, sbi_executor **used, sbi_executor **owned)
 {
     const int together = t->options.members >= sbi_context_threads(t->ctx) && !t->ctx->options.parallel_for &&
-                         sbi_member_is_small(&t->options, t->data->inputs, t->outputs);
+                         sbi_members_are_small(&t->options, t->data);
     if (!together) return sbi_jobs_executor(used, owned, t->ctx, NULL);
     SBI_TRY(sbi_local_open(owned, t->ctx, 0, sbi_job_run_local, NULL));
     *used = *owned;
@@ -191,9 +196,8 @@ sbi_status sbi_ensemble_train(sbi_ensemble **out, sbi_dataset *data, const sbi_t
     SBI_REQUIRE(data, "sbi_ensemble_train: data is NULL");
     training t = {.ctx = data->ctx, .data = data};
     SBI_TRY(sbi_train_options_read(&t.options, options));
-    sbi_loss loss;
+    sbi_loss loss; /* before anything is submitted: data that do not fit it */
     SBI_TRY(sbi_loss_choose(&loss, data, &t.options));
-    t.outputs = loss.outputs;
     t.attachment.data = data;
     t.attachment.folder = t.options.campaign;
     t.attachment.epoch_log = t.options.epoch_log;

@@ -56,6 +56,7 @@ static sbi_status bring_all(bringing *b, const sbi_job *job)
     }
     for (size_t i = 0; i < job->n_members; i++) SBI_TRY(bring(b, job->members[i].path));
     SBI_TRY(bring(b, job->features.path));
+    SBI_TRY(bring(b, job->calibration.path));
     SBI_TRY(bring(b, job->from.path));
     SBI_TRY(bring(b, job->workspace.path));
     json_t *files = (json_t *)(uintptr_t)b->place->files; /* jansson iterates without const */

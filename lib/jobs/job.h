@@ -6,6 +6,7 @@
 #include "io/json.h"
 #include "sbi/job.h"
 #include "sbi/model.h"
+#include "sbi/ratio.h"
 #include "sbi/toy.h"
 #include "sbi/train.h"
 
@@ -56,6 +57,10 @@ typedef struct sbi_job {
     int32_t combination, output, dtype;
     int32_t numerator, denominator; /* classes; theta is below */
     double correction;
+    int64_t first_row, rows;     /* rows of the features; rows 0: all */
+    int32_t spread;              /* 1: the result is [2, rows], ratio and spread */
+    int32_t reserved_;
+    sbi_job_file calibration;    /* path NULL: none */
     const char *device; /* of this and of train_member (in its options); NULL: the cpu */
 
     /* hessian_rows, hessian_shard, scan_point, toys */
@@ -84,6 +89,9 @@ typedef struct sbi_job_attachment {
     const sbi_model *model;
     const char *folder; /* for checkpoints, or NULL */
     const char *epoch_log; /* folder for epoch logs; NULL: that of the checkpoints */
+    const sbi_ensemble *ensemble; /* evaluate_columns: with its features and calibration */
+    const sbi_calibration *calibration;
+    const sbi_array *features;
 } sbi_job_attachment;
 
 /* Where a job runs. */
@@ -102,7 +110,8 @@ sbi_status sbi_job_train_member(sbi_context *ctx, const sbi_job *job, const sbi_
                                 const sbi_job_place *place, sbi_sink *sink);
 sbi_status sbi_job_train_trial(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
                                const sbi_job_place *place, sbi_sink *sink);
-sbi_status sbi_job_evaluate_columns(sbi_context *ctx, const sbi_job *job, const sbi_job_place *place, sbi_sink *sink);
+sbi_status sbi_job_evaluate_columns(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
+                                    const sbi_job_place *place, sbi_sink *sink);
 sbi_status sbi_job_hessian_rows(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
                                 const sbi_job_place *place, sbi_sink *sink);
 sbi_status sbi_job_hessian_shard(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
@@ -124,8 +133,6 @@ sbi_status sbi_job_complete_data(sbi_dataset *data, const sbi_job *job);
 sbi_status sbi_job_check_data(sbi_dataset *data, const sbi_job *job);
 /* Where a member's checkpoint is; *out is NULL where there is no folder for it. Freed by sbi_free(). */
 sbi_status sbi_job_checkpoint_path(char **out, sbi_context *ctx, const sbi_job *job, const sbi_job_place *place);
-/* The member "data" of a training's spec. NULL when out of memory. */
-json_t *sbi_job_describe_data(const sbi_dataset *data, const char *sha256);
 
 /* The model of a job, from memory or from its files; *loaded is to be destroyed. */
 sbi_status sbi_job_find_model(const sbi_model **out, sbi_model **loaded, sbi_context *ctx, const sbi_job *job,

@@ -13,7 +13,7 @@ sbi_status sbi_job_run_decoded(sbi_context *ctx, const sbi_job *job, const sbi_j
     switch (job->kind) {
     case SBI_JOB_TRAIN_MEMBER: return sbi_job_train_member(ctx, job, attachment, place, sink);
     case SBI_JOB_TRAIN_TRIAL: return sbi_job_train_trial(ctx, job, attachment, place, sink);
-    case SBI_JOB_EVALUATE_COLUMNS: return sbi_job_evaluate_columns(ctx, job, place, sink);
+    case SBI_JOB_EVALUATE_COLUMNS: return sbi_job_evaluate_columns(ctx, job, attachment, place, sink);
     case SBI_JOB_HESSIAN_ROWS: return sbi_job_hessian_rows(ctx, job, attachment, place, sink);
     case SBI_JOB_HESSIAN_SHARD: return sbi_job_hessian_shard(ctx, job, attachment, place, sink);
     case SBI_JOB_SCAN_POINT: return sbi_job_scan_point(ctx, job, attachment, place, sink);

@@ -12,9 +12,9 @@
 #include "exec/local.h"
 #include "io/npz.h"
 #include "jobs/collect.h"
+#include "jobs/columns.h"
 #include "jobs/search.h"
 #include "net/network.h"
-#include "net/loss.h"
 #include "net/train.h"
 
 /* ---- places ---- */
@@ -233,7 +233,7 @@ static sbi_status run(sbi_search *s, sbi_dataset *data, sbi_executor *exec)
     SBI_TRY(sbi_executor_capabilities(exec, &caps));
     SBI_TRY(sbi_dataset_checksum(data, sha256));
     json_decref(s->described);
-    s->described = sbi_job_describe_data(data, sha256);
+    s->described = sbi_jobs_describe_data(data, sha256);
     if (!s->described) return sbi_fail(SBI_ERR_NO_MEMORY, "search: out of memory");
     if (!caps.in_process && !json_object_get(s->described, "parts"))
         return sbi_fail(SBI_ERR_UNSUPPORTED, "sbi_search_run: the executor \"%s\" needs datasets in files, some of this one is in memory",
@@ -257,11 +257,8 @@ static sbi_status open_campaign(sbi_search *s, int here)
 static sbi_status open_here(const sbi_search *s, const sbi_dataset *data, sbi_executor **used, sbi_executor **owned)
 {
     int together = !s->ctx->options.parallel_for;
-    for (size_t i = 0; i < s->n && together; i++) {
-        sbi_loss loss;
-        together = s->trials[i].state == SBI_TRIAL_INVALID || (sbi_loss_choose(&loss, data, &s->trials[i].options) == SBI_OK &&
-                                                               sbi_member_is_small(&s->trials[i].options, data->inputs, loss.outputs));
-    }
+    for (size_t i = 0; i < s->n && together; i++)
+        together = s->trials[i].state == SBI_TRIAL_INVALID || sbi_members_are_small(&s->trials[i].options, data);
     if (!together) return sbi_jobs_executor(used, owned, s->ctx, NULL);
     SBI_TRY(sbi_local_open(owned, s->ctx, 0, sbi_job_run_local, NULL));
     *used = *owned;

@@ -39,6 +39,10 @@ static sbi_status stage_columns(json_t *spec, sbi_store *store, const sbi_job *j
     json_t *members = json_object_get(spec, "members");
     SBI_TRY(sbi_stage_file(store, &job->features, name));
     SBI_TRY(set_path(json_object_get(spec, "features"), name));
+    if (job->calibration.path) {
+        SBI_TRY(sbi_stage_file(store, &job->calibration, name));
+        SBI_TRY(set_path(json_object_get(spec, "calibration"), name));
+    }
     for (size_t i = 0; i < job->n_members; i++) {
         SBI_TRY(sbi_stage_file(store, &job->members[i], name));
         SBI_TRY(set_path(json_array_get(members, i), name));

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "base/options.h"
 #include "base/random.h"
-#include "fit/distributions.h"
+#include "base/distributions.h"
 #include "jobs/toys.h"
 #include "sbi/limit.h"
 

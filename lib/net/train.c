@@ -120,6 +120,12 @@ int sbi_member_is_small(const sbi_train_options *options, int64_t inputs, int64_
     return set_shape(&mlp, options, inputs, outputs) == SBI_OK && mlp.n <= SBI_LANE_PARAMETERS;
 }
 
+int sbi_members_are_small(const sbi_train_options *options, const sbi_dataset *data)
+{
+    sbi_loss loss;
+    return sbi_loss_choose(&loss, data, options) == SBI_OK && sbi_member_is_small(options, data->inputs, loss.outputs);
+}
+
 /* Beside the checkpoint, if there is not to be enough memory for them. */
 static sbi_status pack_events(sbi_trainer *t, const char *checkpoint)
 {

@@ -53,6 +53,8 @@ sbi_status sbi_member_train(sbi_network **out, sbi_context *ctx, sbi_dataset *da
 /* 1 if members of these options with so many inputs and outputs are trained faster side by side, each in one thread, than one after the other by all
  * threads: small networks, which wait for each other's threads at each batch, on the cpu. Their bits are the same either way. */
 int sbi_member_is_small(const sbi_train_options *options, int64_t inputs, int64_t outputs);
+/* The same for members that are trained on these data; 0 also where the loss does not fit them. */
+int sbi_members_are_small(const sbi_train_options *options, const sbi_dataset *data);
 
 /* Reads the caller's options over the defaults and checks every one. */
 sbi_status sbi_train_options_read(sbi_train_options *known, const sbi_train_options *user);

@@ -2,6 +2,7 @@
 /* Reweighting closure: the denominator's distribution of each feature, times r, against the numerator's. */
 #include <math.h>
 
+#include "base/distributions.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/pool.h"
@@ -74,6 +75,44 @@ static void fill_table(const closure *c, int64_t j, const sbi_keyed *sorted, int
     }
 }
 
+/* Mean and standard deviation of the numerator, or what stands for the latter where it is 0. */
+static double unit_of(const sbi_sample sample[2], const sbi_keyed *sorted, int64_t n)
+{
+    double mean = 0, square = 0, both = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (sorted[i].side == SBI_NUMERATOR) mean += sample[SBI_NUMERATOR].weight[sorted[i].index] * sorted[i].key;
+    for (int64_t i = 0; i < n; i++) {
+        const double c = (sorted[i].key - mean) * (sorted[i].key - mean), w = sample[sorted[i].side].weight[sorted[i].index];
+        if (sorted[i].side == SBI_NUMERATOR) square += w * c;
+        both += 0.5 * w * c;
+    }
+    if (sorted[0].key == sorted[n - 1].key) return 0; /* rounding of the mean must not count */
+    return square > 0 ? sqrt(square) : both > 0 ? sqrt(both) : sorted[n - 1].key - sorted[0].key;
+}
+
+/* Integrals of |F - G| over the feature, each distribution normalised to one. */
+static void wasserstein(const closure *c, int64_t j, const sbi_keyed *sorted, int64_t n)
+{
+    double *summary = c->diag->closure_summary.values + j * SBI_CLOSURE_SUMMARY_COLUMNS;
+    const double unit = unit_of(c->sample, sorted, n), whole = c->diag->summary.normalisation;
+    double numerator = 0, reweighted = 0, denominator = 0, after = 0, before = 0;
+    for (int64_t i = 0; i + 1 < n; i++) {
+        const sbi_sample *s = &c->sample[sorted[i].side];
+        const double w = s->weight[sorted[i].index], step = sorted[i + 1].key - sorted[i].key;
+        if (sorted[i].side == SBI_NUMERATOR) {
+            numerator += w;
+        } else {
+            denominator += w;
+            reweighted += w * exp(s->log_ratio[sorted[i].index]) / whole;
+        }
+        after += fabs(numerator - reweighted) * step;
+        before += fabs(numerator - denominator) * step;
+    }
+    summary[4] = unit > 0 ? after / unit : 0;
+    summary[5] = unit > 0 ? before / unit : 0;
+    summary[6] = unit;
+}
+
 static sbi_status close_feature(void *arg, size_t index)
 {
     const closure *c = arg;
@@ -92,6 +131,7 @@ static sbi_status close_feature(void *arg, size_t index)
         }
         sbi_keyed_sort(sorted, sorted + n, (size_t)n);
         fill_table(c, j, sorted, n);
+        wasserstein(c, j, sorted, n);
     }
     sbi_free(ctx, sorted);
     sbi_free(ctx, column);
@@ -103,12 +143,29 @@ sbi_status sbi_diagnose_closure(sbi_diagnostics *diag, const sbi_dataset *data, 
     closure c = {diag, data, sample, bins};
     SBI_TRY(sbi_table_make(diag->ctx, &diag->closure_summary, diag->d, SBI_CLOSURE_SUMMARY_COLUMNS));
     SBI_TRY(sbi_parallel_for(diag->ctx, (size_t)diag->d, close_feature, &c));
+    sbi_diagnostics_summary *m = &diag->summary;
+    m->closure_feature = m->wasserstein_feature = -1;
+    m->closure_p = 1;
+    int64_t tested = 0;
     for (int64_t j = 0; j < diag->d; j++) {
-        const double *row = diag->closure_summary.values + j * SBI_CLOSURE_SUMMARY_COLUMNS;
-        if (j == 0 || row[0] > diag->summary.closure_chi2) {
-            diag->summary.closure_chi2 = row[0];
-            diag->summary.closure_dof = (int32_t)row[1];
+        double *row = diag->closure_summary.values + j * SBI_CLOSURE_SUMMARY_COLUMNS;
+        row[3] = row[1] > 0 ? sbi_chi2_tail(row[0], row[1]) : 1;
+        if (j == 0 || row[0] > m->closure_chi2) {
+            m->closure_chi2 = row[0];
+            m->closure_dof = (int32_t)row[1];
+        }
+        if (!(row[6] > 0)) continue;
+        tested++;
+        if (m->closure_feature < 0 || row[3] < m->closure_p) {
+            m->closure_p = row[3];
+            m->closure_feature = (int32_t)j;
+        }
+        if (m->wasserstein_feature < 0 || row[4] > m->wasserstein) {
+            m->wasserstein = row[4];
+            m->wasserstein_feature = (int32_t)j;
         }
     }
+    m->constant_features = (int32_t)(diag->d - tested);
+    if (tested) m->closure_p = fmin(1, m->closure_p * (double)tested);
     return SBI_OK;
 }

@@ -9,7 +9,6 @@
 #include "base/memory.h"
 #include "base/options.h"
 #include "io/column.h"
-#include "ratio/held_out.h"
 
 void sbi_diagnostics_options_init(sbi_diagnostics_options *options)
 {
@@ -34,6 +33,12 @@ static sbi_status read_options(sbi_diagnostics_options *o, const sbi_diagnostics
                 "sbi_diagnostics_options.validation_fraction is %g, expected at least 0 and below 1", o->validation_fraction);
     SBI_REQUIRE(o->correction > 0 && isfinite(o->correction),
                 "sbi_diagnostics_options.correction is %g, expected a positive number", o->correction);
+    SBI_REQUIRE(o->training_events >= 0, "sbi_diagnostics_options.training_events is %lld, expected 0 or more",
+                (long long)o->training_events);
+    SBI_REQUIRE(o->member >= -1, "sbi_diagnostics_options.member is %d, expected -1 or a member", (int)o->member);
+    SBI_REQUIRE(o->reserved2_ == 0, "sbi_diagnostics_options.reserved2_ is %d, expected 0", (int)o->reserved2_);
+    SBI_REQUIRE(!o->calibration || o->correction == 1, "sbi_diagnostics_options: calibration and correction %g exclude each other",
+                o->correction);
     return SBI_OK;
 }
 
@@ -83,106 +88,6 @@ static double softplus(double z)
     return (z > 0 ? z : 0) + log1p(exp(-fabs(z)));
 }
 
-/* ---- samples ---- */
-
-static void free_sample(sbi_context *ctx, sbi_sample *s)
-{
-    sbi_free(ctx, s->event);
-    sbi_free(ctx, s->log_ratio);
-    sbi_free(ctx, s->weight);
-}
-
-/* Selects events and reads their weights, normalised. */
-static sbi_status make_sample(const sbi_dataset *data, int32_t side, const sbi_diagnostics_options *o, sbi_sample *s)
-{
-    const int64_t n = data->events[side];
-    s->event = sbi_alloc_array(data->ctx, (size_t)n, sizeof *s->event);
-    s->log_ratio = sbi_alloc_array(data->ctx, (size_t)n, sizeof *s->log_ratio);
-    s->weight = sbi_alloc_array(data->ctx, (size_t)n, sizeof *s->weight);
-    if (!s->event || !s->log_ratio || !s->weight) return SBI_ERR_NO_MEMORY;
-    sbi_dataset_read_weights(data, side, 0, n, s->weight);
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++) {
-        if (o->held_out == 1 && !sbi_dataset_is_held_out(side, i, o->seed, o->validation_fraction)) continue;
-        s->weight[s->n] = s->weight[i];
-        s->event[s->n++] = i;
-        sum += s->weight[i];
-    }
-    const char *name = side == SBI_NUMERATOR ? "numerator" : "denominator";
-    if (s->n == 0) return sbi_fail(SBI_ERR_VALUE, "diagnostics: no event of the %s is held out", name);
-    if (!(sum > 0)) return sbi_fail(SBI_ERR_VALUE, "diagnostics: the weights of the %s sum to %g", name, sum);
-    for (int64_t i = 0; i < s->n; i++) s->weight[i] /= sum;
-    return SBI_OK;
-}
-
-/* ln r from whoever computed it. */
-static sbi_status take_ratios(sbi_sample *s, const sbi_array *log_ratio, double correction)
-{
-    const double shift = log(correction);
-    for (int64_t i = 0; i < s->n; i++) {
-        sbi_column_read_f64(log_ratio, s->event[i], 1, &s->log_ratio[i]);
-        s->log_ratio[i] -= shift;
-    }
-    return SBI_OK;
-}
-
-/* ln r from an ensemble, for chunks of selected events; spread[0..1]: weighted sum and largest. */
-static sbi_status evaluate_ratios(sbi_sample *s, const sbi_ensemble *ens, const sbi_dataset *data, int32_t side,
-                                  double correction, double spread[2])
-{
-    enum { CHUNK = 16 * SBI_EVALUATE_ROWS };
-    const int64_t d = ens->networks[0]->theta ? data->inputs : data->d; /* a parameterised ensemble is judged at each event's own theta */
-    double *x = sbi_alloc_array(data->ctx, (size_t)(d + 1), CHUNK * sizeof *x);
-    if (!x) return SBI_ERR_NO_MEMORY;
-    double *deviation = x + d * CHUNK;
-    sbi_status status = SBI_OK;
-    for (int64_t first = 0; first < s->n && status == SBI_OK; first += CHUNK) {
-        const int64_t rows = s->n - first < CHUNK ? s->n - first : CHUNK;
-        for (int64_t i = 0, run; i < rows; i += run) { /* neighbours are read together */
-            for (run = 1; i + run < rows && s->event[first + i + run] == s->event[first + i] + run;) run++;
-            if (d == data->d) sbi_dataset_read_features(data, side, s->event[first + i], run, x + i * d);
-            else sbi_dataset_read_inputs(data, side, s->event[first + i], run, x + i * d);
-        }
-        const sbi_ratio_job job = {
-            .ens = ens,
-            .features = sbi_array_2d(x, SBI_F64, rows, d),
-            .name = "features",
-            .log = 1,
-            .dtype = SBI_F64,
-            .correction = correction,
-            .numerator = SBI_NUMERATOR,
-            .denominator = SBI_DENOMINATOR,
-            .ratio = s->log_ratio + first,
-            .spread = deviation,
-        };
-        status = sbi_ratio_run(&job);
-        for (int64_t i = 0; i < rows && status == SBI_OK; i++) {
-            spread[0] += s->weight[first + i] * deviation[i];
-            spread[1] = fmax(spread[1], deviation[i]);
-        }
-    }
-    sbi_free(data->ctx, x);
-    return status;
-}
-
-/* ln r of all events, each from the members that did not see it. */
-static sbi_status evaluate_folds(sbi_sample *s, const sbi_ensemble *ens, const sbi_dataset *data, int32_t side, double correction,
-                                 double spread[2])
-{
-    sbi_ratio_options o = SBI_RATIO_OPTIONS_INIT;
-    o.output = SBI_RATIO_LOG;
-    o.correction = correction;
-    double *deviation = sbi_alloc_array(data->ctx, (size_t)s->n, sizeof *deviation);
-    if (!deviation) return SBI_ERR_NO_MEMORY;
-    sbi_status status = sbi_held_out_ratios(ens, data, side, &o, s->log_ratio, deviation);
-    for (int64_t i = 0; i < s->n && status == SBI_OK; i++) {
-        spread[0] += s->weight[i] * deviation[i];
-        spread[1] = fmax(spread[1], deviation[i]);
-    }
-    sbi_free(data->ctx, deviation);
-    return status;
-}
-
 /* ---- the numbers ---- */
 
 static void summarise(sbi_diagnostics *diag, const sbi_sample sample[2])
@@ -221,11 +126,9 @@ static void summarise(sbi_diagnostics *diag, const sbi_sample sample[2])
     m->ess_fraction = m->ess * plain;
 }
 
-static sbi_status diagnose(sbi_diagnostics *diag, const sbi_dataset *data, const sbi_sample sample[2],
-                           const sbi_diagnostics_options *o)
+static sbi_status diagnose_sorted(sbi_diagnostics *diag, const sbi_sample sample[2], const sbi_diagnostics_options *o)
 {
     const int64_t n = sample[0].n + sample[1].n;
-    summarise(diag, sample);
     sbi_keyed *sorted = sbi_alloc_array(diag->ctx, (size_t)n, 2 * sizeof *sorted);
     if (!sorted) return SBI_ERR_NO_MEMORY;
     int64_t k = 0;
@@ -235,8 +138,18 @@ static sbi_status diagnose(sbi_diagnostics *diag, const sbi_dataset *data, const
     sbi_keyed_sort(sorted, sorted + n, (size_t)n);
     sbi_status status = sbi_diagnose_calibration(diag, sample, sorted, n, o->calibration_bins);
     if (status == SBI_OK) status = sbi_diagnose_roc(diag, sample, sorted, n, o->roc_points);
+    if (status == SBI_OK) status = sbi_diagnose_tails(diag, sample, sorted, n);
     sbi_free(diag->ctx, sorted);
-    SBI_TRY(status);
+    return status;
+}
+
+static sbi_status diagnose(sbi_diagnostics *diag, const sbi_dataset *data, const sbi_sample sample[2],
+                           const sbi_diagnostics_options *o)
+{
+    summarise(diag, sample);
+    SBI_TRY(diagnose_sorted(diag, sample, o));
+    SBI_TRY(sbi_diagnose_shares(diag, &sample[SBI_DENOMINATOR]));
+    if (sample[SBI_DENOMINATOR].spread) SBI_TRY(sbi_diagnose_spread(diag, &sample[SBI_DENOMINATOR]));
     return sbi_diagnose_closure(diag, data, sample, o->closure_bins);
 }
 
@@ -247,6 +160,7 @@ static sbi_status make_diagnostics(sbi_diagnostics **out, const sbi_dataset *dat
     diag->ctx = data->ctx;
     diag->d = data->d;
     diag->summary.features = (int32_t)data->d;
+    diag->summary.ks_numerator = diag->summary.ks_numerator_p = diag->summary.ks_denominator = diag->summary.ks_denominator_p = NAN;
     diag->names = sbi_alloc_zero(data->ctx, (size_t)data->d, sizeof *diag->names);
     diag->closure = sbi_alloc_zero(data->ctx, (size_t)data->d, sizeof *diag->closure);
     int complete = diag->names && diag->closure;
@@ -260,30 +174,48 @@ static sbi_status make_diagnostics(sbi_diagnostics **out, const sbi_dataset *dat
     return SBI_OK;
 }
 
-/* Ratios from `ens`, or from the arrays by side where it is NULL. */
-static sbi_status run(sbi_diagnostics **out, const sbi_ensemble *ens, const sbi_array *const given[2], sbi_dataset *data,
-                      const sbi_diagnostics_options *o)
+/* The same networks on events that they were fitted to. */
+static sbi_status compare_training(sbi_diagnostics *diag, const sbi_dataset *data, const sbi_sample held_out[2],
+                                   const sbi_diagnostics_options *o, const sbi_sample_source *source)
+{
+    const sbi_sample_choice choice = {SBI_SAMPLE_TRAINING, 0, o->seed, o->validation_fraction, o->training_events};
+    sbi_sample_source plain = *source;
+    sbi_sample trained[2] = {{0}, {0}};
+    sbi_status status = SBI_OK;
+    plain.spread = 0;
+    for (int32_t side = 0; side < 2 && status == SBI_OK; side++) {
+        status = sbi_sample_choose(&trained[side], data, side, &choice, "diagnostics", 1);
+        if (status == SBI_OK) status = sbi_sample_fill(&trained[side], data, side, &plain, "diagnostics");
+    }
+    if (status == SBI_OK && trained[0].n && trained[1].n) status = sbi_diagnose_overtraining(diag, held_out, trained);
+    sbi_sample_free(data->ctx, &trained[0]);
+    sbi_sample_free(data->ctx, &trained[1]);
+    return status;
+}
+
+static sbi_status fill_diagnostics(sbi_diagnostics *diag, const sbi_dataset *data, sbi_sample sample[2],
+                                   const sbi_diagnostics_options *o, const sbi_sample_source *source)
+{
+    const sbi_sample_choice choice = {o->held_out == 1 ? SBI_SAMPLE_HELD_OUT : SBI_SAMPLE_ALL, 0, o->seed, o->validation_fraction, 0};
+    for (int32_t side = 0; side < 2; side++) {
+        SBI_TRY(sbi_sample_choose(&sample[side], data, side, &choice, "diagnostics", 0));
+        SBI_TRY(sbi_sample_fill(&sample[side], data, side, source, "diagnostics"));
+    }
+    SBI_TRY(diagnose(diag, data, sample, o));
+    if (o->held_out == 1 && o->training_events) return compare_training(diag, data, sample, o, source);
+    return SBI_OK;
+}
+
+static sbi_status run(sbi_diagnostics **out, sbi_dataset *data, const sbi_diagnostics_options *o, const sbi_sample_source *source)
 {
     SBI_TRY(sbi_dataset_prepare(data));
     SBI_TRY(sbi_dataset_check_sides(data));
     sbi_sample sample[2] = {{0}, {0}};
     sbi_diagnostics *diag = NULL;
-    double spread[2][2] = {{0, 0}, {0, 0}};
-    sbi_status status = make_diagnostics(&diag, data);
-    for (int32_t side = 0; side < 2 && status == SBI_OK; side++) {
-        status = make_sample(data, side, o, &sample[side]);
-        if (status != SBI_OK) break;
-        status = ens && o->held_out == 2 ? evaluate_folds(&sample[side], ens, data, side, o->correction, spread[side])
-                 : ens ? evaluate_ratios(&sample[side], ens, data, side, o->correction, spread[side])
-                     : take_ratios(&sample[side], given[side], o->correction);
-    }
-    if (status == SBI_OK) {
-        diag->summary.spread_mean = spread[SBI_DENOMINATOR][0];
-        diag->summary.spread_max = spread[SBI_DENOMINATOR][1];
-        status = diagnose(diag, data, sample, o);
-    }
-    free_sample(data->ctx, &sample[0]);
-    free_sample(data->ctx, &sample[1]);
+    SBI_TRY(make_diagnostics(&diag, data));
+    sbi_status status = fill_diagnostics(diag, data, sample, o, source);
+    sbi_sample_free(data->ctx, &sample[0]);
+    sbi_sample_free(data->ctx, &sample[1]);
     if (status == SBI_OK) {
         *out = diag;
     } else {
@@ -300,7 +232,18 @@ sbi_status sbi_diagnostics_run(sbi_diagnostics **out, const sbi_ensemble *ens, s
     SBI_REQUIRE(ens && data, "sbi_diagnostics_run: ens or data is NULL");
     sbi_diagnostics_options known;
     SBI_TRY(read_options(&known, options));
-    return run(out, ens, NULL, data, &known);
+    SBI_REQUIRE(known.member < (int64_t)ens->n, "sbi_diagnostics_options.member is %d of %zu members", (int)known.member, ens->n);
+    SBI_REQUIRE(known.held_out != 2 || known.member < 0, "sbi_diagnostics_options: a member alone did not leave out every fold (held_out 2)");
+    if (known.calibration && known.member < 0) SBI_TRY(sbi_calibration_check(known.calibration, ens));
+    const sbi_sample_source source = {
+        .ens = ens,
+        .calibration = known.member < 0 ? known.calibration : NULL,
+        .correction = known.correction,
+        .member = known.member,
+        .spread = known.member < 0,
+        .folds = known.held_out == 2,
+    };
+    return run(out, data, &known, &source);
 }
 
 sbi_status sbi_diagnostics_compute(sbi_diagnostics **out, sbi_dataset *data, const sbi_array *log_numerator,
@@ -311,18 +254,11 @@ sbi_status sbi_diagnostics_compute(sbi_diagnostics **out, sbi_dataset *data, con
     SBI_REQUIRE(data && log_numerator && log_denominator, "sbi_diagnostics_compute: data or a ratio is NULL");
     sbi_diagnostics_options known;
     SBI_TRY(read_options(&known, options));
-    const sbi_array *given[2];
-    given[SBI_NUMERATOR] = log_numerator;
-    given[SBI_DENOMINATOR] = log_denominator;
-    for (int side = 0; side < 2; side++) {
-        const char *name = side == SBI_NUMERATOR ? "log_numerator" : "log_denominator";
-        SBI_TRY(sbi_column_check_shape(given[side], 1, name));
-        if (given[side]->shape[0] != data->events[side])
-            return sbi_fail(SBI_ERR_SHAPE, "%s: %" PRId64 " ratios for %" PRId64 " events", name, given[side]->shape[0],
-                            data->events[side]);
-        SBI_TRY(sbi_column_check_finite(data->ctx, given[side], name));
-    }
-    return run(out, NULL, given, data, &known);
+    sbi_sample_source source = {.correction = known.correction, .member = -1};
+    source.given[SBI_NUMERATOR] = log_numerator;
+    source.given[SBI_DENOMINATOR] = log_denominator;
+    SBI_TRY(sbi_sample_check_given(data, source.given));
+    return run(out, data, &known, &source);
 }
 
 void sbi_diagnostics_destroy(sbi_diagnostics *diag)
@@ -338,5 +274,9 @@ void sbi_diagnostics_destroy(sbi_diagnostics *diag)
     sbi_free(ctx, diag->calibration.values);
     sbi_free(ctx, diag->roc.values);
     sbi_free(ctx, diag->closure_summary.values);
+    sbi_free(ctx, diag->tails.values);
+    sbi_free(ctx, diag->shares.values);
+    sbi_free(ctx, diag->scores.values);
+    sbi_free(ctx, diag->spread.values);
     sbi_free(ctx, diag);
 }

@@ -81,26 +81,25 @@ static void scatter(const evaluation *e, int64_t n, int64_t first, size_t size, 
 /* Those of `rows` events from `first` that are in one fold. */
 static sbi_status run_fold(evaluation *e, int32_t fold, int64_t first, int64_t rows, const sbi_ratio_options *o, char *ratio, char *spread)
 {
-    const int64_t d = e->data->d;
+    /* A parameterised ensemble is asked at each event's own theta unless one was given for all. */
+    const int own = e->parts[fold]->networks[0]->theta && !o->theta;
+    const int64_t d = own ? e->data->inputs : e->data->d;
     const size_t size = sbi_dtype_size(o->dtype), at = (size_t)first * size;
     int64_t n = 0;
     for (int64_t i = first; i < first + rows; i++) {
         if (sbi_dataset_fold_of(e->side, i, e->seed, e->folds) != fold) continue;
-        sbi_dataset_read_features(e->data, e->side, i, 1, e->x + n * d);
+        if (own)
+            sbi_dataset_read_inputs(e->data, e->side, i, 1, e->x + n * d);
+        else
+            sbi_dataset_read_features(e->data, e->side, i, 1, e->x + n * d);
         e->event[n++] = i;
     }
     if (!n) return SBI_OK;
-    const sbi_ratio_job job = {
-        .ens = e->parts[fold],
-        .features = sbi_array_2d(e->x, SBI_F64, n, d),
-        .name = "features",
-        .log = o->output == SBI_RATIO_LOG,
-        .dtype = o->dtype,
-        .correction = o->correction,
-        .device = o->device,
-        .ratio = e->out,
-        .spread = spread ? e->out + CHUNK * sizeof(double) : NULL,
-    };
+    sbi_ratio_job job = sbi_ratio_job_of(e->parts[fold], o);
+    job.features = sbi_array_2d(e->x, SBI_F64, n, d);
+    job.name = "features";
+    job.ratio = e->out;
+    job.spread = spread ? e->out + CHUNK * sizeof(double) : NULL;
     SBI_TRY(sbi_ratio_run(&job));
     scatter(e, n, first, size, e->out, ratio + at);
     if (spread) scatter(e, n, first, size, e->out + CHUNK * sizeof(double), spread + at);
@@ -114,7 +113,7 @@ sbi_status sbi_held_out_ratios(const sbi_ensemble *ens, const sbi_dataset *data,
     const int64_t events = data->events[side];
     evaluation e = {.data = data, .side = side};
     sbi_status status = make_parts(ens, &e);
-    e.x = status == SBI_OK ? sbi_alloc_array(ctx, (size_t)data->d, CHUNK * sizeof *e.x) : NULL;
+    e.x = status == SBI_OK ? sbi_alloc_array(ctx, (size_t)data->inputs, CHUNK * sizeof *e.x) : NULL;
     e.event = status == SBI_OK ? sbi_alloc_array(ctx, CHUNK, sizeof *e.event) : NULL;
     e.out = status == SBI_OK ? sbi_alloc_array(ctx, 2 * CHUNK, sizeof(double)) : NULL;
     if (status == SBI_OK && !(e.x && e.event && e.out)) status = SBI_ERR_NO_MEMORY;

@@ -35,6 +35,8 @@ sbi_status sbi_ratio_options_read(sbi_ratio_options *known, const sbi_ratio_opti
     SBI_REQUIRE(known->reserved_ == 0, "sbi_ratio_options.reserved_ is %d, expected 0", (int)known->reserved_);
     SBI_REQUIRE(known->correction > 0 && isfinite(known->correction),
                 "sbi_ratio_options.correction is %g, expected a positive number", known->correction);
+    SBI_REQUIRE(!known->calibration || known->correction == 1, "sbi_ratio_options: calibration and correction %g exclude each other",
+                known->correction);
     return SBI_OK;
 }
 
@@ -129,6 +131,31 @@ typedef struct scratch {
     float *network;
 } scratch;
 
+static double member_value(const sbi_ratio_job *j, double log_ratio)
+{
+    const double l = j->calibration ? sbi_calibrate(j->calibration, log_ratio) : log_ratio;
+    return j->log ? l : exp(l);
+}
+
+/* ln r, and where it is wanted the spread of ln r or r, of calibrated members. */
+static void combine_calibrated(const sbi_ratio_job *j, double *l, double *value, double *spread)
+{
+    const size_t n = j->ens->n;
+    double mean = 0, square = 0;
+    for (size_t m = 0; spread && m < n; m++) mean += member_value(j, l[m]) / (double)n;
+    for (size_t m = 0; spread && m < n; m++) square += pow(member_value(j, l[m]) - mean, 2);
+    if (spread) *spread = n > 1 ? sqrt(square / (double)(n - 1)) : 0;
+    sbi_ratio_combine(l, n, j->ens->combination, 1, value, NULL);
+    *value = sbi_calibrate(j->calibration, *value);
+    if (!j->log) *value = exp(*value);
+}
+
+/* Where a row stands in `ratio`. */
+static int64_t place(const sbi_ratio_job *j, int64_t row)
+{
+    return j->block_stride ? row / SBI_RATIO_BLOCK * j->block_stride + row % SBI_RATIO_BLOCK : row;
+}
+
 /* ln p_class / p_reference of a row, or what differs from it by a number that all classes share. */
 static double class_logit(const sbi_network *net, const float *logit, int64_t row, int32_t index)
 {
@@ -146,11 +173,12 @@ static sbi_status store_row(const run *r, const scratch *s, int64_t row, int64_t
         const sbi_network *net = j->ens->networks[m];
         s->member[m] = class_logit(net, logit, i, j->numerator) - class_logit(net, logit, i, j->denominator) - r->log_correction;
         if (j->members)
-            fits &= store(j->members, j->dtype, row * (int64_t)members + (int64_t)m, j->log ? s->member[m] : exp(s->member[m]));
+            fits &= store(j->members, j->dtype, row * (int64_t)members + (int64_t)m, member_value(j, s->member[m]));
     }
     double value, spread = 0;
-    sbi_ratio_combine(s->member, members, j->ens->combination, j->log, &value, j->spread ? &spread : NULL);
-    if (j->ratio) fits &= store(j->ratio, j->dtype, row, value);
+    if (j->calibration) combine_calibrated(j, s->member, &value, j->spread ? &spread : NULL);
+    else sbi_ratio_combine(s->member, members, j->ens->combination, j->log, &value, j->spread ? &spread : NULL);
+    if (j->ratio) fits &= store(j->ratio, j->dtype, place(j, row), value);
     if (j->spread) fits &= store(j->spread, j->dtype, row, spread);
     if (!fits)
         return sbi_fail(SBI_ERR_VALUE, "%s: row %" PRId64 ": the %s is %g with spread %g, too large for the output", j->name, row,
@@ -272,26 +300,34 @@ sbi_status sbi_ratio_run(const sbi_ratio_job *job)
     return status;
 }
 
+sbi_ratio_job sbi_ratio_job_of(const sbi_ensemble *ens, const sbi_ratio_options *o)
+{
+    return (sbi_ratio_job){
+        .ens = ens,
+        .log = o->output == SBI_RATIO_LOG,
+        .dtype = o->dtype,
+        .correction = o->correction,
+        .calibration = o->calibration,
+        .device = o->device,
+        .numerator = o->numerator,
+        .denominator = o->denominator,
+        .theta = o->theta,
+        .n_theta = (size_t)o->n_theta,
+    };
+}
+
 sbi_status sbi_ratio_evaluate(const sbi_ensemble *ens, const sbi_array *features, double *ratio, double *spread,
                               const sbi_ratio_options *options)
 {
     SBI_REQUIRE(ens && features && ratio, "sbi_ratio_evaluate: ens, features or ratio is NULL");
     sbi_ratio_options known;
     SBI_TRY(sbi_ratio_options_read(&known, options));
-    sbi_ratio_job job = {
-        .ens = ens,
-        .name = "features",
-        .log = known.output == SBI_RATIO_LOG,
-        .dtype = SBI_F64,
-        .correction = known.correction,
-        .device = known.device,
-        .numerator = known.numerator,
-        .denominator = known.denominator,
-        .theta = known.theta,
-        .n_theta = (size_t)known.n_theta,
-        .ratio = ratio,
-        .spread = spread,
-    };
+    if (known.calibration) SBI_TRY(sbi_calibration_check(known.calibration, ens));
+    sbi_ratio_job job = sbi_ratio_job_of(ens, &known);
+    job.name = "features";
+    job.dtype = SBI_F64;
+    job.ratio = ratio;
+    job.spread = spread;
     SBI_TRY(sbi_features_view(features, &job.features, "features"));
     return sbi_ratio_run(&job);
 }

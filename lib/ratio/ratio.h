@@ -4,6 +4,7 @@
 #define SBI_RATIO_RATIO_H
 
 #include "net/network.h"
+#include "ratio/calibration.h"
 #include "sbi/ratio.h"
 
 /* One evaluation of an ensemble: chunks of rows, shared out over threads. Outputs may be NULL. */
@@ -17,6 +18,8 @@ typedef struct sbi_ratio_job {
     void *ratio;   /* [n] */
     void *spread;  /* [n] */
     void *members; /* [n, members] */
+    const sbi_calibration *calibration; /* of ln r, or NULL */
+    int64_t block_stride; /* elements from a block of SBI_RATIO_BLOCK rows to the next in `ratio`; 0: rows follow each other */
     const char *device; /* NULL: "cpu" */
     int32_t report; /* 1: progress under the stage "ratio" */
     int32_t numerator, denominator; /* classes; SBI_NUMERATOR and SBI_DENOMINATOR unless somebody chose */
@@ -25,6 +28,11 @@ typedef struct sbi_ratio_job {
     size_t n_theta;
 } sbi_ratio_job;
 
+/* Rows of a block of a packed store of variations, SBI_TAPE_BLOCK of tape.h. */
+#define SBI_RATIO_BLOCK 2048
+
+/* What the options say of an evaluation, without features and outputs. */
+sbi_ratio_job sbi_ratio_job_of(const sbi_ensemble *ens, const sbi_ratio_options *o);
 sbi_status sbi_ratio_run(const sbi_ratio_job *job);
 sbi_status sbi_ratio_options_read(sbi_ratio_options *known, const sbi_ratio_options *user);
 

@@ -33,6 +33,10 @@ sbi_status sbi_diagnostics_table(const sbi_diagnostics *diag, int32_t table, siz
     case SBI_TABLE_ROC: t = &diag->roc; break;
     case SBI_TABLE_CLOSURE: t = &diag->closure[feature]; break;
     case SBI_TABLE_CLOSURE_SUMMARY: t = &diag->closure_summary; break;
+    case SBI_TABLE_TAILS: t = &diag->tails; break;
+    case SBI_TABLE_SHARES: t = &diag->shares; break;
+    case SBI_TABLE_SCORES: t = &diag->scores; break;
+    case SBI_TABLE_SPREAD: t = &diag->spread; break;
     default: return sbi_fail(SBI_ERR_ARGUMENT, "sbi_diagnostics_table: table is %d, expected one of SBI_TABLE_...", (int)table);
     }
     *view = sbi_array_2d(t->values, SBI_F64, t->rows, t->columns);
@@ -66,6 +70,9 @@ static json_t *summary_json(const sbi_diagnostics_summary *m)
     json_object_set_new(s, "denominator_events", json_integer(m->denominator_events));
     json_object_set_new(s, "calibration_dof", json_integer(m->calibration_dof));
     json_object_set_new(s, "closure_dof", json_integer(m->closure_dof));
+    json_object_set_new(s, "closure_feature", json_integer(m->closure_feature));
+    json_object_set_new(s, "wasserstein_feature", json_integer(m->wasserstein_feature));
+    json_object_set_new(s, "constant_features", json_integer(m->constant_features));
     const struct {
         const char *key;
         double value;
@@ -80,7 +87,18 @@ static json_t *summary_json(const sbi_diagnostics_summary *m)
                  {"calibration_chi2", m->calibration_chi2},
                  {"closure_chi2", m->closure_chi2},
                  {"spread_mean", m->spread_mean},
-                 {"spread_max", m->spread_max}};
+                 {"spread_max", m->spread_max},
+                 {"calibration_p", m->calibration_p},
+                 {"closure_p", m->closure_p},
+                 {"wasserstein", m->wasserstein},
+                 {"ks_numerator", m->ks_numerator},
+                 {"ks_numerator_p", m->ks_numerator_p},
+                 {"ks_denominator", m->ks_denominator},
+                 {"ks_denominator_p", m->ks_denominator_p},
+                 {"largest_share", m->largest_share},
+                 {"top_share", m->top_share},
+                 {"log_ratio_low", m->log_ratio_low},
+                 {"log_ratio_high", m->log_ratio_high}};
     for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) json_object_set_new(s, reals[i].key, number(reals[i].value));
     return s;
 }
@@ -91,7 +109,13 @@ static json_t *diagnostics_json(const sbi_diagnostics *diag)
     static const char *const roc[] = {"log_ratio", "numerator", "denominator"};
     static const char *const closure[] = {"low",        "high",             "numerator",   "numerator_error",
                                           "reweighted", "reweighted_error", "denominator", "pull"};
-    static const char *const closure_summary[] = {"chi2", "dof", "chi2_before"};
+    static const char *const closure_summary[] = {"chi2", "dof", "chi2_before", "p", "wasserstein", "wasserstein_before", "unit"};
+    static const char *const tails[] = {"probability", "numerator", "denominator"};
+    static const char *const shares[] = {"events", "fraction", "share"};
+    static const char *const scores[] = {"low", "high", "numerator_training", "numerator_training_error", "numerator_held_out",
+                                         "numerator_held_out_error", "denominator_training", "denominator_training_error",
+                                         "denominator_held_out", "denominator_held_out_error"};
+    static const char *const spread[] = {"low", "high", "mean", "largest"};
     json_t *all = json_object(), *features = json_object();
     for (int64_t j = 0; j < diag->d; j++) json_object_set_new(features, diag->names[j], table_json(&diag->closure[j], closure));
     json_object_set_new(all, "summary", summary_json(&diag->summary));
@@ -99,6 +123,10 @@ static json_t *diagnostics_json(const sbi_diagnostics *diag)
     json_object_set_new(all, "roc", table_json(&diag->roc, roc));
     json_object_set_new(all, "closure", features);
     json_object_set_new(all, "closure_summary", table_json(&diag->closure_summary, closure_summary));
+    json_object_set_new(all, "tails", table_json(&diag->tails, tails));
+    json_object_set_new(all, "shares", table_json(&diag->shares, shares));
+    if (diag->scores.rows) json_object_set_new(all, "scores", table_json(&diag->scores, scores));
+    if (diag->spread.rows) json_object_set_new(all, "spread", table_json(&diag->spread, spread));
     return all;
 }
 

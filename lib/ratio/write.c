@@ -50,20 +50,11 @@ sbi_status sbi_ratio_write(const sbi_ensemble *ens, const char *features, const 
     sbi_ratio_options known;
     SBI_TRY(sbi_ratio_options_read(&known, options));
     sbi_npy *npy;
+    if (known.calibration) SBI_TRY(sbi_calibration_check(known.calibration, ens));
     SBI_TRY(sbi_npy_map(&npy, ens->ctx, features));
-    sbi_ratio_job job = {
-        .ens = ens,
-        .name = features,
-        .log = known.output == SBI_RATIO_LOG,
-        .dtype = known.dtype,
-        .correction = known.correction,
-        .device = known.device,
-        .numerator = known.numerator,
-        .denominator = known.denominator,
-        .theta = known.theta,
-        .n_theta = (size_t)known.n_theta,
-        .report = 1,
-    };
+    sbi_ratio_job job = sbi_ratio_job_of(ens, &known);
+    job.name = features;
+    job.report = 1;
     outputs o = {0};
     sbi_array view;
     sbi_status status = sbi_npy_array(npy, &view);

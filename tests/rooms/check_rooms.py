@@ -44,9 +44,9 @@ ALSO = {
 # Who answers for which public header.
 OWNER = {
     "version.h": "base", "status.h": "base", "context.h": "base", "array.h": "base",
-    "dataset.h": "net", "network.h": "net", "onnx.h": "net", "train.h": "net", "ratio.h": "ratio", "tape.h": "tape", "shard.h": "tape", "model.h": "model",
+    "dataset.h": "net", "network.h": "net", "onnx.h": "net", "train.h": "net", "ratio.h": "ratio", "calibration.h": "ratio", "tape.h": "tape", "shard.h": "tape", "model.h": "model",
     "fit.h": "fit", "systematics.h": "fit", "objective.h": "fit", "interval.h": "fit", "distribution.h": "fit", "toy.h": "model",
-    "limit.h": "fit", "neyman.h": "jobs", "search.h": "jobs", "executor.h": "exec", "store.h": "exec", "campaign.h": "exec", "job.h": "jobs", "sbi.h": "programs",
+    "limit.h": "fit", "neyman.h": "jobs", "search.h": "jobs", "executor.h": "exec", "store.h": "exec", "campaign.h": "exec", "job.h": "jobs", "columns.h": "jobs", "variation.h": "jobs", "sbi.h": "programs",
 }
 # Libraries that only some rooms may use.
 OUTSIDE = {

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "fit/distributions.h"
+#include "base/distributions.h"
 #include "fit_problems.h"
 #include "sbi/limit.h"
 #include "sbi/model.h"

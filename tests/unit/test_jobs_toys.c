@@ -9,7 +9,7 @@
 #include "base/random.h"
 #include "contract/executor_toy.h"
 #include "contract/temporary_folder.h"
-#include "fit/distributions.h"
+#include "base/distributions.h"
 #include "fit/toys.h"
 #include "jobs/job.h"
 #include "sbi/neyman.h"

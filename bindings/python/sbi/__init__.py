@@ -17,6 +17,7 @@ from .fit import ConfidenceSet, Curve, Fit, Interval, Minimum
 from .limits import Limit, asimov_fit, asymptotic_cls, asymptotic_p_value, discovery, goodness_of_fit, profiled, significance
 from .limits import upper_limits, upper_limits_by_toys
 from .model import Model, Parameter, pack_workspace
+from .ratio import Calibration, Column, Variation, Variations, Verdict, evaluate_columns, pack_columns
 from .searches import Search, search
 from .shard import Sharder, merge_shards
 from .store import Store

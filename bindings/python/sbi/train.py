@@ -237,7 +237,7 @@ def _onnx_options(ratio, dtype, correction, input_name, output_name):
     return o
 
 
-def _ratio_options(log, correction, device, theta, numerator, denominator):
+def _ratio_options(log, correction, device, theta, numerator, denominator, calibration=None):
     """The options, and what must live as long as they do."""
     o = _api.RatioOptions()
     lib.sbi_ratio_options_init(ctypes.byref(o))
@@ -245,6 +245,7 @@ def _ratio_options(log, correction, device, theta, numerator, denominator):
     o.correction = correction
     o.device = text(device)
     o.numerator, o.denominator = numerator, denominator
+    o.calibration = calibration.pointer if calibration else None
     if theta is None:
         return o, None
     kept = np.ascontiguousarray(theta, dtype=float).reshape(-1)
@@ -323,32 +324,30 @@ class Ensemble(Handle):
         return Network._borrow(address, self)
 
     def ratio(self, features: np.ndarray, log: bool = False, correction: float = 1.0, device: Optional[str] = None,
-              theta: Optional[Sequence[float]] = None, numerator: int = _api.NUMERATOR,
-              denominator: int = _api.DENOMINATOR) -> tuple[np.ndarray, np.ndarray]:
+              theta: Optional[Sequence[float]] = None, numerator: int = _api.NUMERATOR, denominator: int = _api.DENOMINATOR,
+              calibration=None) -> tuple[np.ndarray, np.ndarray]:
         """(ratio, spread over members) for features [n, d]. device: "cpu" (also None), "cuda", ... theta: of a parameterised
-        ensemble, for all rows. numerator, denominator: classes."""
+        ensemble, for all rows. numerator, denominator: classes. calibration: a Calibration."""
         features = np.asanyarray(features)
-        o, kept = _ratio_options(log, correction, device, theta, numerator, denominator)
+        o, kept = _ratio_options(log, correction, device, theta, numerator, denominator, calibration)
         ratio, spread = np.empty(len(features)), np.empty(len(features))
         check(lib.sbi_ratio_evaluate(self.pointer, ctypes.byref(view(features)), pointer(ratio), pointer(spread),
                                      ctypes.byref(o)))
         return ratio, spread
 
-    def held_out_ratio(self, data: Dataset, side: int, log: bool = False, correction: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    def held_out_ratio(self, data: Dataset, side: int, log: bool = False, correction: float = 1.0,
+                       calibration=None) -> tuple[np.ndarray, np.ndarray]:
         """(ratio, spread) of the events that an ensemble with `folds` was trained on, each from the members that did not see it."""
-        o = _api.RatioOptions()
-        lib.sbi_ratio_options_init(ctypes.byref(o))
-        o.output = _api.RATIO_LOG if log else _api.RATIO_VALUE
-        o.correction = correction
+        o, kept = _ratio_options(log, correction, None, None, _api.NUMERATOR, _api.DENOMINATOR, calibration)
         ratio, spread = np.empty(data.events(side)), np.empty(data.events(side))
         check(lib.sbi_ratio_evaluate_held_out(self.pointer, data.pointer, side, pointer(ratio), pointer(spread), ctypes.byref(o)))
         return ratio, spread
 
     def write_ratio(self, features, ratio, spread=None, log: bool = False, correction: float = 1.0, device: Optional[str] = None,
                     theta: Optional[Sequence[float]] = None, numerator: int = _api.NUMERATOR,
-                    denominator: int = _api.DENOMINATOR) -> None:
+                    denominator: int = _api.DENOMINATOR, calibration=None) -> None:
         """From a .npy of features to a .npy column; otherwise as ratio()."""
-        o, kept = _ratio_options(log, correction, device, theta, numerator, denominator)
+        o, kept = _ratio_options(log, correction, device, theta, numerator, denominator, calibration)
         o.spread = text(spread)
         check(lib.sbi_ratio_write(self.pointer, text(features), text(ratio), ctypes.byref(o)))
 
@@ -364,7 +363,7 @@ class Diagnostics(Handle):
         for name, value in options.items():
             if name not in dict(o._fields_):
                 raise TypeError(f"unknown option {name}")
-            setattr(o, name, value)
+            setattr(o, name, value.pointer if isinstance(value, Handle) else value)
         super().__init__(make(lib.sbi_diagnostics_run, ensemble.pointer, data.pointer, ctypes.byref(o)), ensemble, data)
 
     @property
@@ -374,7 +373,11 @@ class Diagnostics(Handle):
         return out
 
     def table(self, table: int, feature: int = 0) -> np.ndarray:
-        """TABLE_CALIBRATION, TABLE_ROC, TABLE_CLOSURE (of a feature), TABLE_CLOSURE_SUMMARY."""
+        """TABLE_CALIBRATION, TABLE_ROC, TABLE_CLOSURE (of a feature), TABLE_CLOSURE_SUMMARY, TABLE_TAILS, TABLE_SHARES, TABLE_SCORES, TABLE_SPREAD."""
         out = _api.Array()
         check(lib.sbi_diagnostics_table(self.pointer, table, feature, ctypes.byref(out)))
         return as_numpy(out, self)
+
+    def write(self, path) -> None:
+        """Everything as JSON."""
+        check(lib.sbi_diagnostics_write(self.pointer, text(path)))

@@ -14,8 +14,8 @@ from .neyman import neyman_belt, neyman_critical
 from .resources import timeline
 from .scan import crossings, nll_scan
 from .toys import asymptotic_cdf, toys
-from .training import calibration, closure, training_curves
+from .training import calibration, closure, member_spread, overtraining, roc, training_curves, verdict_table
 
 __all__ = ["asymptotic_cdf", "before_after", "breakdown", "calibration", "closure", "cls_scan", "cluster", "contours", "correlation",
-           "crossings", "distribution", "impacts", "impacts_by_method", "leaderboard", "limit_band", "neyman_belt", "neyman_critical", "nll_scan",
-           "reweighted", "reweighted_errors", "timeline", "toys", "training_curves"]
+           "crossings", "distribution", "impacts", "impacts_by_method", "leaderboard", "limit_band", "member_spread", "neyman_belt", "neyman_critical", "nll_scan",
+           "overtraining", "reweighted", "reweighted_errors", "roc", "timeline", "toys", "training_curves", "verdict_table"]

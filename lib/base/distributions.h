@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tails and quantiles of the normal and chi2 distributions. */
-#ifndef SBI_FIT_DISTRIBUTIONS_H
-#define SBI_FIT_DISTRIBUTIONS_H
+#ifndef SBI_BASE_DISTRIBUTIONS_H
+#define SBI_BASE_DISTRIBUTIONS_H
 
 /* 1 - Phi(z) without cancellation. */
 double sbi_normal_tail(double z);

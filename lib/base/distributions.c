@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fit/distributions.h"
+#include "base/distributions.h"
 
 #include <math.h>
 
