@@ -19,6 +19,8 @@ U16 = 9
 U32 = 10
 U64 = 11
 ARRAY_MAX_DIMS = 8
+CALIBRATION_ISOTONIC = 1
+CALIBRATION_HISTOGRAM = 2
 LOG_ERROR = 1
 LOG_WARNING = 2
 LOG_INFO = 3
@@ -103,6 +105,14 @@ TABLE_CALIBRATION = 1
 TABLE_ROC = 2
 TABLE_CLOSURE = 3
 TABLE_CLOSURE_SUMMARY = 4
+TABLE_TAILS = 5
+TABLE_SHARES = 6
+TABLE_SCORES = 7
+TABLE_SPREAD = 8
+VERDICT_UNKNOWN = -1
+VERDICT_PASS = 0
+VERDICT_WARN = 1
+VERDICT_FAIL = 2
 SEARCH_GRID = 1
 SEARCH_RANDOM = 2
 SEARCH_FULL = 1
@@ -189,6 +199,8 @@ AVERAGING_EMA = 1
 AVERAGING_SWA = 2
 PRECISION_F32 = 0
 PRECISION_BF16 = 1
+VARIATION_HI = 0
+VARIATION_LO = 1
 ABI_VERSION = 0
 FIT_CONVERGED = 1
 FIT_AT_LIMIT = 2
@@ -246,6 +258,32 @@ class Array(Structure):
     ]
 
 
+class CalibrationOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("method", c_int32),
+        ("bins", c_int32),
+        ("held_out", c_int32),
+        ("allow_training", c_int32),
+        ("normalise", c_int32),
+        ("seed", c_uint64),
+        ("validation_fraction", c_double),
+        ("device", c_char_p),
+    ]
+
+
+class CalibrationInfo(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("method", c_int32),
+        ("members", c_int32),
+        ("on_training", c_int32),
+        ("numerator_events", c_int64),
+        ("denominator_events", c_int64),
+        ("normalisation", c_double),
+    ]
+
+
 class CampaignOptions(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -298,6 +336,34 @@ class CampaignEvent(Structure):
         ("reserved_", c_int32),
         ("seconds", c_double),
         ("peak_memory", c_uint64),
+    ]
+
+
+class Column(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved_", c_int32),
+        ("ensemble", c_void_p),
+        ("calibration", c_void_p),
+        ("correction", c_double),
+        ("theta", POINTER(c_double)),
+        ("n_theta", c_uint64),
+        ("numerator", c_int32),
+        ("denominator", c_int32),
+        ("path", c_char_p),
+        ("spread", c_char_p),
+    ]
+
+
+class ColumnsOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("output", c_int32),
+        ("dtype", c_int32),
+        ("reserved_", c_int32),
+        ("events_a_task", c_int64),
+        ("campaign", c_char_p),
+        ("device", c_char_p),
     ]
 
 
@@ -795,6 +861,7 @@ class RatioOptions(Structure):
         ("n_theta", c_uint64),
         ("numerator", c_int32),
         ("denominator", c_int32),
+        ("calibration", c_void_p),
     ]
 
 
@@ -820,6 +887,10 @@ class DiagnosticsOptions(Structure):
         ("seed", c_uint64),
         ("validation_fraction", c_double),
         ("correction", c_double),
+        ("training_events", c_int64),
+        ("member", c_int32),
+        ("reserved2_", c_int32),
+        ("calibration", c_void_p),
     ]
 
 
@@ -843,6 +914,64 @@ class DiagnosticsSummary(Structure):
         ("closure_chi2", c_double),
         ("spread_mean", c_double),
         ("spread_max", c_double),
+        ("calibration_p", c_double),
+        ("closure_p", c_double),
+        ("wasserstein", c_double),
+        ("closure_feature", c_int32),
+        ("wasserstein_feature", c_int32),
+        ("ks_numerator", c_double),
+        ("ks_numerator_p", c_double),
+        ("ks_denominator", c_double),
+        ("ks_denominator_p", c_double),
+        ("largest_share", c_double),
+        ("top_share", c_double),
+        ("log_ratio_low", c_double),
+        ("log_ratio_high", c_double),
+        ("constant_features", c_int32),
+        ("reserved_", c_int32),
+    ]
+
+
+class VerdictOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved_", c_int32),
+        ("normalisation_warn", c_double),
+        ("normalisation_fail", c_double),
+        ("inverse_warn", c_double),
+        ("inverse_fail", c_double),
+        ("calibration_warn", c_double),
+        ("calibration_fail", c_double),
+        ("closure_warn", c_double),
+        ("closure_fail", c_double),
+        ("wasserstein_warn", c_double),
+        ("wasserstein_fail", c_double),
+        ("overtraining_warn", c_double),
+        ("overtraining_fail", c_double),
+        ("ess_warn", c_double),
+        ("ess_fail", c_double),
+        ("share_warn", c_double),
+        ("share_fail", c_double),
+        ("spread_warn", c_double),
+        ("spread_fail", c_double),
+        ("range_warn", c_double),
+        ("range_fail", c_double),
+        ("events_warn", c_double),
+        ("events_fail", c_double),
+    ]
+
+
+class VerdictCheck(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("subject", c_int32),
+        ("result", c_int32),
+        ("reserved_", c_int32),
+        ("value", c_double),
+        ("warn", c_double),
+        ("fail", c_double),
+        ("name", c_char * 32),
+        ("line", c_char * 224),
     ]
 
 
@@ -1130,6 +1259,32 @@ class TrainOptions(Structure):
     ]
 
 
+class Variation(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved_", c_int32),
+        ("process", c_char_p),
+        ("nuisance", c_char_p),
+        ("up", c_void_p),
+        ("down", c_void_p),
+        ("hi", c_double),
+        ("lo", c_double),
+    ]
+
+
+class VariationsOutput(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("normsys", c_int32),
+        ("workspace", c_char_p),
+        ("channel", c_char_p),
+        ("features", c_char_p),
+        ("integration", c_char_p),
+        ("output", c_char_p),
+        ("columns", POINTER(ColumnsOptions)),
+    ]
+
+
 ExecutorOpenFn = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_char_p, POINTER(c_void_p), POINTER(c_void_p))
 StoreOpenFn = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_char_p, c_char_p, POINTER(c_void_p), POINTER(c_void_p))
 
@@ -1147,6 +1302,15 @@ _declare("sbi_npy_map", c_int32, POINTER(c_void_p), c_void_p, c_char_p)
 _declare("sbi_npy_unmap", None, c_void_p)
 _declare("sbi_npy_array", c_int32, c_void_p, POINTER(Array))
 _declare("sbi_npy_write", c_int32, c_void_p, c_char_p, POINTER(Array))
+_declare("sbi_calibration_options_init", None, POINTER(CalibrationOptions))
+_declare("sbi_calibration_fit", c_int32, POINTER(c_void_p), c_void_p, c_void_p, POINTER(CalibrationOptions))
+_declare("sbi_calibration_fit_ratios", c_int32, POINTER(c_void_p), c_void_p, POINTER(Array), POINTER(Array), POINTER(CalibrationOptions))
+_declare("sbi_calibration_destroy", None, c_void_p)
+_declare("sbi_calibration_apply", c_int32, c_void_p, POINTER(c_double), c_size_t, POINTER(c_double))
+_declare("sbi_calibration_knots", c_int32, c_void_p, POINTER(Array))
+_declare("sbi_calibration_info_get", c_int32, c_void_p, POINTER(CalibrationInfo))
+_declare("sbi_calibration_save", c_int32, c_void_p, c_char_p)
+_declare("sbi_calibration_load", c_int32, POINTER(c_void_p), c_void_p, c_char_p)
 _declare("sbi_campaign_options_init", None, POINTER(CampaignOptions))
 _declare("sbi_campaign_open", c_int32, POINTER(c_void_p), c_void_p, c_char_p, POINTER(CampaignOptions))
 _declare("sbi_campaign_close", None, c_void_p)
@@ -1160,6 +1324,10 @@ _declare("sbi_campaign_index", c_int32, c_void_p, c_char_p, POINTER(c_size_t))
 _declare("sbi_campaign_spec", c_int32, c_void_p, c_size_t, POINTER(c_void_p), POINTER(c_size_t))
 _declare("sbi_campaign_event_count", c_size_t, c_void_p)
 _declare("sbi_campaign_event_get", c_int32, c_void_p, c_size_t, POINTER(CampaignEvent))
+_declare("sbi_column_init", None, POINTER(Column))
+_declare("sbi_columns_options_init", None, POINTER(ColumnsOptions))
+_declare("sbi_columns_evaluate", c_int32, c_void_p, c_char_p, POINTER(Column), c_size_t, POINTER(ColumnsOptions), c_void_p)
+_declare("sbi_columns_pack", c_int32, c_void_p, c_char_p, c_char_p, c_size_t, c_size_t, POINTER(Column), POINTER(ColumnsOptions), c_void_p)
 _declare("sbi_context_options_init", None, POINTER(ContextOptions))
 _declare("sbi_context_create", c_int32, POINTER(c_void_p), POINTER(ContextOptions))
 _declare("sbi_context_destroy", None, c_void_p)
@@ -1400,6 +1568,14 @@ _declare("sbi_diagnostics_destroy", None, c_void_p)
 _declare("sbi_diagnostics_summary_get", c_int32, c_void_p, POINTER(DiagnosticsSummary))
 _declare("sbi_diagnostics_table", c_int32, c_void_p, c_int32, c_size_t, POINTER(Array))
 _declare("sbi_diagnostics_write", c_int32, c_void_p, c_char_p)
+_declare("sbi_verdict_options_init", None, POINTER(VerdictOptions))
+_declare("sbi_verdict_make", c_int32, POINTER(c_void_p), c_void_p, POINTER(VerdictOptions))
+_declare("sbi_verdict_ensemble", c_int32, POINTER(c_void_p), c_void_p, c_void_p, POINTER(DiagnosticsOptions), POINTER(VerdictOptions))
+_declare("sbi_verdict_destroy", None, c_void_p)
+_declare("sbi_verdict_result", c_int32, c_void_p, c_int32)
+_declare("sbi_verdict_count", c_size_t, c_void_p)
+_declare("sbi_verdict_check_get", c_int32, c_void_p, c_size_t, POINTER(VerdictCheck))
+_declare("sbi_verdict_write", c_int32, c_void_p, c_char_p)
 _declare("sbi_search_options_init", None, POINTER(SearchOptions))
 _declare("sbi_search_create", c_int32, POINTER(c_void_p), c_void_p, POINTER(TrainOptions), POINTER(SearchOptions))
 _declare("sbi_search_parse", c_int32, POINTER(c_void_p), c_void_p, POINTER(TrainOptions), c_char_p, c_size_t)
@@ -1539,6 +1715,16 @@ _declare("sbi_toys_cls", c_int32, c_void_p, c_char_p, c_void_p, c_char_p, c_doub
 _declare("sbi_train_options_init", None, POINTER(TrainOptions))
 _declare("sbi_network_train", c_int32, POINTER(c_void_p), c_void_p, POINTER(TrainOptions))
 _declare("sbi_ensemble_train", c_int32, POINTER(c_void_p), c_void_p, POINTER(TrainOptions), c_void_p)
+_declare("sbi_variation_init", None, POINTER(Variation))
+_declare("sbi_variations_create", c_int32, POINTER(c_void_p), c_void_p)
+_declare("sbi_variations_destroy", None, c_void_p)
+_declare("sbi_variations_train", c_int32, POINTER(c_void_p), c_void_p, POINTER(Variation), c_size_t, POINTER(TrainOptions), c_void_p)
+_declare("sbi_variations_add", c_int32, c_void_p, c_char_p, c_char_p, c_void_p, c_void_p, c_double, c_double)
+_declare("sbi_variations_add_parameterised", c_int32, c_void_p, c_char_p, POINTER(c_char_p), c_size_t, c_void_p, POINTER(c_double), POINTER(c_double))
+_declare("sbi_variations_count", c_size_t, c_void_p)
+_declare("sbi_variations_get", c_int32, c_void_p, c_size_t, c_int32, POINTER(c_void_p), POINTER(c_char_p), POINTER(c_char_p), POINTER(c_double))
+_declare("sbi_variations_output_init", None, POINTER(VariationsOutput))
+_declare("sbi_variations_write", c_int32, c_void_p, POINTER(VariationsOutput), c_void_p)
 _declare("sbi_version_string", c_char_p)
 _declare("sbi_abi_version", c_int32)
 _declare("sbi_build_info", c_char_p)
