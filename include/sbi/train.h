@@ -82,7 +82,7 @@ typedef struct sbi_train_options {
     double beta1;            /**< default 0.9; momentum for SGD */
     double beta2;            /**< default 0.999 */
     double epsilon;          /**< default 1e-8 */
-    double weight_decay;     /**< default 0; not applied to biases */
+    double weight_decay;     /**< default 0; of weight matrices: not applied to biases, gains and offsets */
     double clip_norm;        /**< largest norm of the gradient of a batch; 0 (default): not clipped */
     double validation_fraction; /**< of the events, kept apart by sbi_dataset_split(); default 0.1; 0: none, and then the last
                                      epoch counts as the best */
@@ -91,7 +91,8 @@ typedef struct sbi_train_options {
     const char *campaign;       /**< folder for checkpoints and the journal; NULL (default): nothing is kept, no resuming */
     const char *device;         /**< "cpu" (also NULL, the default), "cuda", "cuda:1", "cuda:0?precision=tf32": docs/devices.md. Not
                                      part of what a checkpoint was made for: training may go on with another device */
-    int32_t residual;      /**< hidden layers in a residual block, h + F(h); the first layer brings to `width`; 0 (default): none */
+    int32_t residual;      /**< k > 0: hidden layers in a residual block, h + F(h); the first layer brings to `width`, so depth is 1 + a positive
+                                multiple of k; 0 (default): none */
     int32_t layer_norm;    /**< 1: layer normalisation (arXiv 1607.06450) before each activation; default 0 */
     int32_t loss;          /**< SBI_LOSS_BCE */
     int32_t class_balance; /**< 1 (default): the weights of each side or class are scaled to the same sum; 0: taken as they are */
@@ -99,8 +100,9 @@ typedef struct sbi_train_options {
     int32_t precision;     /**< SBI_PRECISION_F32 */
     int32_t retries;       /**< a member that diverges begins anew at most so often, each time with the rate times retry_factor; default 0 */
     int32_t folds;         /**< k: member m trains without fold m mod k, on which it is then judged; 0 (default): no folds */
-    double dropout;          /**< probability that an output of a hidden layer is zeroed in training; default 0 */
-    double leaky_slope;      /**< of LeakyReLU below 0; default 0.01 */
+    double dropout;          /**< probability, at most 0.99, that an output of a hidden layer is zeroed in training, before a residual sum; the others are
+                                  divided by 1 - dropout; default 0 */
+    double leaky_slope;      /**< of LeakyReLU below 0, from 1e-6 to 1; default 0.01 */
     double label_smoothing;  /**< labels y become (1 - s) y + s / classes; default 0 */
     double score_weight;     /**< default 1 */
     double averaging_decay;  /**< of EMA; default 0.999 */

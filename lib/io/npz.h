@@ -26,6 +26,8 @@ sbi_status sbi_npz_open(sbi_npz **out, sbi_context *ctx, const char *path);
 sbi_status sbi_npz_open_memory(sbi_npz **out, sbi_context *ctx, const void *data, size_t size, const char *name);
 void sbi_npz_close(sbi_npz *npz);
 size_t sbi_npz_count(const sbi_npz *npz);
+/* More bytes than all members can have, by what deflate can do. */
+uint64_t sbi_npz_most_bytes(const sbi_npz *npz);
 /* Member names as stored ("w0.npy", "meta.json"). */
 const char *sbi_npz_name(const sbi_npz *npz, size_t index);
 /* Array `name` (without ".npy"), decompressed and checked against its CRC; *memory owns the data (sbi_free). */

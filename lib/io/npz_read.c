@@ -222,6 +222,11 @@ size_t sbi_npz_count(const sbi_npz *npz)
     return npz->count;
 }
 
+uint64_t sbi_npz_most_bytes(const sbi_npz *npz)
+{
+    return BEST_DEFLATE * (uint64_t)npz->size;
+}
+
 const char *sbi_npz_name(const sbi_npz *npz, size_t index)
 {
     return index < npz->count ? npz->entries[index].name : NULL;

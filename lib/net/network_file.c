@@ -310,6 +310,10 @@ static sbi_status load_open(sbi_network **out, sbi_context *ctx, const sbi_npz *
     sbi_free(ctx, memory);
     SBI_TRY(status);
     SBI_GOTO(read_shape(&mlp, meta, &at), done);
+    if ((uint64_t)mlp.parameters > sbi_npz_most_bytes(npz) / sizeof(float)) {
+        status = sbi_json_fail(SBI_ERR_FORMAT, &at, "sizes make %" PRId64 " parameters, more than the file has", mlp.parameters);
+        goto done;
+    }
     SBI_GOTO(sbi_network_new(&net, ctx, &mlp), done);
     SBI_GOTO(read_arrays(net, npz), done);
     SBI_GOTO(read_meta(net, meta, &at), done);

@@ -110,6 +110,45 @@ START_TEST(cpu_and_cuda_agree_after_100_steps)
 }
 END_TEST
 
+/* Normalised layers, residual blocks and dropout: a mask is that of the cpu, and a recorded step draws a new one each time. */
+START_TEST(layers_agree_after_100_steps)
+{
+    sbi_train_options o = hundred_steps(SBI_OPTIMISER_NADAM, NULL);
+    o.depth = 5;
+    o.residual = 2;
+    o.layer_norm = _i & 1;
+    o.dropout = _i & 2 ? 0.2 : 0;
+    o.activation = SBI_ACTIVATION_LEAKY_RELU;
+    o.leaky_slope = 0.3;
+    sbi_network *cpu = train(&o);
+    o.device = "cuda";
+    sbi_network *net = train(&o);
+    ck_assert_int_gt(cuda_standin_count(CUDA_STANDIN_GRAPHS), 15);
+    const double far = distance(cpu, net);
+    printf("normalised %d, dropout %d: ln r differs by at most %.1e\n", _i & 1, _i >> 1, far);
+    ck_assert_double_le(far, 1e-5);
+    ck_assert_double_gt(far, 0);
+    cuda_standin_set_order(CUDA_STANDIN_REVERSE, 1);
+    o.device = "cuda?graph=0";
+    sbi_network *again = train(&o);
+    ck_assert(same_bits(net, again));
+    sbi_ratio_options r = SBI_RATIO_OPTIONS_INIT;
+    r.output = SBI_RATIO_LOG;
+    r.device = "cuda";
+    double there[400], here[400];
+    sbi_ensemble *ens;
+    ok(sbi_ensemble_create(&ens, ctx, &net, 1));
+    const sbi_array x = sbi_array_2d(events.x[1], SBI_F32, events.n, events.d);
+    ok(sbi_ratio_evaluate(ens, &x, there, NULL, &r));
+    ok(sbi_network_evaluate(net, &x, here));
+    for (int64_t i = 0; i < events.n; i++) ck_assert_double_le(fabs(there[i] - here[i]), 1e-5);
+    sbi_ensemble_destroy(ens);
+    sbi_network_destroy(cpu);
+    sbi_network_destroy(net);
+    sbi_network_destroy(again);
+}
+END_TEST
+
 /* Threads, blocks and streams in any order; with graphs and without. */
 START_TEST(a_seed_gives_the_same_bits)
 {
@@ -321,6 +360,7 @@ int main(void)
     tcase_set_timeout(c, 200);
     tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_loop_test(c, cpu_and_cuda_agree_after_100_steps, SBI_OPTIMISER_NADAM, SBI_OPTIMISER_SGD + 1);
+    tcase_add_loop_test(c, layers_agree_after_100_steps, 0, 4);
     tcase_add_loop_test(c, a_seed_gives_the_same_bits, 0, 4);
     tcase_add_test(c, batches_are_not_waited_for);
     tcase_add_test(c, events_that_do_not_fit);

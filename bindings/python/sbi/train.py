@@ -107,11 +107,35 @@ class Network(Handle):
         check(lib.sbi_network_layer(self.pointer, index, ctypes.byref(weight), ctypes.byref(bias)))
         return as_numpy(weight, self), as_numpy(bias, self)
 
+    @property
+    def standardisation(self) -> tuple[np.ndarray, np.ndarray]:
+        """shift and scale, [d] each."""
+        shift, scale = _api.Array(), _api.Array()
+        check(lib.sbi_network_standardisation(self.pointer, ctypes.byref(shift), ctypes.byref(scale)))
+        return as_numpy(shift, self), as_numpy(scale, self)
+
+    def norm(self, index: int) -> Optional[tuple[np.ndarray, np.ndarray]]:
+        """Gain and offset of a normalised layer; None without normalisation."""
+        gain, offset = _api.Array(), _api.Array()
+        check(lib.sbi_network_norm(self.pointer, index, ctypes.byref(gain), ctypes.byref(offset)))
+        return (as_numpy(gain, self), as_numpy(offset, self)) if gain.data else None
+
+    def residual(self, index: int) -> int:
+        """Layers of the residual block that this layer ends; 0: it ends none."""
+        return lib.sbi_network_residual(self.pointer, index)
+
     def logit(self, features: np.ndarray) -> np.ndarray:
-        """ln r(x) for features [n, d]."""
+        """ln r(x) for features [n, d], by a network with one output."""
         features = np.asanyarray(features)
         out = np.empty(len(features))
         check(lib.sbi_network_evaluate(self.pointer, ctypes.byref(view(features)), pointer(out)))
+        return out
+
+    def outputs(self, features: np.ndarray) -> np.ndarray:
+        """All outputs, [n, outputs], for features [n, d]."""
+        features = np.asanyarray(features)
+        out = np.empty((len(features), self.info.outputs))
+        check(lib.sbi_network_evaluate_all(self.pointer, ctypes.byref(view(features)), pointer(out)))
         return out
 
 

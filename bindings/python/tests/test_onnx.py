@@ -33,6 +33,29 @@ class Onnx(unittest.TestCase):
         with self.assertRaises(ValueError):
             network.write_onnx(self.folder / "net.onnx", dtype="f2")
 
+    def test_layers_and_outputs(self):
+        network = sbi.Network.read_onnx(DATA / "torch_heads.onnx")
+        x = np.linspace(-2, 2, 40).reshape(10, 4)
+        self.assertEqual((network.info.outputs, network.info.layer_norms, network.info.residual_blocks), (3, 5, 2))
+        self.assertEqual([network.residual(l) for l in range(6)], [0, 0, 2, 0, 2, 0])
+        h = ((x - network.standardisation[0]) * network.standardisation[1]).astype("f4").astype("f8")
+        began = None
+        for l in range(6):  # the network by hand
+            weight, bias = network.layer(l)
+            z = h @ weight.T.astype("f8") + bias
+            if l == 5:
+                break
+            gain, offset = network.norm(l)
+            u = gain * (z - z.mean(1, keepdims=True)) / np.sqrt(z.var(1, keepdims=True) + network.info.epsilon) + offset
+            began = h if l in (1, 3) else began
+            h = np.where(u > 0, u, network.info.leaky_slope * u) + (began if network.residual(l) else 0)
+        self.assertIsNone(network.norm(5))
+        np.testing.assert_allclose(network.outputs(x), z, atol=3e-6)
+        with self.assertRaises(sbi.SbiError):
+            network.logit(x)
+        network.write_onnx(self.folder / "net.onnx")
+        np.testing.assert_array_equal(sbi.Network.read_onnx(self.folder / "net.onnx").outputs(x), network.outputs(x))
+
     def test_columns_without_training(self):
         networks = [sbi.Network.read_onnx(DATA / f"{name}.onnx") for name in ("keras_swish", "keras_gelu", "gelu_node")]
         ensemble = sbi.Ensemble.of(networks)
