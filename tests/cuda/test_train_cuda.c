@@ -150,6 +150,34 @@ START_TEST(layers_agree_after_100_steps)
 END_TEST
 
 /* Threads, blocks and streams in any order; with graphs and without. */
+START_TEST(averages_and_the_option_precision)
+{
+    sbi_train_options o = hundred_steps(SBI_OPTIMISER_ADAM, NULL);
+    o.averaging = _i;
+    o.averaging_start = 1;
+    o.averaging_decay = 0.9;
+    o.validation_fraction = 0.2;
+    sbi_network *cpu = train(&o);
+    o.device = "cuda";
+    sbi_network *net = train(&o);
+    const double far = distance(cpu, net);
+    ck_assert_double_le(far, 1e-5);
+    ck_assert_double_gt(far, 0);
+    ck_assert_double_eq_tol(cpu->validation_loss, net->validation_loss, 1e-6);
+    o.device = "cuda?precision=bf16";
+    sbi_network *half = train(&o);
+    o.device = "cuda";
+    o.precision = SBI_PRECISION_BF16;
+    sbi_network *again = train(&o);
+    ck_assert(same_bits(half, again));
+    ck_assert(!same_bits(half, net));
+    sbi_network_destroy(cpu);
+    sbi_network_destroy(net);
+    sbi_network_destroy(half);
+    sbi_network_destroy(again);
+}
+END_TEST
+
 START_TEST(a_seed_gives_the_same_bits)
 {
     sbi_train_options o = hundred_steps(SBI_OPTIMISER_NADAM, precisions[_i].device);
@@ -361,6 +389,7 @@ int main(void)
     tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_add_loop_test(c, cpu_and_cuda_agree_after_100_steps, SBI_OPTIMISER_NADAM, SBI_OPTIMISER_SGD + 1);
     tcase_add_loop_test(c, layers_agree_after_100_steps, 0, 4);
+    tcase_add_loop_test(c, averages_and_the_option_precision, SBI_AVERAGING_EMA, SBI_AVERAGING_SWA + 1);
     tcase_add_loop_test(c, a_seed_gives_the_same_bits, 0, 4);
     tcase_add_test(c, batches_are_not_waited_for);
     tcase_add_test(c, events_that_do_not_fit);

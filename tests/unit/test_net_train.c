@@ -745,6 +745,7 @@ static sbi_status train_body(sbi_context *ctx, void *arg)
     o.epochs = 1;
     o.width = 4;
     o.batch = 40;
+    o.averaging = SBI_AVERAGING_EMA;
     o.checkpoint_seconds = 0;
     o.campaign = t->folder;
     sbi_status status = gaussians_dataset(&t->g, ctx, &data);
