@@ -227,7 +227,9 @@ static sbi_status check_listed(void *user, const char *name, const sbi_store_inf
         return sbi_fail(SBI_ERR_CALLBACK, "%s: \"%.80s\" was listed for the prefix \"%s\"", l->url, name ? name : "(null)", l->prefix);
     if (strcmp(name, l->last) <= 0)
         return sbi_fail(SBI_ERR_CALLBACK, "%s: \"%.80s\" was listed after \"%.80s\"", l->url, name, l->last);
-    strcpy(l->last, name);
+    const size_t n = strnlen(name, sizeof l->last - 1);
+    memcpy(l->last, name, n);
+    l->last[n] = '\0';
     return l->each(l->user, name, info);
 }
 

@@ -83,7 +83,9 @@ static sbi_status cut(sbi_epoch_log *log, const sbi_trainer *t)
 
 static void warn(sbi_epoch_log *log, int problem)
 {
-    if (!log->warned) sbi_log(log->ctx, SBI_LOG_WARNING, "%s: lines are missing for now: %s", log->path, strerror(problem));
+    char reason[128]; /* the GNU variant, which may return a static text instead */
+    if (!log->warned)
+        sbi_log(log->ctx, SBI_LOG_WARNING, "%s: lines are missing for now: %s", log->path, strerror_r(problem, reason, sizeof reason));
     log->warned = 1;
 }
 

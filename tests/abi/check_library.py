@@ -10,13 +10,15 @@ import re
 import subprocess
 import sys
 
-REFUSED = set("""exit _exit _Exit quick_exit atexit abort __assert_fail raise kill fork vfork system popen longjmp
+REFUSED = set("""exit _exit _Exit quick_exit atexit abort __assert_fail raise fork vfork system popen longjmp
     printf vprintf puts putchar putc fputs fputc perror stdout stderr __printf_chk __vprintf_chk
     signal sigaction bsd_signal setlocale fesetround feenableexcept setenv putenv unsetenv clearenv chdir umask
     rand srand random srandom drand48 strtok localtime gmtime ctime asctime strerror readdir_r tmpnam mktemp
     strcpy strcat sprintf vsprintf gets alloca
     openblas_set_num_threads goto_set_num_threads omp_set_num_threads mkl_set_num_threads cblas_xerbla LAPACKE_xerbla""".split())
 NEEDED = re.compile(r"lib(c|m|dl|pthread|z|jansson|lapacke|openblas|blas|cblas|lapack|blis|mkl_rt|gcc_s)\.so|ld-linux")
+
+# (kill is not among them: the executor "processes" ends the workers that it started.)
 
 # Variables in writable memory, each with the reason why it may be there. Handles hold all other state.
 VARIABLES = {
@@ -26,6 +28,9 @@ VARIABLES = {
     "build_info_once": "that it is made once",
     "looked": "which BLAS is loaded, asked once",
     "unsafe": "the answer",
+    "set_threads": "its function to use one thread in the calling thread",
+    "bf16": "its product of bf16 numbers",
+    "bf16_name": "what that is called",
     "one_at_a_time": "the lock around a BLAS that is not thread-safe: it is the process's, not a context's",
 }
 
