@@ -236,7 +236,7 @@ START_TEST(a_stopped_campaign_goes_on)
         ck_assert_int_eq(report.state, SBI_TASK_DONE);
         attempts += report.attempts;
     }
-    ck_assert_int_le(attempts, (int)all + 1); /* none but the one that was stopped ran twice */
+    ck_assert_int_le(attempts, (int)(2 * all - before)); /* what was done did not run again */
     sbi_campaign_close(opened);
     double *expected = malloc(N * sizeof *expected);
     const sbi_array view = sbi_array_2d(x, SBI_F32, N, D);
