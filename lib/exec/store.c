@@ -133,9 +133,10 @@ static int has_user(const char *authority)
 
 static sbi_status find(registration *r, sbi_context *ctx, const char *scheme)
 {
-    char full[sizeof PREFIX + SCHEME_MAX] = PREFIX;
-    strcat(full, scheme);
+    char *full = sbi_strf(ctx, PREFIX "%s", scheme);
+    if (!full) return SBI_ERR_NO_MEMORY;
     const registration *known = sbi_context_attached(ctx, full);
+    sbi_free(ctx, full);
     if (known) {
         *r = *known;
         return SBI_OK;
