@@ -616,6 +616,11 @@ START_TEST(options_out_of_range_are_named)
     REFUSED(schedule_epochs, 0);
     REFUSED(patience, -1);
     REFUSED(standardise, 4);
+    REFUSED(loss, 0);
+    REFUSED(loss, 9);
+    REFUSED(class_balance, 2);
+    REFUSED(label_smoothing, 1);
+    REFUSED(score_weight, -1);
     REFUSED(bootstrap, 2);
     REFUSED(batch, 0);
     REFUSED(learning_rate, 0);
