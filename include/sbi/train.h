@@ -114,6 +114,8 @@ typedef struct sbi_train_options {
     double averaging_decay;  /**< of EMA; default 0.999 */
     double averaging_start;  /**< epochs before averaging begins; default 0 */
     double retry_factor;     /**< default 0.3 */
+    double initial_gain;     /**< variance of the first weights of a hidden layer times its number of inputs; default 1/3, which leaves learnt ratios closer
+                                  to the exact ones than larger values (docs/ratio_quality.md) */
     uint64_t memory;         /**< most bytes for the events as training reads them; beyond, they lie in a file under `campaign` or TMPDIR and are mapped;
                                   0 (default): no limit. Not part of what a checkpoint was made for */
     const char *epoch_log;   /**< folder in which `member-0000.jsonl` gets a line of JSON an epoch; NULL (default): `campaign`, if there is one */
@@ -124,7 +126,7 @@ typedef struct sbi_train_options {
         (uint32_t)sizeof(sbi_train_options), 4, 128, SBI_ACTIVATION_SILU, 100, 1, SBI_OPTIMISER_NADAM,                 \
             SBI_SCHEDULE_COSINE, 10, 0, SBI_STANDARDISE_MEAN_STD, 0, 1024, 1, 1e-3, 0.0, 0.1, 0.01, 0.9, 0.999, 1e-8,  \
             0.0, 0.0, 0.1, 0.0, 30.0, NULL, NULL, 0, 0, SBI_LOSS_BCE, 1, SBI_AVERAGING_NONE, SBI_PRECISION_F32, 0, 0,  \
-            0.0, 0.01, 0.0, 1.0, 0.999, 0.0, 0.3, 0, NULL \
+            0.0, 0.01, 0.0, 1.0, 0.999, 0.0, 0.3, 1.0 / 3, 0, NULL \
     }
 
 /** Fills in the defaults; the same values as SBI_TRAIN_OPTIONS_INIT. Since: 0.1 */

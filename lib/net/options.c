@@ -69,6 +69,7 @@ static const field fields[] = {
     FIELD(averaging_decay, KIND_DOUBLE, 1, 0, 0.9999999),
     FIELD(averaging_start, KIND_DOUBLE, 1, 0, 1e6),
     FIELD(retry_factor, KIND_DOUBLE, 1, DBL_MIN, 1),
+    FIELD(initial_gain, KIND_DOUBLE, 1, 1e-9, 1e3),
     FIELD(checkpoint_seconds, KIND_DOUBLE, 0, 0, DBL_MAX),
     FIELD(memory, KIND_U64, 0, 0, DBL_MAX),
 };

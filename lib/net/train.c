@@ -77,8 +77,8 @@ static sbi_status make_array(sbi_trainer *t, float **array)
     return dev->ops->zero(dev->self, memory, sizeof(float) * (size_t)t->mlp.n);
 }
 
-/* Uniform with variance gain / inputs: 2 for activations that cut half of their input (He et al., arXiv 1502.01852), 1 for tanh,
- * and a hundredth of that for the output, so that the first logits are near 0. Biases and offsets start at 0, gains at 1. */
+/* Uniform with variance gain / inputs, and a hundredth for the output, so that the first logits are near 0. Small gains leave the first function smooth, which is
+ * what ratios are. Biases and offsets start at 0, gains of normalised layers at 1. */
 static sbi_status initialise(sbi_trainer *t)
 {
     const sbi_mlp *mlp = &t->mlp;
@@ -86,7 +86,7 @@ static sbi_status initialise(sbi_trainer *t)
     if (!host) return SBI_ERR_NO_MEMORY;
     for (int32_t l = 0; l < mlp->layers; l++) {
         const uint64_t seed = sbi_random_derive(t->seed, "initial weights", (uint64_t)l);
-        const double gain = l == mlp->layers - 1 ? 0.01 : mlp->activation == SBI_ACTIVATION_TANH ? 1 : 2;
+        const double gain = l == mlp->layers - 1 ? 0.01 : t->options->initial_gain;
         const double bound = sqrt(3 * gain / (double)mlp->size[l]);
         const int64_t n = mlp->size[l] * mlp->size[l + 1];
         for (int64_t k = 0; k < n; k++)

@@ -1254,6 +1254,7 @@ class TrainOptions(Structure):
         ("averaging_decay", c_double),
         ("averaging_start", c_double),
         ("retry_factor", c_double),
+        ("initial_gain", c_double),
         ("memory", c_uint64),
         ("epoch_log", c_char_p),
     ]
