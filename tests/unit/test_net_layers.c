@@ -109,7 +109,7 @@ static sbi_network *one_step(const struct layers_network *how, const float *firs
     return train_from_params(ctx, data, &o, &folder, first, n);
 }
 
-/* f32 against PyTorch's f64: 2e-6 of (1 + |g|); the largest found is 7e-7. */
+/* f32 against PyTorch's f64, to 2e-6 of 1 + |g|. */
 START_TEST(gradients)
 {
     for (size_t k = 0; k < N_NETWORKS; k++) {
@@ -247,8 +247,7 @@ START_TEST(dropout_is_for_training_alone)
 }
 END_TEST
 
-/* E[M] = 1: the mean logit of a network without hidden non-linearity is kept. Here: the mean over many masks of the loss's gradient in the
- * last bias, in a network whose head reads one wide layer, stays near the one without dropout. */
+/* E[M] = 1: the mean of the loss over many masks, with parameters that stay where they are, is near the loss without dropout. */
 START_TEST(dropout_keeps_the_mean)
 {
     sbi_train_options o = SBI_TRAIN_OPTIONS_INIT;
