@@ -28,8 +28,8 @@ typedef __m512 vec;
 #elif defined(__AVX2__) && defined(__FMA__)
 #include <immintrin.h>
 #define LANES 8
-#define MR 6 /* by 16 columns: widths of 64 and 128 are whole blocks */
-#define NV 2
+#define MR 4
+#define NV 3
 typedef __m256 vec;
 #define LOAD(p) _mm256_loadu_ps(p)
 #define STORE(p, v) _mm256_storeu_ps(p, v)
@@ -138,10 +138,6 @@ BOTH(4, 1) BOTH(4, 2) BOTH(4, 3) BOTH(8, 1) BOTH(8, 2) BOTH(8, 3)
 #define HALF 4
 static const block_fn blocks[2][2][NV] = {{{far_4_1, far_4_2, far_4_3}, {far_8_1, far_8_2, far_8_3}},
                                           {{near_4_1, near_4_2, near_4_3}, {near_8_1, near_8_2, near_8_3}}};
-#elif MR == 6
-BOTH(2, 1) BOTH(2, 2) BOTH(6, 1) BOTH(6, 2)
-#define HALF 2
-static const block_fn blocks[2][2][NV] = {{{far_2_1, far_2_2}, {far_6_1, far_6_2}}, {{near_2_1, near_2_2}, {near_6_1, near_6_2}}};
 #else
 BOTH(2, 1) BOTH(2, 2) BOTH(2, 3) BOTH(4, 1) BOTH(4, 2) BOTH(4, 3)
 #define HALF 2

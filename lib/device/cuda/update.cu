@@ -134,8 +134,8 @@ sbi_status sbi_cuda_update(void *self, const sbi_device_update *op)
     sbi_cuda_scope scope(cuda);
     if (op->n <= 0) return SBI_OK;
     sbi_cuda_written(cuda, op->p, sizeof(float) * (size_t)op->n);
-    SBI_TRY(step(cuda, op));
-    if (!op->average) return SBI_OK;
+    const sbi_status status = step(cuda, op);
+    if (status != SBI_OK || !op->average) return status;
     sbi_cuda_written(cuda, op->average, sizeof(float) * (size_t)op->n);
     return average(cuda, op);
 }

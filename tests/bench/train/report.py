@@ -119,6 +119,7 @@ def main():
         shutil.copy(folder / "results.json", docs / "training_speed.json")
         if drawn:
             shutil.copy(folder / "training_speed.png", docs / "training_speed.png")
+            text += "\n![Events per second of libsbi and PyTorch](training_speed.png)\n"
         put_between(docs / "training.md", text)
 
 
