@@ -292,6 +292,7 @@ START_TEST(one_that_diverges_does_not_stop_the_others)
     o.activation = SBI_ACTIVATION_RELU;
     o.standardise = SBI_STANDARDISE_NONE;
     o.validation_fraction = 0;
+    o.initial_gain = 2;
     members alone = train_alone(&g, &o, 1);
     int first = -1, diverged = 0;
     for (int i = MEMBERS - 1; i >= 0; i--) {
