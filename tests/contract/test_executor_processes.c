@@ -244,7 +244,8 @@ START_TEST(close_leaves_what_was_asked_for)
     snprintf(path, sizeof path, "%s/jobs/stopped/process", folder);
     ck_assert(!sbi_process_look(path, &r));
     ck_assert_int_gt(r.pid, 1);
-    ck_assert_int_eq(r.exit_code, SBI_EXIT_PREEMPTED);
+    sbi_status why; /* 75, or 143 where the signal came before the worker was ready for it */
+    ck_assert_int_eq(sbi_job_exit_state(r.exit_code, &why), SBI_TASK_PREEMPTED);
     ck_assert_msg(nobody_of_group(r.pid), "group %d", r.pid);
     OK(open_with(&exec, ctx, folder, ",\"survives\":true"));
     submit("kept", "sleep 1000", 1);
