@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A training that starts from given parameters, by way of a checkpoint: one is made by cancelling before the first batch, and written
- * again with other parameters. One step of gradient descent with rate 1 then shows the gradient. */
+/* Trainings that start from given parameters, by way of a checkpoint: one is made by cancelling before the first batch, and written again
+ * with other parameters. One step of gradient descent with rate 1 then shows the gradient. */
 #ifndef TESTS_SUPPORT_TRAIN_FROM_H
 #define TESTS_SUPPORT_TRAIN_FROM_H
 
@@ -48,24 +48,30 @@ static inline void train_replace_params(sbi_context *ctx, const char *from, cons
     sbi_npz_close(npz);
 }
 
-/* Trains member 0 from `params`, in the order of sbi_mlp. */
+/* A checkpoint before the first batch: the context is cancelled from the start, once the dataset was read. */
+static inline void train_checkpoint_at_start(sbi_context *ctx, sbi_dataset *data, const sbi_train_options *o, const char *path)
+{
+    const sbi_dataset_pack *pack;
+    char hex[65];
+    train_ok(sbi_dataset_pack_get(data, o->standardise, &pack));
+    train_ok(sbi_dataset_checksum(data, hex));
+    sbi_context_cancel(ctx, 1);
+    sbi_network *net;
+    ck_assert_int_eq(sbi_member_train(&net, ctx, data, o, 0, path, NULL), SBI_ERR_CANCELLED);
+    sbi_context_cancel(ctx, 0);
+}
+
+/* @param params [n], as the library's flat array has them. */
 static inline sbi_network *train_from(sbi_context *ctx, sbi_dataset *data, const sbi_train_options *options, const test_folder *folder,
-                                      const float *params, int64_t n)
+                                             const float *params, int64_t n)
 {
     sbi_train_options o;
     train_ok(sbi_train_options_read(&o, options));
     const test_path a = folder_path(folder, "start.npz"), b = folder_path(folder, "first.npz");
-    const sbi_dataset_pack *pack;
-    char hex[65];
-    /* Cancelled from the start, once the dataset was read. */
-    train_ok(sbi_dataset_pack_get(data, o.standardise, &pack));
-    train_ok(sbi_dataset_checksum(data, hex));
-    sbi_context_cancel(ctx, 1);
-    sbi_network *net;
-    ck_assert_int_eq(sbi_member_train(&net, ctx, data, &o, 0, a.text, NULL), SBI_ERR_CANCELLED);
-    sbi_context_cancel(ctx, 0);
+    train_checkpoint_at_start(ctx, data, &o, a.text);
     train_replace_params(ctx, a.text, b.text, params, n);
     ck_assert_int_eq(unlink(a.text), 0);
+    sbi_network *net;
     train_ok(sbi_member_train(&net, ctx, data, &o, 0, b.text, NULL));
     return net;
 }

@@ -9,7 +9,7 @@
 #include "reference/torch_layers_values.h"
 #include "support/folder.h"
 #include "support/run_suite.h"
-#include "unit/train_from.h"
+#include "support/train_from.h"
 
 #define N_NETWORKS (sizeof layers_networks / sizeof layers_networks[0])
 #define MOST 1024 /* parameters of the largest of them, with gaps */
@@ -20,14 +20,14 @@ static test_folder folder;
 
 static void set_up(void)
 {
-    ok(sbi_context_create(&ctx, NULL));
-    ok(sbi_dataset_create(&data, ctx));
+    train_ok(sbi_context_create(&ctx, NULL));
+    train_ok(sbi_dataset_create(&data, ctx));
     const int64_t n0 = TORCH_DENOMINATORS, n1 = TORCH_EVENTS - TORCH_DENOMINATORS;
     const sbi_array x0 = sbi_array_2d(torch_x, SBI_F64, n0, TORCH_FEATURES), w0 = sbi_array_1d(torch_w, SBI_F64, n0);
     const sbi_array x1 = sbi_array_2d(torch_x + n0 * TORCH_FEATURES, SBI_F64, n1, TORCH_FEATURES);
     const sbi_array w1 = sbi_array_1d(torch_w + n0, SBI_F64, n1);
-    ok(sbi_dataset_add_array(data, SBI_DENOMINATOR, &x0, &w0));
-    ok(sbi_dataset_add_array(data, SBI_NUMERATOR, &x1, &w1));
+    train_ok(sbi_dataset_add_array(data, SBI_DENOMINATOR, &x0, &w0));
+    train_ok(sbi_dataset_add_array(data, SBI_NUMERATOR, &x1, &w1));
     folder = folder_make();
 }
 
@@ -69,7 +69,7 @@ static sbi_mlp shape_of(const struct layers_network *how, int64_t outputs)
         if (how->residual && l > 0 && l % how->residual == 0) mlp.residual[l] = how->residual;
     }
     mlp.size[mlp.layers] = outputs;
-    ok(sbi_mlp_finish(&mlp));
+    train_ok(sbi_mlp_finish(&mlp));
     ck_assert_int_le(mlp.n, MOST);
     return mlp;
 }
@@ -93,7 +93,7 @@ static void spread(const sbi_mlp *mlp, const double *from, float *to)
 static const double *history_of(const sbi_network *net, int epochs)
 {
     sbi_array history;
-    ok(sbi_network_history(net, &history));
+    train_ok(sbi_network_history(net, &history));
     ck_assert_int_eq(history.shape[0], epochs);
     return history.data;
 }
@@ -106,7 +106,7 @@ static sbi_network *one_step(const struct layers_network *how, const float *firs
     o.beta1 = 0;
     o.learning_rate = 1;
     o.epochs = 1;
-    return train_from_params(ctx, data, &o, &folder, first, n);
+    return train_from(ctx, data, &o, &folder, first, n);
 }
 
 /* f32 against PyTorch's f64, to 2e-6 of 1 + |g|. */
@@ -134,7 +134,7 @@ static void check_trajectory(const sbi_train_options *o, const struct layers_net
     float first[MOST], expected[MOST];
     spread(&mlp, how->first, first);
     spread(&mlp, last, expected);
-    sbi_network *net = train_from_params(ctx, data, o, &folder, first, mlp.n);
+    sbi_network *net = train_from(ctx, data, o, &folder, first, mlp.n);
     const double *history = history_of(net, TORCH_STEPS);
     for (size_t s = 0; s < TORCH_STEPS; s++) near(history[5 * s + 1], losses[s], 2e-5, "loss", s);
     for (int64_t i = 0; i < mlp.n; i++) near((double)net->params[i], (double)expected[i], 1e-4, "parameter", (size_t)i);
@@ -175,7 +175,7 @@ END_TEST
 static sbi_network *network_of(const sbi_mlp *mlp, const float *params)
 {
     sbi_network *net;
-    ok(sbi_network_new(&net, ctx, mlp));
+    train_ok(sbi_network_new(&net, ctx, mlp));
     memcpy(net->params, params, sizeof(float) * (size_t)mlp->n);
     return net;
 }
@@ -185,7 +185,7 @@ static double loss_of(const sbi_network *net)
 {
     const sbi_array x = sbi_array_2d(torch_x, SBI_F64, TORCH_EVENTS, TORCH_FEATURES);
     double z[TORCH_EVENTS], side[2] = {0, 0}, loss = 0;
-    ok(sbi_network_evaluate(net, &x, z));
+    train_ok(sbi_network_evaluate(net, &x, z));
     for (int i = 0; i < TORCH_EVENTS; i++) side[i >= TORCH_DENOMINATORS] += torch_w[i];
     for (int i = 0; i < TORCH_EVENTS; i++) {
         const int y = i >= TORCH_DENOMINATORS;
@@ -236,7 +236,7 @@ START_TEST(dropout_is_for_training_alone)
     for (int k = 0; k < 3; k++) {
         o.dropout = k == 0 ? 0 : 0.5;
         o.seed = 1;
-        ok(sbi_network_train(&net[k], data, &o));
+        train_ok(sbi_network_train(&net[k], data, &o));
     }
     const double *none = history_of(net[0], 2), *some = history_of(net[1], 2), *again = history_of(net[2], 2);
     for (int e = 0; e < 2; e++) ck_assert_double_eq(none[5 * e + 2], some[5 * e + 2]);
@@ -260,11 +260,11 @@ START_TEST(dropout_keeps_the_mean)
     o.learning_rate = 1e-35;
     o.epochs = 400;
     sbi_network *net;
-    ok(sbi_network_train(&net, data, &o));
+    train_ok(sbi_network_train(&net, data, &o));
     const double without = history_of(net, 400)[1];
     sbi_network_destroy(net);
     o.dropout = 0.4;
-    ok(sbi_network_train(&net, data, &o));
+    train_ok(sbi_network_train(&net, data, &o));
     double mean = 0, square = 0;
     for (int e = 0; e < 400; e++) {
         const double l = history_of(net, 400)[5 * e + 1];
@@ -301,7 +301,7 @@ static sbi_network *heads(void)
     form.offset = offset;
     form.residual = mlp.residual;
     sbi_network *net;
-    ok(sbi_network_create_with(&net, ctx, (size_t)mlp.layers, weight, bias, &form, NULL, NULL));
+    train_ok(sbi_network_create_with(&net, ctx, (size_t)mlp.layers, weight, bias, &form, NULL, NULL));
     ck_assert_mem_eq(net->params, params, sizeof(float) * (size_t)mlp.n);
     form.gain = NULL;
     ck_assert_int_eq(sbi_network_create_with(&(sbi_network *){NULL}, ctx, (size_t)mlp.layers, weight, bias, &form, NULL, NULL),
@@ -313,7 +313,7 @@ static void check_heads(const sbi_network *net)
 {
     const sbi_array x = sbi_array_2d(torch_x, SBI_F64, TORCH_EVENTS, TORCH_FEATURES);
     double z[TORCH_EVENTS * LAYERS_HEADS];
-    ok(sbi_network_evaluate_all(net, &x, z));
+    train_ok(sbi_network_evaluate_all(net, &x, z));
     for (size_t i = 0; i < TORCH_EVENTS * LAYERS_HEADS; i++) near(z[i], torch_outputs_heads[i], 2e-6, "output", i);
     ck_assert_int_eq(sbi_network_evaluate(net, &x, z), SBI_ERR_SHAPE);
 }
@@ -323,7 +323,7 @@ START_TEST(several_outputs)
     sbi_network *net = heads(), *back;
     check_heads(net);
     sbi_network_info info = {.struct_size = sizeof info};
-    ok(sbi_network_info_get(net, &info));
+    train_ok(sbi_network_info_get(net, &info));
     ck_assert_int_eq(info.outputs, LAYERS_HEADS);
     ck_assert_int_eq(info.layer_norms, 5);
     ck_assert_int_eq(info.residual_blocks, 2);
@@ -333,13 +333,13 @@ START_TEST(several_outputs)
     ck_assert_int_eq(sbi_network_activation(net, 0), SBI_ACTIVATION_GELU);
     ck_assert_int_eq(sbi_network_activation(net, 5), 0);
     sbi_array gain, offset;
-    ok(sbi_network_norm(net, 0, &gain, &offset));
+    train_ok(sbi_network_norm(net, 0, &gain, &offset));
     ck_assert_int_eq(gain.shape[0], LAYERS_WIDTH);
-    ok(sbi_network_norm(net, 5, &gain, &offset));
+    train_ok(sbi_network_norm(net, 5, &gain, &offset));
     ck_assert_ptr_null(gain.data);
     const test_path path = folder_path(&folder, "heads.npz");
-    ok(sbi_network_save(net, path.text));
-    ok(sbi_network_load(&back, ctx, path.text));
+    train_ok(sbi_network_save(net, path.text));
+    train_ok(sbi_network_load(&back, ctx, path.text));
     ck_assert_int_eq(back->mlp.n, net->mlp.n);
     ck_assert_mem_eq(back->params, net->params, sizeof(float) * (size_t)net->mlp.n);
     ck_assert_mem_eq(&back->mlp, &net->mlp, sizeof net->mlp);
@@ -362,8 +362,8 @@ static void load_with(const char *path, const char *from, const char *to, sbi_st
     const test_path other = folder_path(&folder, "changed.npz");
     sbi_npz *npz;
     sbi_npz_writer *w;
-    ok(sbi_npz_open(&npz, ctx, path));
-    ok(sbi_npz_writer_open(&w, ctx, other.text, 0));
+    train_ok(sbi_npz_open(&npz, ctx, path));
+    train_ok(sbi_npz_writer_open(&w, ctx, other.text, 0));
     for (size_t i = 0; i < sbi_npz_count(npz); i++) {
         char name[64], text[8192];
         snprintf(name, sizeof name, "%s", sbi_npz_name(npz, i));
@@ -373,20 +373,20 @@ static void load_with(const char *path, const char *from, const char *to, sbi_st
         size_t size;
         if (dot) {
             *dot = 0;
-            ok(sbi_npz_read(npz, name, &view, &memory));
-            if (strcmp(name, from) != 0) ok(sbi_npz_writer_add(w, name, &view));
+            train_ok(sbi_npz_read(npz, name, &view, &memory));
+            if (strcmp(name, from) != 0) train_ok(sbi_npz_writer_add(w, name, &view));
         } else {
-            ok(sbi_npz_read_bytes(npz, name, &memory, &size));
+            train_ok(sbi_npz_read_bytes(npz, name, &memory, &size));
             const char *at = strstr(memory, from);
             ck_assert(at || strncmp(from, "gain", 4) == 0);
             const int head = at ? (int)(at - (char *)memory) : (int)size;
             ck_assert_uint_lt(size + strlen(to), sizeof text);
             snprintf(text, sizeof text, "%.*s%s%s", head, (char *)memory, at ? to : "", at ? at + strlen(from) : "");
-            ok(sbi_npz_writer_add_bytes(w, name, text, strlen(text)));
+            train_ok(sbi_npz_writer_add_bytes(w, name, text, strlen(text)));
         }
         sbi_free(ctx, memory);
     }
-    ok(sbi_npz_writer_commit(w));
+    train_ok(sbi_npz_writer_commit(w));
     sbi_npz_close(npz);
     sbi_network *net;
     const sbi_status status = sbi_network_load(&net, ctx, other.text);
@@ -399,7 +399,7 @@ START_TEST(malformed_files_are_named)
 {
     sbi_network *net = heads();
     const test_path path = folder_path(&folder, "heads.npz");
-    ok(sbi_network_save(net, path.text));
+    train_ok(sbi_network_save(net, path.text));
     load_with(path.text, "\"version\": 2", "\"version\": 3", SBI_ERR_VERSION, "version is 3");
     load_with(path.text, "\"version\": 2", "\"version\": 1", SBI_ERR_SHAPE, "3 outputs, expected 1 in version 1");
     load_with(path.text, "\"layer_norm\": [", "\"layer_norm\": [1, ", SBI_ERR_FORMAT, "layer_norm has 7 entries, expected 6");

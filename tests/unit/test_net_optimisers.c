@@ -29,7 +29,7 @@ START_TEST(trajectories_of_100_steps)
 {
     const struct trajectory *t = &trajectories[_i];
     const sbi_train_options o = options_for(t);
-    sbi_network *net = train_from(&o, torch_first);
+    sbi_network *net = train_from_start(&o, torch_first);
     ck_assert_int_eq(net->epochs, TRAJECTORY_STEPS);
     for (size_t s = 0; s < TRAJECTORY_STEPS / TRAJECTORY_SAMPLED; s++) {
         const double *row = net->history + s * TRAJECTORY_SAMPLED * SBI_HISTORY_COLUMNS;

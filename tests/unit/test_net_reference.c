@@ -6,7 +6,7 @@
 static const double *history_of(const sbi_network *net, int epochs)
 {
     sbi_array history;
-    ok(sbi_network_history(net, &history));
+    train_ok(sbi_network_history(net, &history));
     ck_assert_int_eq(history.shape[0], epochs);
     return history.data;
 }
@@ -19,7 +19,7 @@ static void check_gradient(int32_t activation, double loss, const double *gradie
     o.beta1 = 0;
     o.learning_rate = 1;
     o.epochs = 1;
-    sbi_network *net = train_from(&o, torch_first);
+    sbi_network *net = train_from_start(&o, torch_first);
     near(history_of(net, 1)[1], loss, 1e-6, "loss", 0);
     const sbi_mlp *mlp = &net->mlp;
     float first[512] = {0}, expected[512] = {0};
@@ -47,7 +47,7 @@ END_TEST
 
 static void check_trajectory(const sbi_train_options *o, const double *losses, const double *last, const char *name)
 {
-    sbi_network *net = train_from(o, torch_first);
+    sbi_network *net = train_from_start(o, torch_first);
     const double *history = history_of(net, TORCH_STEPS);
     for (size_t s = 0; s < TORCH_STEPS; s++) near(history[5 * s + 1], losses[s], 1e-5, name, s);
     float expected[512] = {0};

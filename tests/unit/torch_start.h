@@ -11,7 +11,7 @@
 #include "reference/torch_net_values.h"
 #include "support/folder.h"
 #include "support/run_suite.h"
-#include "unit/train_from.h"
+#include "support/train_from.h"
 
 static sbi_context *ctx;
 static sbi_dataset *data;
@@ -60,16 +60,16 @@ static void spread(const sbi_mlp *mlp, const double *from, float *to)
     ck_assert_int_eq((int64_t)k, mlp->parameters);
 }
 
-static sbi_network *train_from(const sbi_train_options *options, const double *first)
+static sbi_network *train_from_start(const sbi_train_options *options, const double *first)
 {
     sbi_mlp mlp = {.layers = TORCH_DEPTH + 1, .activation = options->activation, .size = {TORCH_FEATURES}};
     for (int l = 1; l <= TORCH_DEPTH; l++) mlp.size[l] = TORCH_WIDTH;
     mlp.size[TORCH_DEPTH + 1] = 1;
-    ok(sbi_mlp_finish(&mlp));
+    train_ok(sbi_mlp_finish(&mlp));
     float params[512] = {0};
     ck_assert_int_le(mlp.n, 512);
     spread(&mlp, first, params);
-    return train_from_params(ctx, data, options, &folder, params, mlp.n);
+    return train_from(ctx, data, options, &folder, params, mlp.n);
 }
 
 static void near(double x, double expected, double tolerance, const char *what, size_t index)
