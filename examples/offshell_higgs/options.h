@@ -20,6 +20,7 @@ typedef struct job_options {
     uint64_t seed;
     double mu;         /* true value */
     double luminosity; /* multiplies the yields */
+    double initial_gain; /* of the networks */
     const char *executor, *executor_config;
     const char *output;
 } job_options;

@@ -20,6 +20,7 @@ static sbi_status train_one(job *j, const char *name, const char *numerator, con
     t.members = variation ? o->variation_members : o->members;
     t.batch = o->batch;
     t.learning_rate = 2e-3;
+    t.initial_gain = o->initial_gain;
     t.seed = seed;
     t.bootstrap = o->bootstrap;
     t.campaign = campaign.text;
