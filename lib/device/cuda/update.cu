@@ -134,7 +134,7 @@ sbi_status sbi_cuda_update(void *self, const sbi_device_update *op)
     sbi_cuda_scope scope(cuda);
     if (op->n <= 0) return SBI_OK;
     sbi_cuda_written(cuda, op->p, sizeof(float) * (size_t)op->n);
-    SBI_TRY(step(cuda, op));
+    SBI_CUDA_DO(step(cuda, op));
     if (!op->average) return SBI_OK;
     sbi_cuda_written(cuda, op->average, sizeof(float) * (size_t)op->n);
     return average(cuda, op);
