@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rucio's own application, with what Apache's mod_ssl would add: the subject of the client's certificate."""
+from rucio.web.rest.flaskapi.v1.main import application as rucio
+
+
+def application(environ, start_response):
+    subject = environ.pop("HTTP_X_TEST_SUBJECT", "")
+    if subject:
+        environ["SSL_CLIENT_S_DN"] = subject
+    return rucio(environ, start_response)
