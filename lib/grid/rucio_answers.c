@@ -283,6 +283,7 @@ sbi_status grid_rucio_status(int code, const grid_rucio_error *error)
         {"DatabaseException", SBI_ERR_TRANSIENT}, {"UnsupportedOperation", SBI_ERR_UNSUPPORTED}, {"RSEProtocolNotSupported", SBI_ERR_UNSUPPORTED},
     };
     if (code >= 200 && code < 300) return SBI_OK;
+    if (strcmp(error->kind, "InvalidRSEExpression") == 0 && strstr(error->message, "empty set")) return SBI_ERR_NOT_FOUND;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (strcmp(error->kind, kinds[i].kind) == 0) return kinds[i].status;
     }

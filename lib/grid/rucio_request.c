@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "grid/rucio.h"
 #include "grid/secret.h"
