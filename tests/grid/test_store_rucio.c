@@ -543,8 +543,8 @@ START_TEST(reference_client)
     OK(sbi_store_put_bytes(store, name, data, size, SBI_STORE_CREATE));
     OK(grid_rucio_name(file, "", name));
     run("download --protocol https --dir '%s' 'test:%s'", f.path, file);
-    char path[900];
-    snprintf(path, sizeof path, "test/%s", file);
+    char path[200];
+    snprintf(path, sizeof path, "test/%.190s", file);
     const test_path down = folder_path(&f, path);
     FILE *g = fopen(down.text, "rb");
     unsigned char *read = malloc(size + 1);

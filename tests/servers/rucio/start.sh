@@ -107,7 +107,8 @@ END
 chmod 600 etc/rucio.cfg
 export RUCIO_HOME=$folder RUCIO_CONFIG=$folder/etc/rucio.cfg PYTHONPATH=$here
 unset RUCIO_ACCOUNT RUCIO_AUTH_TYPE
-"$venv/bin/python" -c 'from rucio.db.sqla.util import build_database, create_base_vo, create_root_account
+"$venv/bin/python" -c 'import served
+from rucio.db.sqla.util import build_database, create_base_vo, create_root_account
 build_database(); create_base_vo(); create_root_account()' > log 2>&1 || { tail -n 20 log >&2; exit 1; }
 # With more threads SQLite answers 500 "database is locked".
 "$venv/bin/python" -m gunicorn --no-control-socket -w 1 -k gthread --threads 1 -b "127.0.0.1:$port" served:application >> log 2>&1 < /dev/null &
