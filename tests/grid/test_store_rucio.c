@@ -282,7 +282,8 @@ static sbi_status put_into(const char *url, const char *more)
     sbi_store *s;
     char name[120];
     unique(name, "unknown");
-    snprintf(config, sizeof config, "{\"host\": \"%s\", \"account\": \"root\", \"schemes\": \"http\", \"backoff_ms\": 20, \"user_file\": \"%s/user\"%s}", host, storage, more);
+    snprintf(config, sizeof config, "{\"host\": \"%s\", \"account\": \"root\", \"backoff_ms\": 20, \"user_file\": \"%s/user\"%s%s}", host, storage,
+             strstr(more, "schemes") ? "" : ", \"schemes\": \"http\"", more);
     sbi_status status = sbi_store_open(&s, ctx, url, config);
     if (status != SBI_OK) return status;
     status = sbi_store_put_bytes(s, name, "x", 1, 0);
