@@ -37,11 +37,16 @@ $(GRID_TESTS): $(BUILD)/tests/grid/%: $(BUILD)/obj/tests/grid/%.o $(GRID_TEST_SU
 .PHONY: grid-tests check-grid
 # The S3 server is built by Go on first use; without Go and without a built one that test fails.
 grid-tests: $(GRID_TESTS) ## Run tests/grid against nginx, an S3 server and a server of faults, all on loopback
-	@tests/grid/run.sh $(BUILD) $(GRID_TESTS)
-check-grid: grid-tests cluster-tests ## Run all tests of stores and executors on real servers
+	@tests/grid/run.sh $(BUILD) $(filter-out $(RUCIO_TESTS),$(GRID_TESTS))
+# Rucio's server takes most of a minute to start, and a first time to install.
+RUCIO_TESTS := $(filter %rucio %rucio_jobs %rucio_torture,$(GRID_TESTS))
+.PHONY: rucio-tests
+rucio-tests: $(RUCIO_TESTS) programs ## Run the tests of the Rucio store against Rucio's own server and reference client
+	@SBI_TEST_SERVERS=rucio tests/grid/run.sh $(BUILD) $(RUCIO_TESTS)
+check-grid: grid-tests rucio-tests cluster-tests ## Run all tests of stores and executors on real servers
 
 # Fuzzers of what servers answer are linked with the parsers, on libsbi.a as the others.
-GRID_FUZZED := $(addprefix $(BUILD)/obj/lib/grid/,xml.o listing.o s3_answers.o webdav_answers.o credentials.o secret.o config.o s3_page.o)
+GRID_FUZZED := $(addprefix $(BUILD)/obj/lib/grid/,xml.o listing.o s3_answers.o webdav_answers.o credentials.o secret.o config.o s3_page.o rucio_answers.o rucio_names.o)
 $(BUILD)/fuzz/fuzz_grid_answers $(BUILD)/replay/fuzz_grid_answers: $(GRID_FUZZED)
 # The archive once more, since the objects come after it.
 $(BUILD)/fuzz/fuzz_grid_answers $(BUILD)/replay/fuzz_grid_answers: private LIBS += $(BUILD)/libsbi.a $(GRID_LIBS)

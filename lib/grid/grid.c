@@ -9,7 +9,8 @@
 static const struct {
     const char *scheme;
     sbi_store_open_fn open;
-} stores[] = {{"s3", grid_s3_open}, {"http", grid_webdav_open}, {"https", grid_webdav_open}, {"dav", grid_webdav_open}, {"davs", grid_webdav_open}};
+} stores[] = {{"s3", grid_s3_open}, {"http", grid_webdav_open}, {"https", grid_webdav_open}, {"dav", grid_webdav_open}, {"davs", grid_webdav_open},
+            {"rucio", grid_rucio_open}};
 
 static sbi_store_open_fn store(const char *scheme)
 {

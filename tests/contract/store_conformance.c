@@ -204,7 +204,13 @@ START_TEST(created_once)
     IS(sbi_store_put_bytes(store, NAME("jobs/1/result.json"), "yours", 5, SBI_STORE_CREATE), SBI_ERR_EXISTS);
     expect(NAME("jobs/1/result.json"), "mine", 4);
     OK(sbi_store_remove(store, NAME("jobs/1/result.json")));
-    OK(sbi_store_put_bytes(store, NAME("jobs/1/result.json"), "again", 5, SBI_STORE_CREATE));
+    if (factory->without_replace) {
+        IS(sbi_store_put_bytes(store, NAME("jobs/1/result.json"), "again", 5, SBI_STORE_CREATE), SBI_ERR_EXISTS);
+        OK(sbi_store_put_bytes(store, NAME("jobs/1/result.json"), "mine", 4, SBI_STORE_CREATE));
+        expect(NAME("jobs/1/result.json"), "mine", 4);
+    } else {
+        OK(sbi_store_put_bytes(store, NAME("jobs/1/result.json"), "again", 5, SBI_STORE_CREATE));
+    }
 }
 END_TEST
 

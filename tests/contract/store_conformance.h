@@ -13,7 +13,7 @@ typedef struct store_factory {
     sbi_status (*open)(void *user, sbi_context *ctx, sbi_store **out);
     void *user;
     int32_t without_create; /* 1: this kind cannot refuse to replace (docs/stores.md says so) */
-    int32_t without_replace; /* 1: objects never change */
+    int32_t without_replace; /* 1: objects never change, and the name of one that was removed stands for its old bytes for ever */
 } store_factory;
 
 Suite *store_conformance_suite(const store_factory *factory);

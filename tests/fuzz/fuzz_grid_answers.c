@@ -4,6 +4,8 @@
 
 #include "base/memory.h"
 #include "grid/credentials.h"
+#include "grid/rucio_answers.h"
+#include "grid/rucio_names.h"
 #include "grid/s3_answers.h"
 #include "grid/webdav_answers.h"
 
@@ -48,6 +50,41 @@ static void read_upload(sbi_context *ctx, const char *text, size_t size)
     sbi_free(ctx, id);
 }
 
+/* Everything that Rucio answers, read as everything else. */
+static void read_rucio(sbi_context *ctx, const char *text, size_t size)
+{
+    grid_rucio_replicas replicas = {.ctx = ctx};
+    grid_listing files = {.ctx = ctx}, rses = {.ctx = ctx};
+    grid_rucio_file file;
+    grid_rucio_error error;
+    const char *last = NULL;
+    char *pfn = NULL;
+    int member;
+    if (grid_rucio_read_replicas(&replicas, text, size, "test", "f", "fuzz") == SBI_OK) {
+        for (size_t i = 1; i < replicas.count; i++)
+            if (replicas.items[i].priority < replicas.items[i - 1].priority) __builtin_trap();
+    }
+    grid_rucio_replicas_clear(&replicas);
+    grid_rucio_read_meta(&file, text, size, "fuzz");
+    grid_rucio_read_parents(&member, text, size, "test", "ds", "fuzz");
+    if (grid_rucio_read_content(&files, text, size, "test", "", "fuzz") == SBI_OK) grid_listing_visit(&files, "", look, &last);
+    grid_listing_clear(&files);
+    grid_rucio_read_rses(&rses, text, size, "fuzz");
+    grid_listing_clear(&rses);
+    grid_rucio_read_pfn(&pfn, ctx, text, size, "test", "f", "fuzz");
+    sbi_free(ctx, pfn);
+    grid_rucio_read_error(&error, text, size);
+    if (grid_rucio_status(500, &error) == SBI_OK || strchr(error.message, '\n')) __builtin_trap();
+}
+
+/* A name that means an object is the one name of that object. */
+static void read_name(const char *name)
+{
+    char object[SBI_STORE_NAME_MAX], again[GRID_RUCIO_NAME_MAX];
+    if (!grid_rucio_object(object, "", name)) return;
+    if (!grid_name_valid(object) || grid_rucio_name(again, "", object) != SBI_OK || strcmp(again, name) != 0) __builtin_trap();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static sbi_context *ctx;
@@ -61,6 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 'w': read_webdav(ctx, rest, size); break;
     case 'l': read_page(ctx, rest, size); break;
     case 'u': read_upload(ctx, rest, size); break;
+    case 'r': read_rucio(ctx, rest, size); break;
     case 'c':
         if (grid_credentials_parse(&c, ctx, rest, size, "default", "fuzz") == SBI_OK) grid_credentials_wipe(&c, ctx);
         break;
@@ -68,6 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (size >= sizeof text) return 0;
         memcpy(text, rest, size);
         text[size] = '\0';
+        read_name(text);
         grid_webdav_digest(text, &sum);
         grid_date_ms(text);
         grid_webdav_decode(text);
