@@ -49,17 +49,31 @@ static sbi_status make_arguments(const grid_kubeconfig *c, char ***out)
     return SBI_OK;
 }
 
+/* The file's value is the one that counts. */
+static int is_replaced(const char *variable, const json_t *more)
+{
+    for (size_t i = 0; i < json_array_size(more); i++) {
+        const char *name = json_string_value(json_object_get(json_array_get(more, i), "name"));
+        const size_t length = name ? strlen(name) : 0;
+        if (length && strncmp(variable, name, length) == 0 && variable[length] == '=') return 1;
+    }
+    return 0;
+}
+
 static sbi_status make_environment(const grid_kubeconfig *c, char ***out)
 {
     const json_t *more = json_object_get(c->exec, "env");
     const char *version = json_string_value(json_object_get(c->exec, "apiVersion"));
     size_t n = 0, used = 0;
+    if (!version) version = "client.authentication.k8s.io/v1";
+    if (strcmp(version, "client.authentication.k8s.io/v1") != 0 && strcmp(version, "client.authentication.k8s.io/v1beta1") != 0)
+        return sbi_fail(SBI_ERR_UNSUPPORTED, "kubeconfig: exec: apiVersion \"%.60s\": v1 and v1beta1 of client.authentication.k8s.io are known", version);
     while (environ && environ[n]) n++;
     char **env = sbi_alloc_zero(c->ctx, n + json_array_size(more) + 2, sizeof *env);
     *out = env;
     if (!env) return SBI_ERR_NO_MEMORY;
     for (size_t i = 0; i < n; i++) {
-        if (strncmp(environ[i], "KUBERNETES_EXEC_INFO=", 21) == 0) continue;
+        if (strncmp(environ[i], "KUBERNETES_EXEC_INFO=", 21) == 0 || is_replaced(environ[i], more)) continue;
         if (!(env[used++] = sbi_strdup(c->ctx, environ[i]))) return SBI_ERR_NO_MEMORY;
     }
     for (size_t i = 0; i < json_array_size(more); i++) {
@@ -69,7 +83,7 @@ static sbi_status make_environment(const grid_kubeconfig *c, char ***out)
         if (!(env[used++] = sbi_strf(c->ctx, "%s=%s", name, value))) return SBI_ERR_NO_MEMORY;
     }
     env[used] = sbi_strf(c->ctx, "KUBERNETES_EXEC_INFO={\"apiVersion\":\"%s\",\"kind\":\"ExecCredential\",\"spec\":{\"interactive\":false}}",
-                         version ? version : "client.authentication.k8s.io/v1");
+                         version);
     return env[used] ? SBI_OK : SBI_ERR_NO_MEMORY;
 }
 
