@@ -44,6 +44,9 @@ check-grid: grid-tests cluster-tests ## Run all tests of stores and executors on
 GRID_FUZZED := $(addprefix $(BUILD)/obj/lib/grid/,xml.o listing.o s3_answers.o webdav_answers.o credentials.o secret.o config.o s3_page.o)
 $(BUILD)/fuzz/fuzz_grid_answers $(BUILD)/replay/fuzz_grid_answers: $(GRID_FUZZED)
 $(BUILD)/fuzz/fuzz_grid_answers $(BUILD)/replay/fuzz_grid_answers: private LIBS += $(GRID_LIBS)
+KUBE_FUZZED := $(addprefix $(BUILD)/obj/lib/grid/,yaml.o kubeconfig.o kubeconfig_exec.o kube_job.o config.o secret.o listing.o)
+$(BUILD)/fuzz/fuzz_kubeconfig $(BUILD)/replay/fuzz_kubeconfig: $(KUBE_FUZZED)
+$(BUILD)/fuzz/fuzz_kubeconfig $(BUILD)/replay/fuzz_kubeconfig: private LIBS += $(GRID_LIBS)
 
 # Check programs for a Kubernetes cluster of real programs: tests/cluster/test_*.c, run inside it by tests/servers/kubernetes/with_cluster.sh.
 CLUSTER_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/cluster/test_*.c))
