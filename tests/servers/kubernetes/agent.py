@@ -197,7 +197,7 @@ class Pod(threading.Thread):
 
 
 def replaced(text, places):
-    for mount, place in places.items():
+    for mount, place in sorted(places.items(), key=lambda p: -len(p[0])):  # the innermost mount
         if text == mount or text.startswith(mount + "/"):
             return place + text[len(mount):]
     return text

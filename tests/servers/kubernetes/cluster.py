@@ -7,6 +7,8 @@ containerd and runc. Everything lies in one temporary folder and in a network na
     cluster.py stop FOLDER                                 stops every process by its id, unmounts, removes the namespace
     cluster.py restart FOLDER PROGRAM [--pause SECONDS]    SIGKILLs one program and starts it again (or freezes it for a while)
     cluster.py image FOLDER IMAGE.tar                      imports an OCI image
+    cluster.py secret FOLDER NAME CREDENTIALS              a Secret with AWS_ACCESS_KEY_ID and _SECRET_ACCESS_KEY of a credentials file
+    cluster.py metrics FOLDER                              how many requests the API server has answered, by client, verb and resource
 
 FOLDER/kubeconfig is the administrator's, FOLDER/environment has what a test needs (shell assignments): SBI_CLUSTER_ENTER is the command that puts
 a program into the namespace. The address of the API server is the same inside only.
@@ -256,6 +258,26 @@ state = "{self.path('containerd-state')}"
                  "SBI_CLUSTER_ADDRESS": ADDRESS, "KUBECONFIG": self.path("kubeconfig")}
         self.path("environment").write_text("".join(f"{k}={shlex.quote(str(v))}\n" for k, v in lines.items()))
 
+    # ---- for tests ----
+
+    def secret(self, name, credentials):
+        import configparser
+        file = configparser.ConfigParser()
+        file.read(credentials)
+        join_namespace(self.state["namespace"])
+        self.request("POST", "/api/v1/namespaces/default/secrets", {
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {k.upper(): v for k, v in file["default"].items()}})
+
+    def metrics(self):
+        join_namespace(self.state["namespace"])
+        request = urllib.request.Request(f"https://{ADDRESS}:{PORT}/metrics",
+                                         headers={"Authorization": f"Bearer {self.path('admin.token').read_text()}"})
+        context = ssl.create_default_context(cafile=str(self.path("pki/apiserver.crt")))
+        with urllib.request.urlopen(request, timeout=60, context=context) as answer:
+            for line in answer.read().decode().splitlines():
+                if line.startswith("apiserver_request_total{"):
+                    print(line)
+
     # ---- faults, stopping ----
 
     def restart(self, name, pause):
@@ -359,11 +381,15 @@ def main():
     stop = actions.add_parser("stop")
     restart = actions.add_parser("restart")
     image = actions.add_parser("image")
-    for p in (start, stop, restart, image):
+    secret = actions.add_parser("secret")
+    metrics = actions.add_parser("metrics")
+    for p in (start, stop, restart, image, secret, metrics):
         p.add_argument("folder")
     restart.add_argument("program")
     restart.add_argument("--pause", type=float, default=0)
     image.add_argument("image")
+    secret.add_argument("name")
+    secret.add_argument("credentials")
     a = parser.parse_args()
     cluster = Cluster(a.folder)
     if a.action == "start":
@@ -376,6 +402,10 @@ def main():
         cluster.stop()
     elif a.action == "restart":
         cluster.restart(a.program, a.pause)
+    elif a.action == "secret":
+        cluster.secret(a.name, a.credentials)
+    elif a.action == "metrics":
+        cluster.metrics()
     else:
         cluster.import_image(pathlib.Path(a.image).resolve())
 
