@@ -50,11 +50,20 @@ $(BUILD)/fuzz/fuzz_kubeconfig $(BUILD)/replay/fuzz_kubeconfig: private LIBS += $
 
 # Check programs for a Kubernetes cluster of real programs: tests/cluster/test_*.c, run inside it by tests/servers/kubernetes/with_cluster.sh.
 CLUSTER_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/cluster/test_*.c))
+CLUSTER_PROGRAMS := $(CLUSTER_TESTS) $(BUILD)/tests/cluster/scale_kubernetes
 CLUSTER_TEST_SUPPORT := $(BUILD)/obj/tests/contract/executor_conformance.o
-$(CLUSTER_TESTS): $(BUILD)/tests/cluster/%: $(BUILD)/obj/tests/cluster/%.o $(CLUSTER_TEST_SUPPORT) $(GRID_SHARED:%=$(BUILD)/obj/%.o) $(BUILD)/libsbi.so \
+$(CLUSTER_PROGRAMS): $(BUILD)/tests/cluster/%: $(BUILD)/obj/tests/cluster/%.o $(CLUSTER_TEST_SUPPORT) $(GRID_SHARED:%=$(BUILD)/obj/%.o) $(BUILD)/libsbi.so \
     $(BUILD)/$(GRID_SONAME) | $(TEST_WORKERS)
 	@mkdir -p $(@D); echo "  link  $(@:$(BUILD)/%=%)"
 	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -L$(BUILD) -lsbi -Wl,-rpath,'$$ORIGIN/../..' $(GRID_LIBS) $(CHECK_LIBS) -lm
 .PHONY: cluster-tests
 cluster-tests: $(CLUSTER_TESTS) programs ## Run tests/cluster against etcd, the API server, controllers, scheduler and a kubelet on this machine
 	@tests/servers/kubernetes/with_cluster.sh $(BUILD) scripts/run-tests.sh $(BUILD) $(CLUSTER_TESTS)
+.PHONY: check-kubernetes-demo check-kubernetes-scale deps-servers
+check-kubernetes-demo: programs lib $(BUILD)/bin/offshell_higgs ## The main job in pods through S3, equal byte for byte to here (2 min)
+	@tests/servers/kubernetes/with_cluster.sh $(BUILD) tests/cluster/check_demo.sh $(BUILD)
+SCALE_TASKS ?= 10000
+check-kubernetes-scale: $(BUILD)/tests/cluster/scale_kubernetes ## Thousands of tasks (SCALE_TASKS, 10000) against a real API server: requests, memory, time
+	@SBI_BUILD=$(BUILD) tests/servers/kubernetes/with_cluster.sh $(BUILD) --node instant $< $(SCALE_TASKS)
+deps-servers: ## Install what tests need that start servers: containerd, runc, CNI plugins, Go
+	@scripts/install-server-deps.sh

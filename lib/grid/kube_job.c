@@ -10,7 +10,7 @@
 
 #define WORK "/work"
 
-const char *const kube_option_keys[] = {"store",  "store_config", "pod_store",   "image",    "namespace",       "kubeconfig", "context",
+const char *const kube_option_keys[] = {"store",  "store_config", "pod_store", "pod_store_config", "image",    "namespace",       "kubeconfig", "context",
                                         "queue",  "secret",       "pull_policy", "command",  "service_account", "environment", "pod_patch",
                                         "container_patch", "job_patch", "cpus", "gpus", "memory", "scratch", "parallelism", "batch", "grace_s",
                                         "deadline_s", "ttl_s", "heartbeat_s", NULL};
@@ -59,6 +59,7 @@ sbi_status kube_options_read(kube_options *o, const grid_config *c)
                              (long long)o->batch, (long long)o->heartbeat_s);
     o->cpus_milli = (int64_t)(1000 * cpus + 0.5);
     SBI_TRY(read_object(c, "store_config", JSON_OBJECT, &o->store_config));
+    SBI_TRY(read_object(c, "pod_store_config", JSON_OBJECT, &o->pod_store_config));
     SBI_TRY(read_object(c, "environment", JSON_OBJECT, &o->environment));
     SBI_TRY(read_object(c, "command", JSON_ARRAY, &o->command));
     SBI_TRY(read_object(c, "pod_patch", JSON_OBJECT, &o->pod_patch));
@@ -167,6 +168,18 @@ static json_t *environment(const kube_options *o)
     return if_whole(list, whole);
 }
 
+static int add_store_config(json_t *args, const json_t *config)
+{
+    char *text = json_dumps(config, JSON_COMPACT | JSON_SORT_KEYS);
+    json_t *const items[] = {json_string("--store-config"), text ? json_string(text) : NULL};
+    json_free_t release;
+    json_get_alloc_funcs(NULL, &release);
+    if (text) release(text);
+    /* Both are taken, whatever becomes of them. */
+    const int first = json_array_append_new(args, items[0]) == 0, second = json_array_append_new(args, items[1]) == 0;
+    return first && second;
+}
+
 static json_t *container(const kube_options *o, const kube_batch *b, const char *name)
 {
     char attempt[16], heartbeat[16];
@@ -176,6 +189,7 @@ static json_t *container(const kube_options *o, const kube_batch *b, const char 
                           o->pod_store, "--array", name, "--attempt", attempt, "--heartbeat", heartbeat, "env", environment(o), "resources",
                           resources(o, b), "terminationMessagePolicy", "FallbackToLogsOnError", "volumeMounts", "name", "work", "mountPath", WORK);
     int whole = c != NULL;
+    if (whole && o->pod_store_config) whole = add_store_config(json_object_get(c, "args"), o->pod_store_config);
     if (whole && o->command) whole = put(c, "command", json_deep_copy(o->command));
     if (whole && o->pull_policy) whole = put(c, "imagePullPolicy", json_string(o->pull_policy));
     if (whole && o->secret) whole = put(c, "envFrom", json_pack("[{s:{s:s}}]", "secretRef", "name", o->secret));

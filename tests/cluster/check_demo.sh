@@ -22,7 +22,8 @@ python3 "$here/servers/kubernetes/cluster.py" secret "$SBI_CLUSTER" s3-credentia
 # The stand-in node runs this machine's worker; containers have their own, and of this machine see nothing.
 command=
 [ "$SBI_CLUSTER_NODE" = kubelet ] || command="\"command\":[\"$build/bin/sbi-worker\"],"
-config="{\"store\":\"$SBI_TEST_S3\",\"store_config\":{\"credentials_file\":\"$SBI_TEST_S3_CREDENTIALS\"},\"image\":\"libsbi.test/sbi-worker:1\",\"pull_policy\":\"Never\",
+config="{\"store\":\"$SBI_TEST_S3\",\"store_config\":{\"credentials_file\":\"$SBI_TEST_S3_CREDENTIALS\",\"allow_plain_credentials\":true},
+\"pod_store_config\":{\"allow_plain_credentials\":true},\"image\":\"libsbi.test/sbi-worker:1\",\"pull_policy\":\"Never\",
 $command\"secret\":\"s3-credentials\",\"environment\":{\"AWS_ENDPOINT_URL\":\"$AWS_ENDPOINT_URL\"},\"cpus\":0.2,\"memory\":536870912,\"heartbeat_s\":5}"
 
 "$program" "${small[@]}" --output "$scratch/here" > "$scratch/here.log" 2>&1 || { cat "$scratch/here.log"; exit 1; }

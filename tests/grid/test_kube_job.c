@@ -13,7 +13,7 @@
 #define OK(call) ck_assert_msg((call) == SBI_OK, "%s", sbi_last_error())
 
 static const char *const everything =
-    "{\"store\":\"s3://bucket/prefix\",\"image\":\"registry/sbi-worker:0.1\",\"queue\":\"gpus\",\"secret\":\"s3-credentials\",\"pull_policy\":\"IfNotPresent\","
+    "{\"store\":\"s3://bucket/prefix\",\"image\":\"registry/sbi-worker:0.1\",\"queue\":\"gpus\",\"pod_store_config\":{\"part_size\":8388608},\"secret\":\"s3-credentials\",\"pull_policy\":\"IfNotPresent\","
     "\"command\":[\"/usr/bin/sbi-worker\"],\"service_account\":\"worker\",\"environment\":{\"AWS_REGION\":\"eu\"},\"cpus\":1.5,\"gpus\":1,\"scratch\":4096,"
     "\"parallelism\":2,\"grace_s\":30,\"deadline_s\":3600,\"ttl_s\":60,\"heartbeat_s\":15,\"pod_patch\":{\"nodeSelector\":{\"gpu\":\"h100\",\"not\":null}},"
     "\"container_patch\":{\"securityContext\":{\"runAsNonRoot\":true}},\"job_patch\":{\"metadata\":{\"annotations\":{\"note\":\"kept\"}}}}";
