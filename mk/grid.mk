@@ -50,7 +50,7 @@ $(BUILD)/fuzz/fuzz_kubeconfig $(BUILD)/replay/fuzz_kubeconfig: private LIBS += $
 
 # Check programs for a Kubernetes cluster of real programs: tests/cluster/test_*.c, run inside it by tests/servers/kubernetes/with_cluster.sh.
 CLUSTER_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/cluster/test_*.c))
-CLUSTER_PROGRAMS := $(CLUSTER_TESTS) $(BUILD)/tests/cluster/scale_kubernetes
+CLUSTER_PROGRAMS := $(CLUSTER_TESTS) $(addprefix $(BUILD)/tests/cluster/,scale_kubernetes campaign_kubernetes)
 CLUSTER_TEST_SUPPORT := $(BUILD)/obj/tests/contract/executor_conformance.o
 $(CLUSTER_PROGRAMS): $(BUILD)/tests/cluster/%: $(BUILD)/obj/tests/cluster/%.o $(CLUSTER_TEST_SUPPORT) $(GRID_SHARED:%=$(BUILD)/obj/%.o) $(BUILD)/libsbi.so \
     $(BUILD)/$(GRID_SONAME) | $(TEST_WORKERS)
@@ -59,7 +59,13 @@ $(CLUSTER_PROGRAMS): $(BUILD)/tests/cluster/%: $(BUILD)/obj/tests/cluster/%.o $(
 .PHONY: cluster-tests
 cluster-tests: $(CLUSTER_TESTS) programs ## Run tests/cluster against etcd, the API server, controllers, scheduler and a kubelet on this machine
 	@tests/servers/kubernetes/with_cluster.sh $(BUILD) scripts/run-tests.sh $(BUILD) $(CLUSTER_TESTS)
-.PHONY: check-kubernetes-demo check-kubernetes-scale deps-servers
+.PHONY: check-cluster check-kubernetes-demo check-kubernetes-scale check-faults deps-servers
+check-cluster: $(CLUSTER_TESTS) programs ## The same as a step of make check: skipped, with a line, where a machine cannot have a cluster
+	@tests/cluster/check_cluster.sh $(BUILD) $(CLUSTER_TESTS)
+FAULTS ?= 100
+FAULTS_SEED ?= 1
+check-faults: $(BUILD)/tests/cluster/campaign_kubernetes ## Campaigns with FAULTS (100) seeded faults injected, results compared
+	@tests/servers/kubernetes/with_cluster.sh $(BUILD) --node agent tests/cluster/faults.py $(BUILD) --faults $(FAULTS) --seed $(FAULTS_SEED)
 check-kubernetes-demo: programs lib $(BUILD)/bin/offshell_higgs ## The main job in pods through S3, equal byte for byte to here (2 min)
 	@tests/servers/kubernetes/with_cluster.sh $(BUILD) tests/cluster/check_demo.sh $(BUILD)
 SCALE_TASKS ?= 10000

