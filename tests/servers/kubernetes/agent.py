@@ -197,6 +197,8 @@ class Pod(threading.Thread):
 
 
 def replaced(text, places):
+    if os.path.isfile(text):  # a program of this machine, even below a path that is a mount in the pod
+        return text
     for mount, place in sorted(places.items(), key=lambda p: -len(p[0])):  # the innermost mount
         if text == mount or text.startswith(mount + "/"):
             return place + text[len(mount):]

@@ -34,7 +34,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ADDRESS = "192.0.2.1"  # of the documentation's network: nobody's
 PORT = 6443
 PAUSE_IMAGE = "libsbi.test/pause:1"
-START_SECONDS = 120
+START_SECONDS = 300
 
 
 def say(text):
