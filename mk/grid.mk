@@ -60,7 +60,7 @@ $(CLUSTER_PROGRAMS): $(BUILD)/tests/cluster/%: $(BUILD)/obj/tests/cluster/%.o $(
 cluster-tests: $(CLUSTER_TESTS) programs ## Run tests/cluster against etcd, the API server, controllers, scheduler and a kubelet on this machine
 	@tests/servers/kubernetes/with_cluster.sh $(BUILD) scripts/run-tests.sh $(BUILD) $(CLUSTER_TESTS)
 .PHONY: check-cluster check-kubernetes-demo check-kubernetes-scale check-faults deps-servers
-check-cluster: $(CLUSTER_TESTS) programs ## The same as a step of make check: skipped, with a line, where a machine cannot have a cluster
+check-cluster: $(CLUSTER_TESTS) programs ## The same; skipped, with a line, where a machine cannot have a cluster
 	@tests/cluster/check_cluster.sh $(BUILD) $(CLUSTER_TESTS)
 FAULTS ?= 100
 FAULTS_SEED ?= 1

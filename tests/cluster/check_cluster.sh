@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What `make check` runs of tests/cluster: the programs given, on a cluster of their own. Where a machine cannot have one, a line says why and nothing fails.
+# Runs the programs given, of tests/cluster, on a cluster of their own. Where a machine cannot have one, a line says why and nothing fails.
 # Usage: check_cluster.sh BUILD PROGRAM...
 set -uo pipefail
 servers=$(cd "$(dirname "$0")/../servers" && pwd)
