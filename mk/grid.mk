@@ -50,14 +50,32 @@ GRID_FUZZED := $(addprefix $(BUILD)/obj/lib/grid/,xml.o listing.o s3_answers.o w
 $(BUILD)/fuzz/fuzz_grid_answers $(BUILD)/replay/fuzz_grid_answers: $(GRID_FUZZED)
 # The archive once more, since the objects come after it.
 $(BUILD)/fuzz/fuzz_grid_answers $(BUILD)/replay/fuzz_grid_answers: private LIBS += $(BUILD)/libsbi.a $(GRID_LIBS)
+KUBE_FUZZED := $(addprefix $(BUILD)/obj/lib/grid/,yaml.o kubeconfig.o kubeconfig_exec.o kube_job.o config.o secret.o listing.o)
+$(BUILD)/fuzz/fuzz_kubeconfig $(BUILD)/replay/fuzz_kubeconfig: $(KUBE_FUZZED)
+$(BUILD)/fuzz/fuzz_kubeconfig $(BUILD)/replay/fuzz_kubeconfig: private LIBS += $(BUILD)/libsbi.a $(GRID_LIBS)
 
 # Check programs for a Kubernetes cluster of real programs: tests/cluster/test_*.c, run inside it by tests/servers/kubernetes/with_cluster.sh.
 CLUSTER_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/cluster/test_*.c))
+CLUSTER_PROGRAMS := $(CLUSTER_TESTS) $(addprefix $(BUILD)/tests/cluster/,scale_kubernetes campaign_kubernetes)
 CLUSTER_TEST_SUPPORT := $(BUILD)/obj/tests/contract/executor_conformance.o
-$(CLUSTER_TESTS): $(BUILD)/tests/cluster/%: $(BUILD)/obj/tests/cluster/%.o $(CLUSTER_TEST_SUPPORT) $(GRID_SHARED:%=$(BUILD)/obj/%.o) $(BUILD)/libsbi.so \
+$(CLUSTER_PROGRAMS): $(BUILD)/tests/cluster/%: $(BUILD)/obj/tests/cluster/%.o $(CLUSTER_TEST_SUPPORT) $(GRID_SHARED:%=$(BUILD)/obj/%.o) $(BUILD)/libsbi.so \
     $(BUILD)/$(GRID_SONAME) | $(TEST_WORKERS)
 	@mkdir -p $(@D); echo "  link  $(@:$(BUILD)/%=%)"
 	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -L$(BUILD) -lsbi -Wl,-rpath,'$$ORIGIN/../..' $(GRID_LIBS) $(CHECK_LIBS) -lm
 .PHONY: cluster-tests
 cluster-tests: $(CLUSTER_TESTS) programs ## Run tests/cluster against etcd, the API server, controllers, scheduler and a kubelet on this machine
 	@tests/servers/kubernetes/with_cluster.sh $(BUILD) scripts/run-tests.sh $(BUILD) $(CLUSTER_TESTS)
+.PHONY: check-cluster check-kubernetes-demo check-kubernetes-scale check-faults deps-servers
+check-cluster: $(CLUSTER_TESTS) programs ## The same; skipped, with a line, where a machine cannot have a cluster
+	@tests/cluster/check_cluster.sh $(BUILD) $(CLUSTER_TESTS)
+FAULTS ?= 100
+FAULTS_SEED ?= 1
+check-faults: $(BUILD)/tests/cluster/campaign_kubernetes ## Campaigns with FAULTS (100) seeded faults injected, results compared
+	@tests/servers/kubernetes/with_cluster.sh $(BUILD) --node agent tests/cluster/faults.py $(BUILD) --faults $(FAULTS) --seed $(FAULTS_SEED)
+check-kubernetes-demo: programs lib $(BUILD)/bin/offshell_higgs ## The main job in pods through S3, equal byte for byte to here (2 min)
+	@tests/servers/kubernetes/with_cluster.sh $(BUILD) tests/cluster/check_demo.sh $(BUILD)
+SCALE_TASKS ?= 10000
+check-kubernetes-scale: $(BUILD)/tests/cluster/scale_kubernetes ## Thousands of tasks (SCALE_TASKS, 10000) against a real API server: requests, memory, time
+	@SBI_BUILD=$(BUILD) tests/servers/kubernetes/with_cluster.sh $(BUILD) --node instant $< $(SCALE_TASKS)
+deps-servers: ## Install what tests need that start servers: containerd, runc, CNI plugins, Go
+	@scripts/install-server-deps.sh

@@ -10,7 +10,7 @@
 
 #define WORK "/work"
 
-const char *const kube_option_keys[] = {"store",  "store_config", "pod_store",   "image",    "namespace",       "kubeconfig", "context",
+const char *const kube_option_keys[] = {"store",  "store_config", "pod_store", "pod_store_config", "image",    "namespace",       "kubeconfig", "context",
                                         "queue",  "secret",       "pull_policy", "command",  "service_account", "environment", "pod_patch",
                                         "container_patch", "job_patch", "cpus", "gpus", "memory", "scratch", "parallelism", "batch", "grace_s",
                                         "deadline_s", "ttl_s", "heartbeat_s", NULL};
@@ -59,12 +59,25 @@ sbi_status kube_options_read(kube_options *o, const grid_config *c)
                              (long long)o->batch, (long long)o->heartbeat_s);
     o->cpus_milli = (int64_t)(1000 * cpus + 0.5);
     SBI_TRY(read_object(c, "store_config", JSON_OBJECT, &o->store_config));
+    SBI_TRY(read_object(c, "pod_store_config", JSON_OBJECT, &o->pod_store_config));
     SBI_TRY(read_object(c, "environment", JSON_OBJECT, &o->environment));
     SBI_TRY(read_object(c, "command", JSON_ARRAY, &o->command));
     SBI_TRY(read_object(c, "pod_patch", JSON_OBJECT, &o->pod_patch));
     SBI_TRY(read_object(c, "container_patch", JSON_OBJECT, &o->container_patch));
     SBI_TRY(read_object(c, "job_patch", JSON_OBJECT, &o->job_patch));
     if (!o->pod_store) o->pod_store = o->store;
+    /* Everybody who may read the Job reads it. */
+    const char *host = strstr(o->pod_store, "://");
+    if (host && memchr(host + 3, '@', strcspn(host + 3, "/?#")))
+        return sbi_json_fail(SBI_ERR_ARGUMENT, &c->at, "pod_store: a user or password in an URL: put them into a Secret, named by \"secret\"");
+    const sbi_json_place at = sbi_json_member(&c->at, "environment");
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)o->environment, key, value)
+    {
+        const sbi_json_place inside = sbi_json_member(&at, key);
+        SBI_TRY(sbi_json_expect(value, &inside, JSON_STRING));
+    }
     char hex[SBI_SHA256_HEX_SIZE];
     sbi_sha256_text(o->store, strlen(o->store), hex);
     snprintf(o->store_label, sizeof o->store_label, "%.16s", hex);
@@ -111,6 +124,19 @@ static int merge(json_t *target, const json_t *patch)
     return 1;
 }
 
+/* Takes `value`. 0 when memory is out: a Job must not lose a limit in silence. */
+static int put(json_t *object, const char *key, json_t *value)
+{
+    return json_object_set_new(object, key, value) == 0;
+}
+
+static json_t *if_whole(json_t *value, int whole)
+{
+    if (whole) return value;
+    json_decref(value);
+    return NULL;
+}
+
 static json_t *bytes_text(uint64_t bytes)
 {
     char text[32];
@@ -124,12 +150,10 @@ static json_t *resources(const kube_options *o, const kube_batch *b)
     snprintf(cpus, sizeof cpus, "%lldm", (long long)b->cpus_milli);
     /* Memory: the limit is what is asked for, so that a worker is not killed for what others on its node need. */
     json_t *limits = json_object(), *requests = json_pack("{s:s}", "cpu", cpus);
-    if (b->memory) {
-        json_object_set_new(limits, "memory", bytes_text(b->memory));
-        json_object_set_new(requests, "memory", bytes_text(b->memory));
-    }
-    if (o->gpus) json_object_set_new(limits, "nvidia.com/gpu", json_integer(o->gpus));
-    return json_pack("{s:o, s:o}", "limits", limits, "requests", requests);
+    int whole = limits && requests;
+    if (whole && b->memory) whole = put(limits, "memory", bytes_text(b->memory)) && put(requests, "memory", bytes_text(b->memory));
+    if (whole && o->gpus) whole = put(limits, "nvidia.com/gpu", json_integer(o->gpus));
+    return json_pack("{s:o, s:o}", "limits", if_whole(limits, whole), "requests", if_whole(requests, whole));
 }
 
 static json_t *environment(const kube_options *o)
@@ -138,9 +162,22 @@ static json_t *environment(const kube_options *o)
                              "fieldRef", "fieldPath", "metadata.annotations['batch.kubernetes.io/job-completion-index']");
     const char *key;
     json_t *value;
+    int whole = list != NULL;
     json_object_foreach((json_t *)(uintptr_t)o->environment, key, value)
-        json_array_append_new(list, json_pack("{s:s, s:s}", "name", key, "value", json_is_string(value) ? json_string_value(value) : ""));
-    return list;
+        whole = whole && json_array_append_new(list, json_pack("{s:s, s:s}", "name", key, "value", json_string_value(value))) == 0;
+    return if_whole(list, whole);
+}
+
+static int add_store_config(json_t *args, const json_t *config)
+{
+    char *text = json_dumps(config, JSON_COMPACT | JSON_SORT_KEYS);
+    json_t *const items[] = {json_string("--store-config"), text ? json_string(text) : NULL};
+    json_free_t release;
+    json_get_alloc_funcs(NULL, &release);
+    if (text) release(text);
+    /* Both are taken, whatever becomes of them. */
+    const int first = json_array_append_new(args, items[0]) == 0, second = json_array_append_new(args, items[1]) == 0;
+    return first && second;
 }
 
 static json_t *container(const kube_options *o, const kube_batch *b, const char *name)
@@ -151,10 +188,12 @@ static json_t *container(const kube_options *o, const kube_batch *b, const char 
     json_t *c = json_pack("{s:s, s:s, s:[s,s,s,s,s,s,s,s], s:o, s:o, s:s, s:[{s:s, s:s}]}", "name", "worker", "image", o->image, "args", "--store",
                           o->pod_store, "--array", name, "--attempt", attempt, "--heartbeat", heartbeat, "env", environment(o), "resources",
                           resources(o, b), "terminationMessagePolicy", "FallbackToLogsOnError", "volumeMounts", "name", "work", "mountPath", WORK);
-    if (c && o->command) json_object_set_new(c, "command", json_deep_copy(o->command));
-    if (c && o->pull_policy) json_object_set_new(c, "imagePullPolicy", json_string(o->pull_policy));
-    if (c && o->secret) json_object_set_new(c, "envFrom", json_pack("[{s:{s:s}}]", "secretRef", "name", o->secret));
-    return c;
+    int whole = c != NULL;
+    if (whole && o->pod_store_config) whole = add_store_config(json_object_get(c, "args"), o->pod_store_config);
+    if (whole && o->command) whole = put(c, "command", json_deep_copy(o->command));
+    if (whole && o->pull_policy) whole = put(c, "imagePullPolicy", json_string(o->pull_policy));
+    if (whole && o->secret) whole = put(c, "envFrom", json_pack("[{s:{s:s}}]", "secretRef", "name", o->secret));
+    return if_whole(c, whole);
 }
 
 /* Which ends are nobody's fault (the pod is made anew), which are the task's, and which would be every task's. The retry policy is the campaign's, so
@@ -170,19 +209,16 @@ static json_t *failure_policy(void)
 static json_t *pod(const kube_options *o, const kube_batch *b, const char *name)
 {
     json_t *work = json_pack("{s:s, s:{}}", "name", "work", "emptyDir");
-    if (o->scratch) json_object_set_new(json_object_get(work, "emptyDir"), "sizeLimit", bytes_text((uint64_t)o->scratch));
+    int whole = work && (!o->scratch || put(json_object_get(work, "emptyDir"), "sizeLimit", bytes_text((uint64_t)o->scratch)));
     json_t *spec = json_pack("{s:s, s:b, s:I, s:[o], s:[o]}", "restartPolicy", "Never", "automountServiceAccountToken", 0,
                              "terminationGracePeriodSeconds", (json_int_t)o->grace_s, "containers", container(o, b, name), "volumes", work);
-    if (!spec) return NULL;
-    if (o->service_account) json_object_set_new(spec, "serviceAccountName", json_string(o->service_account));
-    if (o->gpus)
-        json_object_set_new(spec, "tolerations", json_pack("[{s:s, s:s, s:s}]", "key", "nvidia.com/gpu", "operator", "Exists", "effect", "NoSchedule"));
-    int whole = 1;
-    if (o->pod_patch) whole = merge(spec, o->pod_patch);
+    whole = whole && spec;
+    if (whole && o->service_account) whole = put(spec, "serviceAccountName", json_string(o->service_account));
+    if (whole && o->gpus)
+        whole = put(spec, "tolerations", json_pack("[{s:s, s:s, s:s}]", "key", "nvidia.com/gpu", "operator", "Exists", "effect", "NoSchedule"));
+    if (whole && o->pod_patch) whole = merge(spec, o->pod_patch);
     if (whole && o->container_patch) whole = merge(json_array_get(json_object_get(spec, "containers"), 0), o->container_patch);
-    if (whole) return spec;
-    json_decref(spec);
-    return NULL;
+    return if_whole(spec, whole);
 }
 
 static json_t *labels(const kube_options *o, const kube_batch *b)
@@ -198,11 +234,11 @@ static json_t *job_spec(const kube_options *o, const kube_batch *b, const char *
     json_t *spec = json_pack("{s:s, s:I, s:I, s:i, s:s, s:o, s:{s:{s:o}, s:o}}", "completionMode", "Indexed", "completions", n, "parallelism", parallel,
                              "backoffLimitPerIndex", 0, "podReplacementPolicy", "Failed", "podFailurePolicy", failure_policy(), "template", "metadata",
                              "labels", labels(o, b), "spec", pod(o, b, name));
-    if (!spec) return NULL;
-    if (o->deadline_s) json_object_set_new(spec, "activeDeadlineSeconds", json_integer(o->deadline_s));
-    if (o->ttl_s) json_object_set_new(spec, "ttlSecondsAfterFinished", json_integer(o->ttl_s));
-    if (o->queue) json_object_set_new(spec, "suspend", json_true()); /* Kueue starts it when there is room */
-    return spec;
+    int whole = spec != NULL;
+    if (whole && o->deadline_s) whole = put(spec, "activeDeadlineSeconds", json_integer(o->deadline_s));
+    if (whole && o->ttl_s) whole = put(spec, "ttlSecondsAfterFinished", json_integer(o->ttl_s));
+    if (whole && o->queue) whole = put(spec, "suspend", json_true()); /* Kueue starts it when there is room */
+    return if_whole(spec, whole);
 }
 
 sbi_status kube_job_make(json_t **out, sbi_context *ctx, const kube_options *o, const kube_batch *b, const char *name)
@@ -214,7 +250,7 @@ sbi_status kube_job_make(json_t **out, sbi_context *ctx, const kube_options *o, 
     *out = NULL;
     int whole = job != NULL;
     if (whole && o->queue)
-        json_object_set_new(json_object_get(json_object_get(job, "metadata"), "labels"), "kueue.x-k8s.io/queue-name", json_string(o->queue));
+        whole = put(json_object_get(json_object_get(job, "metadata"), "labels"), "kueue.x-k8s.io/queue-name", json_string(o->queue));
     if (whole && o->job_patch) whole = merge(job, o->job_patch);
     sbi_text_init(&text, ctx);
     sbi_status status = whole ? sbi_json_canonical(&text, job) : sbi_fail(SBI_ERR_NO_MEMORY, "kubernetes: Job %s: out of memory", name);

@@ -16,7 +16,7 @@
 /* What the configuration says; strings and JSON are borrowed from it. docs/kubernetes.md has the keys. */
 typedef struct kube_options {
     const char *store, *pod_store, *image, *namespace_, *kubeconfig, *context, *queue, *secret, *pull_policy, *service_account;
-    const json_t *store_config, *command, *environment, *pod_patch, *container_patch, *job_patch;
+    const json_t *store_config, *pod_store_config, *command, *environment, *pod_patch, *container_patch, *job_patch;
     int64_t cpus_milli, gpus, memory, scratch, parallelism, batch, grace_s, deadline_s, ttl_s, heartbeat_s;
     char store_label[17]; /* what all Jobs of this store are found by */
 } kube_options;

@@ -19,9 +19,9 @@ static sbi_status conclude(kubernetes *k, kube_task *t, int32_t other, const cha
     if (report.state == SBI_TASK_DONE) {
         report.attempt = t->report.attempt;
         t->report = report;
-        kube_end(k, t, SBI_TASK_DONE, SBI_OK, NULL);
+        kube_end(t, SBI_TASK_DONE, SBI_OK, NULL);
     } else {
-        kube_end(k, t, other, other == SBI_TASK_REJECTED ? SBI_ERR_UNSUPPORTED : SBI_ERR_TASK_LOST, why);
+        kube_end(t, other, other == SBI_TASK_REJECTED ? SBI_ERR_UNSUPPORTED : SBI_ERR_TASK_LOST, why);
     }
     return SBI_OK;
 }
@@ -152,41 +152,69 @@ static sbi_status see_job(kubernetes *k, const json_t *object)
         sbi_status status = take_over(k, name, object, &job);
         if (status == SBI_ERR_NOT_FOUND || status == SBI_ERR_FORMAT) {
             sbi_log(k->ctx, SBI_LOG_WARNING, "kubernetes: Job %s has no list of keys in the store: left alone: %s", name, sbi_last_error());
-            return SBI_OK;
+            status = kube_add_job(k, name, 1, NULL, 0, &job); /* so that the store is asked once, not at each of its news */
         }
         SBI_TRY(status);
     }
-    job->seen = 1;
+    job->listing = k->listing;
+    if (job->n == 0) return SBI_OK;
     job->gone = 0;
     snprintf(job->uid, sizeof job->uid, "%s", uid);
     return see_status(k, job, json_object_get(object, "status"));
 }
 
-static sbi_status see_gone(kubernetes *k, const char *name)
+/* Gone only once all its tasks have ended: where the store is out of reach, the news comes again. */
+static sbi_status see_gone(kubernetes *k, kube_batch_job *job)
 {
-    kube_batch_job *job = kube_find_job(k, name);
-    if (!job || job->gone) return SBI_OK;
+    if (job->gone) return SBI_OK;
+    SBI_TRY(end_rest(k, job, SBI_TASK_LOST, "its Job was deleted"));
     job->gone = 1;
-    return end_rest(k, job, SBI_TASK_LOST, "its Job was deleted");
+    return SBI_OK;
+}
+
+/* A list may be older than what it is held against: a Job is gone when the server says so of itself. */
+static sbi_status ask_whether_gone(kubernetes *k, kube_batch_job *job)
+{
+    json_t *object;
+    char *path = sbi_strf(k->ctx, "/apis/batch/v1/namespaces/%s/jobs/%s", k->o.namespace_, job->name);
+    if (!path) return SBI_ERR_NO_MEMORY;
+    sbi_status status = kube_api_call(&k->api, "GET", path, NULL, 0, &object);
+    sbi_free(k->ctx, path);
+    if (status == SBI_ERR_NOT_FOUND) return see_gone(k, job);
+    if (status == SBI_OK) status = see_job(k, object);
+    json_decref(object);
+    return status;
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 static sbi_status see_all(kubernetes *k, const json_t *names)
 {
-    for (size_t j = 0; j < k->n_jobs; j++) {
-        int there = 0;
-        for (size_t i = 0; i < json_array_size(names) && !there; i++)
-            there = strcmp(json_string_value(json_array_get(names, i)), k->jobs[j]->name) == 0;
-        if (!there && k->jobs[j]->seen) SBI_TRY(see_gone(k, k->jobs[j]->name));
+    const size_t n = json_array_size(names);
+    const char **sorted = sbi_alloc_array(k->ctx, n ? n : 1, sizeof *sorted);
+    sbi_status status = sorted ? SBI_OK : SBI_ERR_NO_MEMORY;
+    for (size_t i = 0; i < n && sorted; i++) sorted[i] = json_string_value(json_array_get(names, i));
+    if (sorted) qsort(sorted, n, sizeof *sorted, compare_texts);
+    for (size_t j = 0; j < k->n_jobs && status == SBI_OK; j++) {
+        const char *name = k->jobs[j]->name;
+        if (!k->jobs[j]->gone && !bsearch(&name, sorted, n, sizeof *sorted, compare_texts)) status = ask_whether_gone(k, k->jobs[j]);
     }
-    return SBI_OK;
+    sbi_free(k->ctx, sorted);
+    return status;
 }
 
 sbi_status kube_apply(kubernetes *k, const kube_news *news)
 {
     if (news->kind == KUBE_NEWS_ALL) return see_all(k, news->object);
     if (news->kind == KUBE_NEWS_JOB) return see_job(k, news->object);
-    const char *name = json_string_value(json_object_get(json_object_get(news->object, "metadata"), "name"));
-    return name ? see_gone(k, name) : SBI_OK;
+    const json_t *meta = json_object_get(news->object, "metadata");
+    const char *name = json_string_value(json_object_get(meta, "name")), *uid = json_string_value(json_object_get(meta, "uid"));
+    kube_batch_job *job = name ? kube_find_job(k, name) : NULL;
+    if (!job || (job->uid[0] && uid && strcmp(job->uid, uid) != 0)) return SBI_OK; /* another one of that name */
+    return see_gone(k, job);
 }
 
 static sbi_status adopt_one(void *user, const json_t *item)
@@ -196,10 +224,17 @@ static sbi_status adopt_one(void *user, const json_t *item)
 
 sbi_status kube_adopt(kubernetes *k)
 {
+    kube_news news;
     if (k->listed) return SBI_OK;
+    /* What the watch told up to now is in the list; it may include news that could not be applied. */
+    while (kube_watch_next(k->watch, &news, 0)) json_decref(news.object);
+    k->listing++;
     char *path = sbi_strf(k->ctx, "/apis/batch/v1/namespaces/%s/jobs?labelSelector=libsbi.org%%2Fstore%%3D%s", k->o.namespace_, k->o.store_label);
     sbi_status status = path ? kube_api_list(&k->api, path, 0, adopt_one, k, NULL) : SBI_ERR_NO_MEMORY;
     sbi_free(k->ctx, path);
+    for (size_t j = 0; j < k->n_jobs && status == SBI_OK; j++) {
+        if (!k->jobs[j]->gone && k->jobs[j]->listing != k->listing) status = ask_whether_gone(k, k->jobs[j]);
+    }
     k->listed = status == SBI_OK;
     return status;
 }

@@ -13,6 +13,7 @@
 #define NAME_LABEL "batch.kubernetes.io/job-name"
 #define RUNNING_MS 5000
 #define WAITING_MS 20000
+#define PART 20 /* of thousands of pods: no more than one part in 20 of the time */
 
 static const char *text_at(const json_t *object, const char *a, const char *b)
 {
@@ -102,7 +103,7 @@ static sbi_status end_by_pod(kubernetes *k, kube_task *t, const json_t *pod)
     report.attempt = t->report.attempt;
     t->report = report;
     if (node) snprintf(t->report.host, sizeof t->report.host, "%.*s", (int)sizeof t->report.host - 1, node);
-    kube_end(k, t, state, status, message);
+    kube_end(t, state, status, message);
     return SBI_OK;
 }
 
@@ -118,7 +119,7 @@ sbi_status kube_end_failed(kubernetes *k, kube_batch_job *job, const unsigned ch
         if (f.pods[i])
             status = end_by_pod(k, t, f.pods[i]);
         else
-            kube_end(k, t, SBI_TASK_LOST, SBI_ERR_TASK_LOST, "it failed, and its pod is gone");
+            kube_end(t, SBI_TASK_LOST, SBI_ERR_TASK_LOST, "it failed, and its pod is gone");
     }
     for (size_t i = 0; f.pods && i < job->n; i++) json_decref(f.pods[i]);
     sbi_free(k->ctx, f.pods);
@@ -189,14 +190,18 @@ sbi_status kube_look_at_pods(kubernetes *k)
     if (!active) return SBI_OK;
     for (size_t i = 0; i < k->n_tasks && !pending; i++)
         pending = k->tasks[i]->phase == KUBE_LIVE && k->tasks[i]->report.state == SBI_TASK_PENDING;
-    if (pending && now - k->running_asked > RUNNING_MS) {
-        k->running_asked = now;
+    if (!pending) return SBI_OK;
+    if (!k->waiting_next) k->waiting_next = now + WAITING_MS; /* the first look comes later: most need only a moment */
+    if (now >= k->running_next) {
+        k->running_next = now + RUNNING_MS;
         SBI_TRY(look_at(k, "Running", 1, see_running));
-        if (!k->waiting_asked) k->waiting_asked = now; /* the first look comes later: most need only a moment */
+        k->running_next += PART * (kube_now_ms() - now);
     }
-    if (pending && k->waiting_asked && now - k->waiting_asked > WAITING_MS) {
-        k->waiting_asked = now;
+    if (now >= k->waiting_next) {
+        const int64_t began = kube_now_ms();
+        k->waiting_next = began + WAITING_MS;
         SBI_TRY(look_at(k, "Pending", 0, see_waiting));
+        k->waiting_next += PART * (kube_now_ms() - began);
     }
     return SBI_OK;
 }

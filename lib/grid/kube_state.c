@@ -60,10 +60,49 @@ kube_batch_job *kube_find_job(const kubernetes *k, const char *name)
     return NULL;
 }
 
-static size_t number_of(const kubernetes *k, const char *key)
+/* The task of a key, by its number. */
+static sbi_status number_of(kubernetes *k, const char *key, size_t *out)
 {
-    const size_t index = sbi_table_find(&k->table, key);
-    return index == SBI_TABLE_NONE ? KUBE_NONE : index;
+    kube_task *t;
+    SBI_TRY(kube_find_task(k, key, &t));
+    *out = sbi_table_find(&k->table, key);
+    return SBI_OK;
+}
+
+static size_t job_number(const kubernetes *k, const kube_batch_job *job)
+{
+    size_t j = k->n_jobs - 1;
+    while (k->jobs[j] != job) j--;
+    return j;
+}
+
+void kube_leave_job(kubernetes *k, kube_task *t)
+{
+    if (t->job != KUBE_NONE) k->jobs[t->job]->superseded++;
+    t->job = KUBE_NONE;
+}
+
+void kube_attach(kubernetes *k, kube_batch_job *job)
+{
+    const size_t j = job_number(k, job);
+    for (size_t i = 0; i < job->n; i++) {
+        kube_task *t = k->tasks[job->tasks[i]];
+        if (t->job == j) continue;
+        /* Done, or it has this attempt, or a newer one, elsewhere. */
+        if (t->report.state == SBI_TASK_DONE || (t->job != KUBE_NONE && t->report.attempt >= job->attempt)) {
+            job->superseded++;
+            continue;
+        }
+        kube_leave_job(k, t);
+        t->job = j;
+        t->index = i;
+        t->phase = KUBE_LIVE;
+        t->report.attempt = job->attempt;
+        t->report.state = SBI_TASK_PENDING;
+        t->report.status = SBI_OK;
+        t->report.progress = t->report.seconds = 0;
+        t->report.message[0] = t->report.host[0] = '\0';
+    }
 }
 
 sbi_status kube_add_job(kubernetes *k, const char *name, int32_t attempt, const char *const *keys, size_t n, kube_batch_job **out)
@@ -75,45 +114,31 @@ sbi_status kube_add_job(kubernetes *k, const char *name, int32_t attempt, const 
     snprintf(job->name, sizeof job->name, "%s", name);
     job->attempt = attempt;
     job->n = n;
-    job->tasks = sbi_alloc_array(k->ctx, n, sizeof *job->tasks);
+    job->tasks = sbi_alloc_array(k->ctx, n ? n : 1, sizeof *job->tasks);
     sbi_status status = job->tasks ? SBI_OK : SBI_ERR_NO_MEMORY;
-    for (size_t i = 0; i < n && status == SBI_OK; i++) {
-        kube_task *t;
-        job->tasks[i] = KUBE_NONE;
-        status = kube_find_task(k, keys[i], &t);
-        if (status != SBI_OK) break;
-        job->tasks[i] = number_of(k, keys[i]);
-        if (t->job != KUBE_NONE && t->report.attempt >= attempt) continue; /* it has this attempt, or a newer one, elsewhere */
-        t->job = k->n_jobs;
-        t->index = i;
-        t->phase = KUBE_LIVE;
-        t->report.attempt = attempt;
-        t->report.state = SBI_TASK_PENDING;
-        t->report.status = SBI_OK;
-        t->report.progress = t->report.seconds = 0;
-        t->report.message[0] = t->report.host[0] = '\0';
-    }
+    /* All tasks first: no task points at a Job that could not be added. */
+    for (size_t i = 0; i < n && status == SBI_OK; i++) status = number_of(k, keys[i], &job->tasks[i]);
     if (status != SBI_OK) {
         sbi_free(k->ctx, job->tasks);
         sbi_free(k->ctx, job);
         return status;
     }
     k->jobs[k->n_jobs++] = job;
+    kube_attach(k, job);
     *out = job;
     return SBI_OK;
 }
 
 kube_task *kube_live(const kubernetes *k, const kube_batch_job *job, size_t index)
 {
-    if (index >= job->n || job->tasks[index] == KUBE_NONE) return NULL;
+    if (index >= job->n) return NULL;
     kube_task *t = k->tasks[job->tasks[index]];
     return t->phase == KUBE_LIVE && t->job < k->n_jobs && k->jobs[t->job] == job ? t : NULL;
 }
 
-void kube_end(kubernetes *k, kube_task *t, int32_t state, sbi_status status, const char *message)
+void kube_end(kube_task *t, int32_t state, sbi_status status, const char *message)
 {
     if (t->phase == KUBE_ENDED) return;
-    if (t->phase == KUBE_LIVE && t->job < k->n_jobs) k->jobs[t->job]->ended++;
     t->phase = KUBE_ENDED;
     t->changed = 1;
     if (t->cancelled && state != SBI_TASK_DONE) {

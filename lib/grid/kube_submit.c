@@ -37,6 +37,7 @@ static sbi_status compare(kubernetes *k, const char *name, const json_t *ours)
     SBI_TRY(jobs_path(k, name, &path));
     sbi_status status = kube_api_call(&k->api, "GET", path, NULL, 0, &theirs);
     sbi_free(k->ctx, path);
+    if (status == SBI_ERR_NOT_FOUND) status = sbi_fail(SBI_ERR_TRANSIENT, "kubernetes: Job %s was there, and is not", name);
     SBI_TRY(status);
     const char *a = hash_of(ours), *b = hash_of(theirs);
     if (!a || !b || strcmp(a, b) != 0)
@@ -56,8 +57,15 @@ static sbi_status create(kubernetes *k, const kube_batch *batch)
     SBI_TRY(jobs_path(k, NULL, &path));
     sbi_status status = kube_job_make(&object, k->ctx, &k->o, batch, name);
     if (status == SBI_OK) status = kube_api_call(&k->api, "POST", path, object, 0, NULL);
-    if (status == SBI_ERR_EXISTS) status = compare(k, name, object);
-    if (status == SBI_OK && !kube_find_job(k, name)) status = kube_add_job(k, name, batch->attempt, batch->keys, batch->n, &job);
+    if (status == SBI_ERR_EXISTS) {
+        status = compare(k, name, object);
+        k->listed = 0; /* its news may have come and gone */
+    }
+    job = status == SBI_OK ? kube_find_job(k, name) : NULL;
+    if (job && job->n)
+        kube_attach(k, job);
+    else if (status == SBI_OK)
+        status = kube_add_job(k, name, batch->attempt, batch->keys, batch->n, &job);
     json_decref(object);
     sbi_free(k->ctx, path);
     return status;
@@ -81,17 +89,17 @@ static sbi_status take(kubernetes *k, const sbi_task *task)
     }
     t->phase = KUBE_WAITING;
     t->cancelled = t->released = 0;
-    t->job = KUBE_NONE;
+    kube_leave_job(k, t);
     t->memory = task->memory ? task->memory : (uint64_t)k->o.memory;
     t->cpus_milli = task->cpus > 0 ? (int64_t)(1000 * task->cpus + 0.5) : k->o.cpus_milli;
     t->report = (sbi_task_report){.struct_size = (uint32_t)sizeof t->report, .state = SBI_TASK_PENDING, .attempt = task->attempt};
     snprintf(t->report.key, sizeof t->report.key, "%s", t->key);
     if (status != SBI_OK) {
-        kube_end(k, t, status == SBI_ERR_UNSUPPORTED ? SBI_TASK_REJECTED : SBI_TASK_FAILED, status, sbi_last_error());
+        kube_end(t, status == SBI_ERR_UNSUPPORTED ? SBI_TASK_REJECTED : SBI_TASK_FAILED, status, sbi_last_error());
     } else if (report.state == SBI_TASK_DONE) {
         report.attempt = task->attempt;
         t->report = report;
-        kube_end(k, t, SBI_TASK_DONE, SBI_OK, NULL);
+        kube_end(t, SBI_TASK_DONE, SBI_OK, NULL);
     }
     return SBI_OK;
 }
@@ -106,7 +114,7 @@ static void reject(kubernetes *k, const kube_batch *batch, sbi_status status)
 {
     char message[256];
     snprintf(message, sizeof message, "%.*s", (int)sizeof message - 1, sbi_last_error());
-    for (size_t i = 0; i < batch->n; i++) kube_end(k, kube_lookup(k, batch->keys[i]), SBI_TASK_REJECTED, status, message);
+    for (size_t i = 0; i < batch->n; i++) kube_end(kube_lookup(k, batch->keys[i]), SBI_TASK_REJECTED, status, message);
 }
 
 /* Puts what waits into Jobs of equal attempt and resources. */
@@ -136,8 +144,10 @@ sbi_status kube_submit(kubernetes *k, const sbi_task *tasks, size_t n)
     size_t n_waiting = 0;
     sbi_status status = waiting ? kube_adopt(k) : SBI_ERR_NO_MEMORY;
     for (size_t i = 0; i < n && status == SBI_OK; i++) {
-        status = take(k, &tasks[i]);
         kube_task *t = kube_lookup(k, tasks[i].key);
+        if (t && t->phase == KUBE_WAITING) continue; /* twice in one call */
+        status = take(k, &tasks[i]);
+        t = kube_lookup(k, tasks[i].key);
         if (status == SBI_OK && t->phase == KUBE_WAITING) waiting[n_waiting++] = t;
     }
     if (status == SBI_OK) status = place(k, waiting, n_waiting);
@@ -180,14 +190,18 @@ static sbi_status cancel_in(kubernetes *k, kube_batch_job *job)
         kube_task *t = kube_live(k, job, i);
         if (!t) continue;
         if (t->cancelled) {
-            kube_end(k, t, SBI_TASK_CANCELLED, SBI_ERR_CANCELLED, "cancelled");
+            kube_end(t, SBI_TASK_CANCELLED, SBI_ERR_CANCELLED, "cancelled");
             continue;
         }
         t->phase = KUBE_WAITING;
-        t->job = KUBE_NONE;
+        kube_leave_job(k, t);
         rest[n++] = t;
     }
     if (status == SBI_OK && n) status = place(k, rest, n);
+    /* Those that found no new Job ended by nobody's fault: another attempt is the caller's to make. */
+    for (size_t i = 0; i < n; i++) {
+        if (rest[i]->phase == KUBE_WAITING) kube_end(rest[i], SBI_TASK_PREEMPTED, SBI_ERR_PREEMPTED, "its Job was deleted with a cancelled task in it");
+    }
     sbi_free(k->ctx, rest);
     return status;
 }

@@ -51,6 +51,26 @@ static int32_t is_stopped(void *user)
 
 /* ---- news ------------------------------------------------------------------------------------------------------ */
 
+static const char *name_of(const json_t *job)
+{
+    const char *name = json_string_value(json_object_get(json_object_get(job, "metadata"), "name"));
+    return name ? name : "";
+}
+
+/* News of a Job that nobody has read yet, and behind which none is of another kind: what comes now stands for it, so that a client that does not look
+ * for hours finds no more than one of each Job. */
+static item *find_unread(const kube_watch *w, const json_t *job)
+{
+    item *found = NULL;
+    for (item *i = w->first; i; i = i->next) {
+        if (i->news.kind != KUBE_NEWS_JOB)
+            found = NULL;
+        else if (strcmp(name_of(i->news.object), name_of(job)) == 0)
+            found = i;
+    }
+    return found;
+}
+
 /* Takes `object`. */
 static sbi_status tell(kube_watch *w, int32_t kind, json_t *object)
 {
@@ -62,13 +82,23 @@ static sbi_status tell(kube_watch *w, int32_t kind, json_t *object)
     }
     new->news = (kube_news){kind, 0, object};
     pthread_mutex_lock(&w->lock);
-    if (w->last)
-        w->last->next = new;
-    else
-        w->first = new;
-    w->last = new;
+    item *unread = kind == KUBE_NEWS_JOB ? find_unread(w, object) : NULL;
+    if (unread) {
+        new->news.object = unread->news.object;
+        unread->news.object = object;
+    } else {
+        if (w->last)
+            w->last->next = new;
+        else
+            w->first = new;
+        w->last = new;
+    }
     pthread_cond_signal(&w->changed);
     pthread_mutex_unlock(&w->lock);
+    if (unread) {
+        json_decref(new->news.object);
+        sbi_free(w->ctx, new);
+    }
     return SBI_OK;
 }
 
@@ -125,9 +155,8 @@ typedef struct listing {
 static sbi_status see_item(void *user, const json_t *job)
 {
     const listing *l = user;
-    const char *name = json_string_value(json_object_get(json_object_get(job, "metadata"), "name"));
-    if (!name) return SBI_OK;
-    json_array_append_new(l->names, json_string(name));
+    /* A name that were left out would make its Job look deleted. */
+    if (json_array_append_new(l->names, json_string(name_of(job)))) return sbi_fail(SBI_ERR_NO_MEMORY, "kubernetes: watch: out of memory");
     return tell(l->w, KUBE_NEWS_JOB, json_deep_copy(job));
 }
 
@@ -188,21 +217,23 @@ static void *run(void *user)
     kube_watch *w = user;
     int64_t pause = PAUSE_MS;
     while (!atomic_load(&w->stop)) {
+        const int64_t began = now_ms();
         sbi_status status = w->version ? SBI_OK : list_all(w);
         if (status == SBI_OK) {
             fare(w, SBI_OK);
             status = follow(w);
         }
         /* A watch that ended, or broke off, goes on behind its last event; after any other failure everything is listed anew. */
-        if (status == SBI_OK || status == SBI_ERR_TRANSIENT) pause = status == SBI_OK ? PAUSE_MS : pause;
+        if (status == SBI_OK) pause = PAUSE_MS;
         if (status != SBI_OK && status != SBI_ERR_TRANSIENT) {
             sbi_free(w->ctx, w->version);
             w->version = NULL;
         }
-        if (status == SBI_OK) continue;
-        if (status != SBI_ERR_STATE && status != SBI_ERR_CANCELLED) fare(w, status);
+        /* A proxy may cut every watch at once. */
+        if (status == SBI_OK && now_ms() - began > PAUSE_MS) continue;
+        if (status != SBI_OK && status != SBI_ERR_STATE && status != SBI_ERR_CANCELLED) fare(w, status);
         for (int64_t waited = 0; waited < pause && !atomic_load(&w->stop); waited += 50) nanosleep(&(struct timespec){0, 50000000L}, NULL);
-        pause = 2 * pause < PAUSE_MOST_MS ? 2 * pause : PAUSE_MOST_MS;
+        if (status != SBI_OK) pause = 2 * pause < PAUSE_MOST_MS ? 2 * pause : PAUSE_MOST_MS;
     }
     return NULL;
 }

@@ -158,14 +158,20 @@ static sbi_status read_file(grid_kubeconfig *out, sbi_context *ctx, const char *
 }
 
 /* What every pod finds: the server in its environment, its account in files. The token is read anew for each request, since it rotates. */
-static sbi_status read_pod(grid_kubeconfig *c, const char *host)
+sbi_status grid_kubeconfig_of_pod(grid_kubeconfig *c, sbi_context *ctx, const char *account)
 {
+    const char *host = grid_environment("KUBERNETES_SERVICE_HOST");
+    *c = (grid_kubeconfig){.ctx = ctx};
+    if (!host) return sbi_fail(SBI_ERR_NOT_FOUND, "kubernetes: KUBERNETES_SERVICE_HOST is not set: this is no pod");
     const char *port = grid_environment("KUBERNETES_SERVICE_PORT");
     const int v6 = strchr(host, ':') != NULL;
     SBI_TRY(take(c, &c->server, sbi_strf(c->ctx, "https://%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port ? port : "443")));
-    SBI_TRY(take(c, &c->token_file, sbi_strdup(c->ctx, ACCOUNT "/token")));
-    SBI_TRY(take(c, &c->ca_file, sbi_strdup(c->ctx, ACCOUNT "/ca.crt")));
-    return sbi_secret_read_line(&c->namespace_, c->ctx, ACCOUNT "/namespace");
+    SBI_TRY(take(c, &c->token_file, sbi_path_join(ctx, account, "token")));
+    SBI_TRY(take(c, &c->ca_file, sbi_path_join(ctx, account, "ca.crt")));
+    char *file = sbi_path_join(ctx, account, "namespace");
+    sbi_status status = file ? sbi_secret_read_line(&c->namespace_, ctx, file) : SBI_ERR_NO_MEMORY;
+    sbi_free(ctx, file);
+    return status;
 }
 
 sbi_status grid_kubeconfig_find(grid_kubeconfig *out, sbi_context *ctx, const char *path, const char *context)
@@ -179,8 +185,7 @@ sbi_status grid_kubeconfig_find(grid_kubeconfig *out, sbi_context *ctx, const ch
         sbi_free(ctx, first);
         return status;
     }
-    const char *host = grid_environment("KUBERNETES_SERVICE_HOST");
-    if (host && sbi_path_exists(ACCOUNT "/token")) return read_pod(out, host);
+    if (grid_environment("KUBERNETES_SERVICE_HOST") && sbi_path_exists(ACCOUNT "/token")) return grid_kubeconfig_of_pod(out, ctx, ACCOUNT);
     const char *home = grid_environment("HOME");
     if (!home) return sbi_fail(SBI_ERR_NOT_FOUND, "kubernetes: no kubeconfig: neither \"kubeconfig\" nor KUBECONFIG nor a pod's account");
     char *usual = sbi_path_join(ctx, home, ".kube/config");

@@ -18,6 +18,7 @@ typedef struct grid_kubeconfig {
     size_t ca_size, cert_size, key_size;
     json_t *exec; /* the program that gives credentials, or NULL */
     char *folder; /* in which relative paths of the file begin */
+    int64_t exec_ms; /* how long the program may take; 0: a minute */
 } grid_kubeconfig;
 
 /* Finds and reads: the file `path`; else KUBECONFIG; else, in a pod, its service account; else ~/.kube/config. @param context NULL: the file's
@@ -27,6 +28,8 @@ sbi_status grid_kubeconfig_find(grid_kubeconfig *out, sbi_context *ctx, const ch
 /* The text of a kubeconfig file; `folder` is where it lies. */
 sbi_status grid_kubeconfig_parse(grid_kubeconfig *out, sbi_context *ctx, const char *text, size_t size, const char *context, const char *folder,
                                  const char *name);
+/* What a pod finds: the server in KUBERNETES_SERVICE_HOST and _PORT, its account's token, ca.crt and namespace in `account`. */
+sbi_status grid_kubeconfig_of_pod(grid_kubeconfig *out, sbi_context *ctx, const char *account);
 void grid_kubeconfig_clear(grid_kubeconfig *config);
 
 /* Runs the program of `exec`, if there is one, and takes its token or certificate. *expires: ms since 1970, 0: it does not say. */

@@ -49,17 +49,31 @@ static sbi_status make_arguments(const grid_kubeconfig *c, char ***out)
     return SBI_OK;
 }
 
+/* The file's value is the one that counts. */
+static int is_replaced(const char *variable, const json_t *more)
+{
+    for (size_t i = 0; i < json_array_size(more); i++) {
+        const char *name = json_string_value(json_object_get(json_array_get(more, i), "name"));
+        const size_t length = name ? strlen(name) : 0;
+        if (length && strncmp(variable, name, length) == 0 && variable[length] == '=') return 1;
+    }
+    return 0;
+}
+
 static sbi_status make_environment(const grid_kubeconfig *c, char ***out)
 {
     const json_t *more = json_object_get(c->exec, "env");
     const char *version = json_string_value(json_object_get(c->exec, "apiVersion"));
     size_t n = 0, used = 0;
+    if (!version) version = "client.authentication.k8s.io/v1";
+    if (strcmp(version, "client.authentication.k8s.io/v1") != 0 && strcmp(version, "client.authentication.k8s.io/v1beta1") != 0)
+        return sbi_fail(SBI_ERR_UNSUPPORTED, "kubeconfig: exec: apiVersion \"%.60s\": v1 and v1beta1 of client.authentication.k8s.io are known", version);
     while (environ && environ[n]) n++;
     char **env = sbi_alloc_zero(c->ctx, n + json_array_size(more) + 2, sizeof *env);
     *out = env;
     if (!env) return SBI_ERR_NO_MEMORY;
     for (size_t i = 0; i < n; i++) {
-        if (strncmp(environ[i], "KUBERNETES_EXEC_INFO=", 21) == 0) continue;
+        if (strncmp(environ[i], "KUBERNETES_EXEC_INFO=", 21) == 0 || is_replaced(environ[i], more)) continue;
         if (!(env[used++] = sbi_strdup(c->ctx, environ[i]))) return SBI_ERR_NO_MEMORY;
     }
     for (size_t i = 0; i < json_array_size(more); i++) {
@@ -69,7 +83,7 @@ static sbi_status make_environment(const grid_kubeconfig *c, char ***out)
         if (!(env[used++] = sbi_strf(c->ctx, "%s=%s", name, value))) return SBI_ERR_NO_MEMORY;
     }
     env[used] = sbi_strf(c->ctx, "KUBERNETES_EXEC_INFO={\"apiVersion\":\"%s\",\"kind\":\"ExecCredential\",\"spec\":{\"interactive\":false}}",
-                         version ? version : "client.authentication.k8s.io/v1");
+                         version);
     return env[used] ? SBI_OK : SBI_ERR_NO_MEMORY;
 }
 
@@ -83,14 +97,14 @@ static int64_t now_ms(void)
 }
 
 /* Everything that the program prints, until it closes its end. */
-static sbi_status read_answer(int fd, const char *name, char *data, size_t *size)
+static sbi_status read_answer(int fd, const char *name, int64_t longest, char *data, size_t *size)
 {
-    const int64_t end = now_ms() + LONGEST_MS;
+    const int64_t end = now_ms() + longest;
     *size = 0;
     for (;;) {
         struct pollfd p = {fd, POLLIN, 0};
         const int64_t left = end - now_ms();
-        if (left <= 0) return sbi_fail(SBI_ERR_TRANSIENT, "%s: no answer in %d s", name, LONGEST_MS / 1000);
+        if (left <= 0) return sbi_fail(SBI_ERR_TRANSIENT, "%s: no answer in %.3g s", name, 0.001 * (double)longest);
         const int ready = poll(&p, 1, (int)left);
         if (ready < 0 && errno != EINTR) return sbi_fail_errno(errno, "%s: poll", name);
         if (ready <= 0) continue;
@@ -103,7 +117,7 @@ static sbi_status read_answer(int fd, const char *name, char *data, size_t *size
     }
 }
 
-static sbi_status run(char **argv, char **env, char *data, size_t *size)
+static sbi_status run(char **argv, char **env, int64_t longest, char *data, size_t *size)
 {
     int pipe_[2], how = 0;
     pid_t pid;
@@ -119,7 +133,7 @@ static sbi_status run(char **argv, char **env, char *data, size_t *size)
         close(pipe_[0]);
         return sbi_fail_errno(failed, "%s", argv[0]);
     }
-    sbi_status status = read_answer(pipe_[0], argv[0], data, size);
+    sbi_status status = read_answer(pipe_[0], argv[0], longest, data, size);
     close(pipe_[0]);
     if (status != SBI_OK) (void)kill(pid, SIGKILL);
     while (waitpid(pid, &how, 0) < 0 && errno == EINTR) {}
@@ -145,7 +159,10 @@ sbi_status grid_kubeconfig_take_answer(grid_kubeconfig *c, const char *text, siz
 {
     json_t *json;
     *expires = 0;
-    SBI_TRY(sbi_json_parse(&json, text, size, name));
+    /* A parser's message would show a piece of the text, which may be of the token. */
+    sbi_status parsed = sbi_json_parse(&json, text, size, name);
+    if (parsed == SBI_ERR_FORMAT) return sbi_fail(SBI_ERR_FORMAT, "%s: its answer is not JSON", name);
+    SBI_TRY(parsed);
     const json_t *answer = json_object_get(json, "status");
     const char *until = json_string_value(json_object_get(answer, "expirationTimestamp"));
     sbi_status status = take(c, answer, "token", &c->token, NULL);
@@ -167,7 +184,7 @@ sbi_status grid_kubeconfig_credentials(grid_kubeconfig *c, int64_t *expires)
     char *data = sbi_alloc(c->ctx, ANSWER_LARGEST);
     sbi_status status = data ? make_arguments(c, &argv) : SBI_ERR_NO_MEMORY;
     if (status == SBI_OK) status = make_environment(c, &env);
-    if (status == SBI_OK) status = run(argv, env, data, &size);
+    if (status == SBI_OK) status = run(argv, env, c->exec_ms ? c->exec_ms : LONGEST_MS, data, &size);
     if (status == SBI_OK) status = grid_kubeconfig_take_answer(c, data, size, argv[0], expires);
     if (data) explicit_bzero(data, ANSWER_LARGEST);
     sbi_free(c->ctx, data);

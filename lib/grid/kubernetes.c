@@ -73,7 +73,7 @@ static sbi_status kubernetes_poll(void *self, sbi_task_report *reports, size_t c
 {
     kubernetes *k = self;
     const int64_t end = kube_now_ms() + timeout_ms;
-    int64_t looked = kube_now_ms(), since;
+    int64_t since;
     SBI_TRY(kube_adopt(k));
     SBI_TRY(take_news(k, 0));
     for (;;) {
@@ -83,8 +83,8 @@ static sbi_status kubernetes_poll(void *self, sbi_task_report *reports, size_t c
         if (*n || now >= end) break;
         SBI_TRY(sbi_check_cancel(k->ctx, "kubernetes"));
         SBI_TRY(take_news(k, (int32_t)(end - now < SLICE_MS ? end - now : SLICE_MS)));
-        if (now - looked > LOOK_MS) {
-            looked = now;
+        if (now - k->looked > LOOK_MS) {
+            k->looked = now;
             look_at_one(k);
         }
     }
@@ -120,19 +120,23 @@ static sbi_status kubernetes_cancel(void *self, const char *const *keys, size_t 
     return kube_cancel(self, keys, n);
 }
 
-/* A Job all of whose tasks are safe with the client is in nobody's way any longer, and no reason to keep its pods. */
+/* A Job all of whose tasks are safe with the client is no reason to keep its pods. What cannot be deleted now, the server deletes after ttl_s. */
 static sbi_status kubernetes_release(void *self, const char *const *keys, size_t n)
 {
     kubernetes *k = self;
     for (size_t i = 0; i < n; i++) {
         kube_task *t = kube_lookup(k, keys[i]);
-        if (t) t->released = 1;
-    }
-    for (size_t j = 0; j < k->n_jobs; j++) {
-        kube_batch_job *job = k->jobs[j];
-        if (!job->finished || job->deleted || job->gone) continue;
+        if (!t || t->released) continue;
+        t->released = 1;
+        if (t->job == KUBE_NONE) continue;
+        kube_batch_job *job = k->jobs[t->job];
+        /* Counted, so that tasks released one by one cost one pass in all. */
+        if (++job->released + job->superseded < job->n) continue;
         size_t safe = 0;
-        for (size_t i = 0; i < job->n; i++) safe += job->tasks[i] == KUBE_NONE || k->tasks[job->tasks[i]]->released;
+        for (size_t j = 0; j < job->n; j++) {
+            const kube_task *other = k->tasks[job->tasks[j]];
+            safe += other->released || other->job == KUBE_NONE || k->jobs[other->job] != job;
+        }
         if (safe == job->n) SBI_TRY(kube_delete_job(k, job));
     }
     return SBI_OK;

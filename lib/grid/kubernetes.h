@@ -28,13 +28,14 @@ typedef struct kube_batch_job {
     char name[KUBE_NAME_SIZE];
     char uid[64];
     int32_t attempt;
-    int32_t seen;     /* the server has told of it */
     int32_t finished, gone, deleted;
+    int32_t listing;   /* the last in which it was */
     int32_t reserved;
-    size_t n;
-    size_t *tasks; /* of each index; KUBE_NONE where the task has a newer attempt */
-    size_t ended;  /* how many of them have ended */
-    size_t active; /* pods, as the server says */
+    size_t n;          /* 0: its list of keys is not in the store, and it is left alone */
+    size_t *tasks;     /* of each index */
+    size_t superseded; /* tasks that have another attempt elsewhere */
+    size_t released;
+    size_t active;     /* pods, as the server says */
 } kube_batch_job;
 
 typedef struct kubernetes {
@@ -50,8 +51,11 @@ typedef struct kubernetes {
     size_t n_tasks;
     kube_batch_job **jobs;
     size_t n_jobs;
-    int listed; /* the Jobs of earlier clients are known */
-    int64_t running_asked, waiting_asked;
+    int listed;      /* the Jobs of earlier clients are known, and no news was lost */
+    int32_t listing; /* how often they were listed */
+    int32_t reserved;
+    int64_t running_next, waiting_next; /* when to ask for pods again, ms */
+    int64_t looked;                     /* when a heartbeat was looked at, ms */
     size_t next_look;
 } kubernetes;
 
@@ -63,9 +67,13 @@ kube_task *kube_lookup(const kubernetes *k, const char *key);
 /* A Job for these keys; tasks of the keys then belong to it if it is their newest attempt. */
 sbi_status kube_add_job(kubernetes *k, const char *name, int32_t attempt, const char *const *keys, size_t n, kube_batch_job **out);
 kube_batch_job *kube_find_job(const kubernetes *k, const char *name);
+/* Its tasks that have no attempt as new as this Job's are now in it. */
+void kube_attach(kubernetes *k, kube_batch_job *job);
+/* The task is to have another attempt, in another Job. */
+void kube_leave_job(kubernetes *k, kube_task *t);
 /* The task of an index if this Job is its newest attempt and it has not ended; else NULL. */
 kube_task *kube_live(const kubernetes *k, const kube_batch_job *job, size_t index);
-void kube_end(kubernetes *k, kube_task *t, int32_t state, sbi_status status, const char *message);
+void kube_end(kube_task *t, int32_t state, sbi_status status, const char *message);
 void kube_free_state(kubernetes *k);
 
 /* kube_news.c: what the server tells, applied. */

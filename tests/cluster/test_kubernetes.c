@@ -13,6 +13,7 @@
 #include "support/staging_executor.h"
 
 static char folder[64], build[500];
+static const char *image = "libsbi.test/sbi-worker:1";
 
 #define OK(call) ck_assert_msg((call) == SBI_OK, "%s", sbi_last_error())
 
@@ -20,12 +21,12 @@ static char folder[64], build[500];
 static sbi_status open_kubernetes(sbi_executor **out, sbi_context *ctx, const char *store, const char *worker, const char *more)
 {
     static const char *const format =
-        "{\"store\":\"%s\",\"image\":\"libsbi.test/sbi-worker:1\",\"pull_policy\":\"Never\",\"cpus\":0.05,\"memory\":134217728,\"grace_s\":5,"
+        "{\"store\":\"%s\",\"image\":\"%s\",\"pull_policy\":\"Never\",\"cpus\":0.05,\"memory\":134217728,\"grace_s\":5,"
         "\"heartbeat_s\":1,\"command\":[\"%s/%s\"],\"pod_patch\":{\"securityContext\":{\"runAsUser\":0},\"volumes\":[{\"name\":\"work\",\"emptyDir\":{}},"
         "{\"name\":\"store\",\"hostPath\":{\"path\":\"%s\"}},{\"name\":\"build\",\"hostPath\":{\"path\":\"%s\"}}]},\"container_patch\":{"
         "\"volumeMounts\":[{\"name\":\"work\",\"mountPath\":\"/work\"},{\"name\":\"store\",\"mountPath\":\"%s\"},{\"name\":\"build\",\"mountPath\":\"%s\"}]}%s}";
     char config[6000];
-    snprintf(config, sizeof config, format, store, build, worker, store, build, store, build, more);
+    snprintf(config, sizeof config, format, store, image, build, worker, store, build, store, build, more);
     return sbi_executor_open(out, ctx, "kubernetes", config);
 }
 
@@ -256,11 +257,85 @@ START_TEST(server_goes_away)
 }
 END_TEST
 
+/* Killed for its memory: the campaign tries again with twice as much. */
+START_TEST(out_of_memory)
+{
+    sbi_campaign *c;
+    sbi_campaign_options o = SBI_CAMPAIGN_OPTIONS_INIT;
+    sbi_campaign_report r = {.struct_size = sizeof r};
+    o.backoff_seconds = 0.01;
+    o.memory_cap = (uint64_t)1 << 30;
+    sbi_task t = task_of("big", "need 300", 1);
+    t.memory = (uint64_t)100 << 20;
+    OK(sbi_campaign_open(&c, ctx, NULL, &o));
+    OK(sbi_campaign_add(c, &t, NULL, 0, NULL));
+    OK(sbi_campaign_run(c, exec));
+    OK(sbi_campaign_report_get(c, 0, &r));
+    ck_assert_msg(r.state == SBI_TASK_DONE, "%d: %s", r.state, r.message);
+    ck_assert_int_eq(r.attempts, 3); /* 100, 200, 400 MiB */
+    sbi_campaign_close(c);
+}
+END_TEST
+
+/* What a request answered, read by Python: `expression` of the object `o`. */
+static void answered(const char *expression, char *out, size_t size)
+{
+    char command[600];
+    snprintf(command, sizeof command, "python3 -c \"import json, os; o = json.load(open(os.environ['SBI_CLUSTER'] + '/answer')); print(%s)\"", expression);
+    FILE *f = popen(command, "r");
+    ck_assert_ptr_nonnull(f);
+    if (!fgets(out, (int)size, f)) out[0] = '\0';
+    ck_assert_int_eq(pclose(f), 0);
+    out[strcspn(out, "\n")] = '\0';
+}
+
+/* As a drained node does it: the pod is made anew, the attempt is the same one, and resumes. */
+START_TEST(eviction_does_not_count)
+{
+    char name[200], path[400], body[400];
+    sbi_task t = task_of("moved", "sleep 4000", 1);
+    OK(sbi_executor_submit(exec, &t, 1));
+    wait_for("moved", SBI_TASK_RUNNING);
+    request("GET", "/api/v1/namespaces/default/pods?labelSelector=app.kubernetes.io%2Fmanaged-by%3Dlibsbi&fieldSelector=status.phase%3DRunning", NULL);
+    answered("o['items'][-1]['metadata']['name']", name, sizeof name);
+    snprintf(path, sizeof path, "/api/v1/namespaces/default/pods/%s/eviction", name);
+    snprintf(body, sizeof body, "{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"default\"}}", name);
+    request("POST", path, body);
+    const sbi_task_report r = wait_for("moved", -1);
+    ck_assert_msg(r.state == SBI_TASK_DONE, "%d: %s", r.state, r.message);
+    ck_assert_int_eq(r.attempt, 1);
+    ck_assert_int_eq(count_attempts("moved"), 2); /* two pods began */
+    assert_result("moved", "slept");
+}
+END_TEST
+
+/* The Job of the same tasks is there, for another image. The second client had listed what there was before. */
+START_TEST(another_configuration_is_told)
+{
+    sbi_executor *other;
+    OK(open_store(&other, ctx, store, ",\"deadline_s\":4321"));
+    sbi_task first = task_of("before", "echo x", 1), t = task_of("contested", "sleep 600000", 1);
+    OK(sbi_executor_submit(other, &first, 1));
+    OK(sbi_executor_submit(exec, &t, 1));
+    OK(sbi_executor_submit(other, &t, 1));
+    sbi_executor *own = exec;
+    exec = other;
+    const sbi_task_report r = wait_for("contested", -1);
+    ck_assert_int_eq(r.state, SBI_TASK_REJECTED);
+    ck_assert_msg(strstr(r.message, "another configuration") != NULL, "%s", r.message);
+    sbi_executor_close(other);
+    exec = own;
+    const char *key = "contested";
+    OK(sbi_executor_cancel(exec, &key, 1));
+    ck_assert_int_eq(wait_for("contested", -1).state, SBI_TASK_CANCELLED);
+}
+END_TEST
+
 /* What never starts says why. */
-START_TEST(image_that_is_not_there)
+static void says_why(const char *more, const char *why)
 {
     sbi_executor_close(exec);
-    OK(open_store(&exec, ctx, store, ",\"job_patch\":{\"spec\":{\"template\":{\"spec\":{\"nodeSelector\":{\"no\":\"where\"}}}}}"));
+    OK(open_store(&exec, ctx, store, more));
     sbi_task t = task_of("nowhere", "echo x", 1);
     OK(sbi_executor_submit(exec, &t, 1));
     sbi_task_report r[4];
@@ -268,12 +343,26 @@ START_TEST(image_that_is_not_there)
     for (int i = 0; i < 60 && !told; i++) {
         size_t n = 0;
         OK(sbi_executor_poll(exec, r, 4, &n, 1000));
-        for (size_t k = 0; k < n; k++) told |= r[k].state == SBI_TASK_PENDING && strstr(r[k].message, "Unschedulable") != NULL;
+        for (size_t k = 0; k < n; k++) told |= r[k].state == SBI_TASK_PENDING && strstr(r[k].message, why) != NULL;
     }
     ck_assert(told);
     const char *key = "nowhere";
     OK(sbi_executor_cancel(exec, &key, 1));
     ck_assert_int_eq(wait_for("nowhere", -1).state, SBI_TASK_CANCELLED);
+}
+
+START_TEST(no_node_fits)
+{
+    says_why(",\"job_patch\":{\"spec\":{\"template\":{\"spec\":{\"nodeSelector\":{\"no\":\"where\"}}}}}", "Unschedulable");
+}
+END_TEST
+
+/* Only a kubelet looks at images. */
+START_TEST(image_that_is_not_there)
+{
+    image = "libsbi.test/no-such-image:1";
+    says_why("", "ErrImageNeverPull");
+    image = "libsbi.test/sbi-worker:1";
 }
 END_TEST
 
@@ -337,7 +426,12 @@ int main(void)
     tcase_add_test(tc, one_of_a_batch_is_cancelled);
     tcase_add_test(tc, somebody_deletes_the_job);
     tcase_add_test(tc, server_goes_away);
-    tcase_add_test(tc, image_that_is_not_there);
+    tcase_add_test(tc, out_of_memory);
+    tcase_add_test(tc, eviction_does_not_count);
+    tcase_add_test(tc, another_configuration_is_told);
+    tcase_add_test(tc, no_node_fits);
+    const char *node = getenv("SBI_CLUSTER_NODE");
+    if (node && strcmp(node, "kubelet") == 0) tcase_add_test(tc, image_that_is_not_there);
     tcase_add_test(tc, an_ensemble);
     suite_add_tcase(suite, tc);
     failed |= run_suite(suite);

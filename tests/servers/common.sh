@@ -5,11 +5,11 @@ free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-# wait_for FOLDER PORT: until somebody listens there, at most 30 s, or the process is gone.
+# wait_for FOLDER PORT [ADDRESS]: until somebody listens there, at most 30 s, or the process is gone.
 wait_for() {
     local i
     for i in $(seq 300); do
-        if (exec 3<>"/dev/tcp/127.0.0.1/$2") 2>/dev/null; then return 0; fi
+        if (exec 3<>"/dev/tcp/${3:-127.0.0.1}/$2") 2>/dev/null; then return 0; fi
         kill -0 "$(cat "$1/pid")" 2>/dev/null || break
         sleep 0.1
     done

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sbi-worker with other work: the tasks of tests/contract/executor_conformance.h, and ways to die. For tests of executors whose tasks run in
  * processes of their own. Specs "die SIGNAL", "exit CODE" end the process in the middle of the work; "once SIGNAL" does so at the first attempt alone;
- * the others are those of conformance_run(). */
+ * "need MEGABYTES" fills that much memory and holds it for a while; the others are those of conformance_run(). */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +34,16 @@ static sbi_status take_spec(void *user, const sbi_attempt *attempt, const void *
     return SBI_OK;
 }
 
+static sbi_status fill_memory(sbi_sink *sink, size_t size)
+{
+    char *memory = malloc(size);
+    if (!memory) return SBI_ERR_NO_MEMORY;
+    for (size_t i = 0; i < size; i += 4096) ((volatile char *)memory)[i] = 1;
+    sleep(1); /* for who looks from outside how much it is */
+    free(memory);
+    return sbi_sink_write(sink, "filled", 6);
+}
+
 static sbi_status run_spec(void *user, sbi_context *ctx, const sbi_task *task, sbi_sink *sink)
 {
     const work *w = user;
@@ -45,6 +55,7 @@ static sbi_status run_spec(void *user, sbi_context *ctx, const sbi_task *task, s
         raise(atoi(w->spec + 4));
     }
     if (strncmp(w->spec, "exit ", 5) == 0) _exit(atoi(w->spec + 5));
+    if (strncmp(w->spec, "need ", 5) == 0) return fill_memory(sink, (size_t)atol(w->spec + 5) << 20);
     if (strncmp(w->spec, "once ", 5) == 0) {
         if (w->attempt <= 1) raise(atoi(w->spec + 5));
         return sbi_sink_write(sink, "again", 5);

