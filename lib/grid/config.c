@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-#define KEYS_MAX 40
+#define KEYS_MAX 64
 
 static const char *const common[] = {"ca_file", "ca_folder", "cert_file", "key_file", "token_file", "timeout_ms", "connect_ms", "slow_bytes",
                                      "slow_s", "retries", "backoff_ms", "allow_plain_credentials", NULL};

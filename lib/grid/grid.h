@@ -9,5 +9,6 @@ sbi_status grid_s3_open(void *user, sbi_context *ctx, const char *url, const cha
 sbi_status grid_webdav_open(void *user, sbi_context *ctx, const char *url, const char *config, const sbi_store_ops **ops, void **self);
 
 sbi_status grid_kubernetes_open(void *user, sbi_context *ctx, const char *config, const sbi_executor_ops **ops, void **self);
+sbi_status grid_panda_open(void *user, sbi_context *ctx, const char *config, const sbi_executor_ops **ops, void **self);
 
 #endif
