@@ -56,3 +56,10 @@ $(CLUSTER_TESTS): $(BUILD)/tests/cluster/%: $(BUILD)/obj/tests/cluster/%.o $(CLU
 .PHONY: cluster-tests
 cluster-tests: $(CLUSTER_TESTS) programs ## Run tests/cluster against etcd, the API server, controllers, scheduler and a kubelet on this machine
 	@tests/servers/kubernetes/with_cluster.sh $(BUILD) scripts/run-tests.sh $(BUILD) $(CLUSTER_TESTS)
+
+# The executor "panda" against the stand-in of tests/servers/panda.
+$(BUILD)/tests/grid/test_panda: $(BUILD)/obj/tests/contract/executor_conformance.o | $(TEST_WORKERS) programs
+$(BUILD)/tests/grid/test_panda: private GRID_TEST_SUPPORT += $(BUILD)/obj/tests/contract/executor_conformance.o
+PANDA_FUZZED := $(addprefix $(BUILD)/obj/lib/grid/,panda_answers.o)
+$(BUILD)/fuzz/fuzz_panda_answers $(BUILD)/replay/fuzz_panda_answers: $(PANDA_FUZZED)
+$(BUILD)/fuzz/fuzz_panda_answers $(BUILD)/replay/fuzz_panda_answers: private LIBS += $(BUILD)/libsbi.a $(GRID_LIBS)

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "grid/grid.h"
 
