@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "contract/temporary_folder.h"
 #include "grid/panda_calls.h"
 #include "grid/panda_gzip.h"
@@ -38,8 +39,10 @@ static void close_api(void)
 static void setup(void)
 {
     panda_environment();
-    OK(sbi_context_create(&ctx, NULL));
-    OK(sbi_context_set_log(ctx, hear, NULL, SBI_LOG_DEBUG));
+    sbi_context_options o = SBI_CONTEXT_OPTIONS_INIT;
+    o.log = hear;
+    o.log_level = SBI_LOG_DEBUG;
+    OK(sbi_context_create(&ctx, &o));
 }
 
 static void teardown(void)
@@ -203,7 +206,7 @@ static sbi_status some_calls(sbi_context *c, void *arg)
 
 START_TEST(every_allocation_fails)
 {
-    failing_allocator_torture(some_calls, NULL);
+    torture_allocations(some_calls, NULL, 1, 0);
 }
 END_TEST
 
