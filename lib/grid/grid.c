@@ -23,7 +23,7 @@ static sbi_store_open_fn store(const char *scheme)
 static const struct {
     const char *name;
     sbi_executor_open_fn open;
-} executors[] = {{"kubernetes", grid_kubernetes_open}};
+} executors[] = {{"kubernetes", grid_kubernetes_open}, {"panda", grid_panda_open}};
 
 static sbi_executor_open_fn executor(const char *name)
 {

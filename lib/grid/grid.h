@@ -10,5 +10,6 @@ sbi_status grid_webdav_open(void *user, sbi_context *ctx, const char *url, const
 sbi_status grid_rucio_open(void *user, sbi_context *ctx, const char *url, const char *config, const sbi_store_ops **ops, void **self);
 
 sbi_status grid_kubernetes_open(void *user, sbi_context *ctx, const char *config, const sbi_executor_ops **ops, void **self);
+sbi_status grid_panda_open(void *user, sbi_context *ctx, const char *config, const sbi_executor_ops **ops, void **self);
 
 #endif
