@@ -12,8 +12,8 @@ static sbi_status open_local(void *user, sbi_context *ctx, sbi_executor **out)
 int main(void)
 {
     static int32_t one = 1, four = 4;
-    const executor_factory single = {"executor local, one thread", open_local, &one, NULL};
-    const executor_factory several = {"executor local, four threads", open_local, &four, NULL};
+    const executor_factory single = {.name = "executor local, one thread", .open = open_local, .user = &one};
+    const executor_factory several = {.name = "executor local, four threads", .open = open_local, .user = &four};
     int failed = 0;
     for (int i = 0; i < 2; i++) {
         SRunner *runner = srunner_create(executor_conformance_suite(i ? &several : &single));
