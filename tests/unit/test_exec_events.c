@@ -851,6 +851,8 @@ static sbi_status whole_story(sbi_context *context, void *arg)
     const char *const key[] = {"one"};
     snprintf(own, sizeof own, "%s/%s", folder, (const char *)arg);
     snprintf(own_lines, sizeof own_lines, "%s/%s.jsonl", folder, (const char *)arg);
+    remove_tree(own); /* or the journal grows, and with it what each run asks for */
+    unlink(own_lines);
     o.event = tell_nobody;
     o.event_file = own_lines;
     o.core_hour = 1;
