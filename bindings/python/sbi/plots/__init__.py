@@ -10,11 +10,11 @@ from .distributions import before_after, distribution, reweighted, reweighted_er
 from .impacts import impacts, impacts_by_method
 from .limits import cls_scan, limit_band
 from .neyman import neyman_belt, neyman_critical
-from .resources import timeline
+from .resources import campaign_timeline, timeline
 from .scan import crossings, nll_scan
 from .toys import asymptotic_cdf, toys
 from .training import calibration, closure, training_curves
 
-__all__ = ["asymptotic_cdf", "before_after", "breakdown", "calibration", "closure", "cls_scan", "cluster", "contours", "correlation",
+__all__ = ["asymptotic_cdf", "before_after", "breakdown", "calibration", "campaign_timeline", "closure", "cls_scan", "cluster", "contours", "correlation",
            "crossings", "distribution", "impacts", "impacts_by_method", "limit_band", "neyman_belt", "neyman_critical", "nll_scan",
            "reweighted", "reweighted_errors", "timeline", "toys", "training_curves"]
