@@ -205,7 +205,8 @@ static int draw(const sbi_campaign *c, const timeline *t, const char *png)
         dup2(ends[0], STDIN_FILENO);
         close(ends[0]);
         close(ends[1]);
-        execlp(python ? python : "python3", python ? python : "python3", "-m", "sbi.plots.resources", png, (char *)NULL);
+        execlp(python ? python : "python3", python ? python : "python3", "-c",
+               "import sys; from sbi.plots.resources import main; sys.exit(main())", png, (char *)NULL);
         _exit(127);
     }
     close(ends[0]);
@@ -217,7 +218,7 @@ static int draw(const sbi_campaign *c, const timeline *t, const char *png)
     print_json(c, t);
     fclose(stdout);
     if (waitpid(pid, &how, 0) == pid && WIFEXITED(how) && WEXITSTATUS(how) == 0) return EXIT_SUCCESS;
-    return campaign_fail(sbi_error_set(SBI_ERR_IO, "timeline: python3 -m sbi.plots.resources failed; are the package sbi and matplotlib installed?"));
+    return campaign_fail(sbi_error_set(SBI_ERR_IO, "timeline: the picture could not be drawn by Python; are the package sbi and matplotlib installed?"));
 }
 
 int campaign_timeline(const campaign_command *command)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run used. As a program: sbi-campaign timeline FOLDER --json | python3 -m sbi.plots.resources FILE.png"""
+"""What a run used. main() is what sbi-campaign timeline --png runs."""
 
 from __future__ import annotations
 
@@ -59,14 +59,10 @@ def main(arguments=None) -> int:
     """Draws what stands on standard input into a file."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if len(arguments) != 1:
-        print("usage: python3 -m sbi.plots.resources FILE.png < timeline.json", file=sys.stderr)
+        print("usage: FILE.png < timeline.json", file=sys.stderr)
         return 2
     import matplotlib
 
     matplotlib.use("Agg")
     campaign_timeline(json.load(sys.stdin))[0].figure.savefig(arguments[0], dpi=150)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
