@@ -24,7 +24,7 @@ install: lib programs ## Install under DESTDIR and prefix (/usr/local)
 	ln -sf libsbi.so.$(VERSION) $(D)$(libdir)/$(SONAME)
 	ln -sf $(SONAME) $(D)$(libdir)/libsbi.so
 	for p in $(notdir $(PROGRAMS)); do $(CC) $(LDFLAGS_ALL) -o $(D)$(bindir)/$$p $(BUILD)/obj/lib/programs/$${p//-/_}.o \
-	    $$([ $$p = sbi-worker ] && echo $(WORKER_OBJECTS)) \
+	    $$([ $$p = sbi-worker ] && echo $(WORKER_OBJECTS); [ $$p = sbi-campaign ] && echo $(CAMPAIGN_OBJECTS)) \
 	    -L$(BUILD) -lsbi $(RPATH) -Wl,--as-needed $(LIBS); done
 	if [ -e $(BUILD)/libsbi-cuda.so.$(ABI) ]; then install -m 755 $(BUILD)/libsbi-cuda.so.$(ABI) $(D)$(libdir); fi
 	if [ -e $(BUILD)/$(GRID_SONAME) ]; then install -m 755 $(BUILD)/$(GRID_SONAME) $(D)$(libdir); fi

@@ -54,9 +54,11 @@ EXAMPLE_FOLDERS := $(sort $(dir $(wildcard examples/*/*.c)))
 EXAMPLES := $(foreach d,$(EXAMPLE_FOLDERS),$(BUILD)/bin/$(notdir $(d:%/=%)))
 LINK_SBI = -L$(BUILD) -lsbi -Wl,-rpath,'$$ORIGIN/..' -Wl,--as-needed
 
-# sbi-worker is more than its main().
+# The programs are more than their main().
 WORKER_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard lib/programs/worker/*.c))
+CAMPAIGN_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard lib/programs/campaign/*.c))
 $(BUILD)/bin/sbi-worker: $(WORKER_OBJECTS)
+$(BUILD)/bin/sbi-campaign: $(CAMPAIGN_OBJECTS)
 $(BUILD)/bin/sbi-%: $(BUILD)/obj/lib/programs/sbi_%.o $(BUILD)/libsbi.so
 	@mkdir -p $(@D); echo "  link  $(@F)"; $(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(LINK_SBI) $(LIBS)
 

@@ -50,12 +50,13 @@ typedef struct sbi_task {
     const void *attachment;
     double cpus;           /**< hint: processors of use; 0: unknown */
     uint64_t memory;       /**< hint: bytes needed; 0: unknown */
-    uint64_t reserved_[2]; /**< zero */
+    double gpus;           /**< hint: GPUs of use; 0: none */
+    const char *stage;     /**< what it is a part of ("train", "fit"), for totals and pictures; at most 63 bytes; NULL: nothing named */
 } sbi_task;
 
 #define SBI_TASK_INIT                                                                                                  \
     {                                                                                                                  \
-        (uint32_t)sizeof(sbi_task), 1, NULL, NULL, 0, NULL, 0, 0, {0, 0}                                               \
+        (uint32_t)sizeof(sbi_task), 1, NULL, NULL, 0, NULL, 0, 0, 0, NULL                                               \
     }
 
 /** What became of a task. Everything beyond key, attempt and state is zero or empty where unknown. */
@@ -67,7 +68,8 @@ typedef struct sbi_task_report {
     double progress;      /**< 0 to 1 */
     double seconds;       /**< wall time that this attempt has run */
     uint64_t peak_memory; /**< bytes */
-    uint64_t reserved_[2];
+    double cpu_seconds;   /**< processor time of this attempt, over all its threads; 0: unknown */
+    uint64_t reserved_;
     char key[SBI_TASK_KEY_MAX + 8]; /**< NUL-terminated */
     char host[64];                  /**< where it runs or ran */
     char message[256];              /**< one line: why it failed, or what it is doing */

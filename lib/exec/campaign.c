@@ -30,6 +30,16 @@ double sbi_campaign_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+sbi_status sbi_campaign_hand_over(void *out, const void *ours, size_t size, size_t smallest, const char *name)
+{
+    uint32_t given;
+    memcpy(&given, out, sizeof given);
+    if (given < smallest) return sbi_fail(SBI_ERR_ABI, "%s: struct_size is %u, expected %zu or more", name, (unsigned)given, smallest);
+    memcpy(out, ours, given < size ? given : size);
+    memcpy(out, &given, sizeof given);
+    return SBI_OK;
+}
+
 /* ---- opening and closing --------------------------------------------------------------------------------------- */
 
 void sbi_campaign_options_init(sbi_campaign_options *options)
@@ -53,13 +63,23 @@ static sbi_status check_options(const sbi_campaign_options *o)
     SBI_REQUIRE(o->max_preemptions >= 0, "sbi_campaign_options.max_preemptions is %d, expected 0 or more",
                 (int)o->max_preemptions);
     SBI_REQUIRE(o->max_failures >= 0, "sbi_campaign_options.max_failures is %d, expected 0 or more", (int)o->max_failures);
-    SBI_REQUIRE(o->reserved_ == 0, "sbi_campaign_options.reserved_ is %d, expected 0", (int)o->reserved_);
+    SBI_REQUIRE(o->keep_given_up == 0 || o->keep_given_up == 1, "sbi_campaign_options.keep_given_up is %d, expected 0 or 1",
+                (int)o->keep_given_up);
     SBI_REQUIRE(o->batch >= 1 && o->batch <= 1000000, "sbi_campaign_options.batch is %llu, expected 1 to 1000000",
                 (unsigned long long)o->batch);
     SBI_TRY(check_seconds("backoff_seconds", o->backoff_seconds));
     SBI_TRY(check_seconds("backoff_max_seconds", o->backoff_max_seconds));
     SBI_TRY(check_seconds("silence_seconds", o->silence_seconds));
-    return check_seconds("outage_seconds", o->outage_seconds);
+    SBI_TRY(check_seconds("outage_seconds", o->outage_seconds));
+    SBI_TRY(check_seconds("deadline_seconds", o->deadline_seconds));
+    SBI_TRY(check_seconds("task_seconds", o->task_seconds));
+    SBI_TRY(check_seconds("core_hour", o->core_hour));
+    SBI_TRY(check_seconds("gpu_hour", o->gpu_hour));
+    SBI_TRY(check_seconds("gib_hour", o->gib_hour));
+    SBI_REQUIRE(!o->currency || strlen(o->currency) < sizeof ((sbi_campaign_prices *)0)->currency,
+                "sbi_campaign_options.currency is \"%.40s\", expected at most 15 bytes", o->currency);
+    SBI_REQUIRE(!o->event_file || *o->event_file, "sbi_campaign_options.event_file is empty");
+    return SBI_OK;
 }
 
 static sbi_status take_lock(sbi_campaign *c)
@@ -92,7 +112,8 @@ static sbi_status open_folder(sbi_campaign *c, const char *folder)
     int read_only = c->options.read_only;
     c->folder = sbi_strdup(c->ctx, folder);
     c->results = sbi_path_join(c->ctx, folder, "results");
-    if (!c->folder || !c->results) return SBI_ERR_NO_MEMORY;
+    c->cancel = sbi_path_join(c->ctx, folder, "cancel");
+    if (!c->folder || !c->results || !c->cancel) return SBI_ERR_NO_MEMORY;
     if (!read_only) {
         SBI_TRY(sbi_path_make_folder(c->ctx, c->results));
         SBI_TRY(take_lock(c));
@@ -108,6 +129,38 @@ static sbi_status open_folder(sbi_campaign *c, const char *folder)
     return status;
 }
 
+/* As they are read again from the journal. */
+static double rounded(double price)
+{
+    return 1e-9 * (double)(uint64_t)(price * 1e9 + 0.5);
+}
+
+/* The options' prices, or if there are none those of an earlier run. */
+static void take_prices(sbi_campaign *c)
+{
+    const sbi_campaign_options *o = &c->options;
+    sbi_campaign_prices *p = &c->prices;
+    if (o->core_hour <= 0 && o->gpu_hour <= 0 && o->gib_hour <= 0) {
+        *p = c->journalled_prices;
+        return;
+    }
+    p->core_hour = rounded(o->core_hour);
+    p->gpu_hour = rounded(o->gpu_hour);
+    p->gib_hour = rounded(o->gib_hour);
+    snprintf(p->currency, sizeof p->currency, "%s", o->currency ? o->currency : "");
+}
+
+/* Texts of the options are the caller's only for the call. */
+static sbi_status take_options(sbi_campaign *c)
+{
+    if (c->options.event_file && !(c->lines.path = sbi_strdup(c->ctx, c->options.event_file))) return SBI_ERR_NO_MEMORY;
+    c->options.event_file = NULL;
+    take_prices(c);
+    c->options.currency = NULL;
+    c->told = c->n_events;
+    return SBI_OK;
+}
+
 sbi_status sbi_campaign_open(sbi_campaign **out, sbi_context *ctx, const char *folder, const sbi_campaign_options *options)
 {
     SBI_REQUIRE(out, "sbi_campaign_open: out is NULL");
@@ -115,7 +168,7 @@ sbi_status sbi_campaign_open(sbi_campaign **out, sbi_context *ctx, const char *f
     SBI_REQUIRE(ctx, "sbi_campaign_open: ctx is NULL");
     SBI_REQUIRE(!folder || *folder, "sbi_campaign_open: folder is empty");
     sbi_campaign_options known = SBI_CAMPAIGN_OPTIONS_INIT;
-    SBI_TRY(sbi_options_read(&known, sizeof known, sizeof known, options, "sbi_campaign_options"));
+    SBI_TRY(sbi_options_read(&known, sizeof known, offsetof(sbi_campaign_options, event), options, "sbi_campaign_options"));
     SBI_TRY(check_options(&known));
     SBI_REQUIRE(folder || !known.read_only, "sbi_campaign_open: read_only needs a folder");
     sbi_campaign *c = sbi_alloc_zero(ctx, 1, sizeof *c);
@@ -128,7 +181,12 @@ sbi_status sbi_campaign_open(sbi_campaign **out, sbi_context *ctx, const char *f
     sbi_text_init(&c->journal.buffer, ctx);
     sbi_text_init(&c->journal.line, ctx);
     sbi_table_init(&c->table, ctx);
+    sbi_table_init(&c->words.table, ctx);
+    sbi_table_init(&c->stages.table, ctx);
+    sbi_text_init(&c->lines.buffer, ctx);
+    c->lines.fd = -1;
     sbi_status status = folder ? open_folder(c, folder) : SBI_OK;
+    if (status == SBI_OK) status = take_options(c);
     if (status != SBI_OK) {
         sbi_campaign_close(c);
         return status;
@@ -155,6 +213,12 @@ void sbi_campaign_close(sbi_campaign *c)
     sbi_free(c->ctx, c->tasks);
     sbi_free(c->ctx, c->events);
     sbi_table_free(&c->table);
+    sbi_campaign_lines_close(c);
+    sbi_campaign_words_free(c->ctx, &c->words);
+    sbi_campaign_words_free(c->ctx, &c->stages);
+    sbi_free(c->ctx, c->executor);
+    sbi_free(c->ctx, c->config);
+    sbi_free(c->ctx, c->cancel);
     sbi_free(c->ctx, c->results);
     sbi_free(c->ctx, c->folder);
     sbi_free(c->ctx, c);
@@ -199,7 +263,8 @@ sbi_status sbi_campaign_insert(sbi_campaign *c, const char *key, const void *spe
     t->memory = memory;
     t->phase = SBI_PHASE_WAITING;
     t->state = SBI_TASK_PENDING;
-    sbi_status status = sbi_table_insert(&c->table, t->key, c->n_tasks);
+    sbi_status status = sbi_campaign_set_stage(c, t, "");
+    if (status == SBI_OK) status = sbi_table_insert(&c->table, t->key, c->n_tasks);
     if (status != SBI_OK) {
         task_free(c->ctx, t);
         return status;
@@ -207,6 +272,11 @@ sbi_status sbi_campaign_insert(sbi_campaign *c, const char *key, const void *spe
     c->tasks[c->n_tasks++] = t;
     *out = t;
     return SBI_OK;
+}
+
+sbi_status sbi_campaign_set_stage(sbi_campaign *c, sbi_campaign_task *t, const char *stage)
+{
+    return sbi_campaign_word(c->ctx, &c->stages, stage, &t->stage);
 }
 
 static sbi_status find_all(const sbi_campaign *c, const char *key, const char *const *after, size_t n_after, size_t *indexes)
@@ -231,6 +301,9 @@ static sbi_status check_task(const sbi_campaign *c, const sbi_task *task, const 
     SBI_REQUIRE(!task->key || sbi_task_key_valid(task->key),
                 "sbi_campaign_add: the key \"%.80s\" is not 1 to 64 characters of [a-z0-9-]", task->key);
     SBI_REQUIRE(task->cpus >= 0 && task->cpus <= 1e6, "sbi_campaign_add: cpus is %g", task->cpus);
+    SBI_REQUIRE(task->gpus >= 0 && task->gpus <= 1e6, "sbi_campaign_add: gpus is %g", task->gpus);
+    SBI_REQUIRE(!task->stage || strlen(task->stage) < SBI_STAGE_SIZE, "sbi_campaign_add: stage is \"%.80s\", expected at most 63 bytes",
+                task->stage);
     SBI_REQUIRE(after || !n_after, "sbi_campaign_add: after is NULL");
     return SBI_OK;
 }
@@ -266,11 +339,16 @@ static sbi_status add(sbi_campaign *c, const sbi_task *task, const char *const *
     size_t *indexes = sbi_alloc_array(c->ctx, n_after, sizeof *indexes);
     if (!indexes) return SBI_ERR_NO_MEMORY;
     sbi_campaign_task *t = NULL;
+    size_t stage = 0;
     sbi_status status = find_all(c, key, after, n_after, indexes);
+    if (status == SBI_OK) status = sbi_campaign_word(c->ctx, &c->stages, "", &stage);
+    if (status == SBI_OK && task->stage) status = sbi_campaign_word(c->ctx, &c->stages, task->stage, &stage);
     if (status == SBI_OK)
         status = sbi_campaign_insert(c, key, task->spec, task->spec_size, task->cpus, task->memory, indexes, n_after, &t);
     sbi_free(c->ctx, indexes);
     if (status != SBI_OK) return status;
+    t->stage = stage;
+    t->gpus = task->gpus;
     t->attachment = task->attachment;
     t->added = sbi_campaign_now_ms();
     if (index) *index = c->n_tasks - 1;
@@ -312,8 +390,13 @@ sbi_status sbi_campaign_spec(const sbi_campaign *c, size_t index, const void **s
     return SBI_OK;
 }
 
-static void fill_report(const sbi_campaign_task *t, sbi_campaign_report *r)
+static void fill_report(const sbi_campaign *c, const sbi_campaign_task *t, sbi_campaign_report *r)
 {
+    r->cpus = t->cpus;
+    r->gpus = t->gpus;
+    r->memory = t->memory;
+    r->cpu_seconds = t->cpu_seconds;
+    snprintf(r->stage, sizeof r->stage, "%s", c->stages.words[t->stage]);
     r->state = t->state;
     r->attempts = t->attempt;
     r->preemptions = t->preemptions;
@@ -336,30 +419,8 @@ sbi_status sbi_campaign_report_get(const sbi_campaign *c, size_t index, sbi_camp
 {
     SBI_REQUIRE(c && report, "sbi_campaign_report_get: an argument is NULL");
     SBI_REQUIRE(index < c->n_tasks, "sbi_campaign_report_get: index is %zu, there are %zu tasks", index, c->n_tasks);
-    if (report->struct_size < sizeof *report)
-        return sbi_fail(SBI_ERR_ABI, "sbi_campaign_report: struct_size is %u, expected %zu", (unsigned)report->struct_size,
-                        sizeof *report);
-    uint32_t size = report->struct_size;
-    memset(report, 0, sizeof *report);
-    report->struct_size = size;
-    fill_report(c->tasks[index], report);
-    return SBI_OK;
-}
-
-size_t sbi_campaign_event_count(const sbi_campaign *c)
-{
-    return c ? c->n_events : 0;
-}
-
-sbi_status sbi_campaign_event_get(const sbi_campaign *c, size_t index, sbi_campaign_event *event)
-{
-    SBI_REQUIRE(c && event, "sbi_campaign_event_get: an argument is NULL");
-    SBI_REQUIRE(index < c->n_events, "sbi_campaign_event_get: index is %zu, there are %zu events", index, c->n_events);
-    if (event->struct_size < sizeof *event)
-        return sbi_fail(SBI_ERR_ABI, "sbi_campaign_event: struct_size is %u, expected %zu", (unsigned)event->struct_size,
-                        sizeof *event);
-    uint32_t size = event->struct_size;
-    *event = c->events[index];
-    event->struct_size = size;
-    return SBI_OK;
+    sbi_campaign_report r;
+    memset(&r, 0, sizeof r);
+    fill_report(c, c->tasks[index], &r);
+    return sbi_campaign_hand_over(report, &r, sizeof r, offsetof(sbi_campaign_report, cpus), "sbi_campaign_report");
 }

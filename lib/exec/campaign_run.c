@@ -33,6 +33,8 @@ typedef struct run {
     size_t batch_size, batch_limit;
     sbi_task_report *reports;
     double shown; /* when progress was last reported */
+    double began; /* monotonic */
+    int stopped;  /* everything is to be cancelled, whatever survives */
 } run;
 
 static void sleep_ms(int ms)
@@ -91,6 +93,8 @@ static void put_in_batch(run *r, size_t index)
     task.attachment = t->attachment;
     task.cpus = t->cpus;
     task.memory = t->memory;
+    task.gpus = t->gpus;
+    task.stage = r->c->stages.words[t->stage];
     r->batch_index[r->batch_size] = index;
     r->batch[r->batch_size++] = task;
 }
@@ -139,6 +143,7 @@ static sbi_status submit(run *r, double *next, int *runnable)
     double now = sbi_campaign_now();
     sbi_status status = gather(r, now, next, runnable);
     if (status == SBI_OK) status = sbi_journal_flush(&r->c->journal, r->batch_size > 0);
+    if (status == SBI_OK) status = sbi_campaign_tell(r->c);
     if (r->batch_size == 0) return status;
     int there = 0;
     if (status == SBI_OK) {
@@ -215,6 +220,16 @@ static void leave_live(run *r, size_t index)
     r->live--;
 }
 
+/* An attempt that was cancelled for taking too long: as if lost. */
+static sbi_status attempt_overdue(run *r, size_t index, const sbi_task_report *report)
+{
+    sbi_task_report lost = *report;
+    lost.state = SBI_TASK_LOST;
+    lost.status = SBI_ERR_TASK_LOST;
+    snprintf(lost.message, sizeof lost.message, "it ran for longer than %.0f s", r->c->options.task_seconds);
+    return attempt_failed(r, index, &lost);
+}
+
 static sbi_status take_report(run *r, const sbi_task_report *report)
 {
     size_t index = addressee(r, report);
@@ -226,9 +241,13 @@ static sbi_status take_report(run *r, const sbi_task_report *report)
         t->running = report->seconds;
         snprintf(t->doing, sizeof t->doing, "%.*s", (int)sizeof t->doing - 1, report->message);
         int begins = report->state == SBI_TASK_RUNNING && t->state != SBI_TASK_RUNNING && report->attempt == t->attempt;
-        return begins ? sbi_campaign_record_state(r->c, index, report) : SBI_OK;
+        if (begins) SBI_TRY(sbi_campaign_record_state(r->c, index, report));
+        if (report->state != SBI_TASK_RUNNING || report->attempt != t->attempt) return SBI_OK;
+        if (t->started == 0) t->started = t->heard;
+        return sbi_campaign_tell_progress(r->c, index, report);
     }
     leave_live(r, index);
+    if (report->state == SBI_TASK_CANCELLED && t->overdue == report->attempt) return attempt_overdue(r, index, report);
     if (report->state != SBI_TASK_DONE) return attempt_failed(r, index, report);
     SBI_TRY(sbi_campaign_record_state(r->c, index, report));
     t->phase = SBI_PHASE_FETCH;
@@ -266,6 +285,29 @@ static sbi_status find_silent(run *r)
         snprintf(report.message, sizeof report.message, "not heard of for %.0f s", now - t->heard);
         leave_live(r, i);
         SBI_TRY(attempt_failed(r, i, &report));
+    }
+    return SBI_OK;
+}
+
+/* Attempts that take too long are cancelled; how they ended is reported as always. One whose executor cannot cancel, and which lies elsewhere,
+ * is given up at once. */
+static sbi_status find_overdue(run *r)
+{
+    const double limit = r->c->options.task_seconds, now = sbi_campaign_now();
+    if (limit <= 0 || r->live == 0) return SBI_OK;
+    for (size_t i = 0; i < r->c->n_tasks; i++) {
+        sbi_campaign_task *t = r->c->tasks[i];
+        if (t->phase != SBI_PHASE_LIVE || t->started == 0 || now - t->started < limit || t->overdue == t->attempt) continue;
+        const char *key = t->key;
+        if (r->caps.has_cancel) {
+            SBI_TRY(after_call(r, sbi_executor_cancel(r->exec, &key, 1)));
+            if (r->outage == 0) t->overdue = t->attempt; /* else once more */
+        } else if (!r->caps.in_process) {
+            sbi_task_report report = {.struct_size = (uint32_t)sizeof report, .attempt = t->attempt, .seconds = now - t->started};
+            snprintf(report.key, sizeof report.key, "%s", t->key);
+            leave_live(r, i);
+            SBI_TRY(attempt_overdue(r, i, &report));
+        }
     }
     return SBI_OK;
 }
@@ -363,6 +405,7 @@ static sbi_status step(run *r, int *finished)
     int ms = next > 1e-3 * POLL_MS ? POLL_MS : 1 + (int)(1000 * next);
     if (r->live) {
         SBI_TRY(poll(r, r->n_fetching ? 1 : ms));
+        SBI_TRY(find_overdue(r));
         return find_silent(r);
     }
     /* Everybody waits for a later attempt or another fetch. */
@@ -370,10 +413,26 @@ static sbi_status step(run *r, int *finished)
     return SBI_OK;
 }
 
+/* Whether somebody wants the run to end: the host, another process, the clock. */
+static sbi_status check_stop(run *r)
+{
+    const sbi_campaign *c = r->c;
+    SBI_TRY(sbi_check_cancel(c->ctx, "campaign"));
+    if (sbi_campaign_cancel_asked(c)) {
+        r->stopped = 1;
+        return sbi_fail(SBI_ERR_CANCELLED, "campaign: cancelled by another process");
+    }
+    const double limit = c->options.deadline_seconds;
+    if (limit > 0 && sbi_campaign_now() - r->began > limit)
+        return sbi_fail(SBI_ERR_CANCELLED, "campaign: the deadline of %.0f s has passed, %zu of %zu tasks are done", limit, r->done,
+                        c->n_tasks);
+    return SBI_OK;
+}
+
 static sbi_status loop(run *r)
 {
     for (int finished = 0; !finished;) {
-        SBI_TRY(sbi_check_cancel(r->c->ctx, "campaign"));
+        SBI_TRY(check_stop(r));
         SBI_TRY(step(r, &finished));
     }
     return SBI_OK;
@@ -383,7 +442,7 @@ static sbi_status loop(run *r)
  * for, since they use the caller's memory. Best effort: the reason why we are here is what counts. */
 static void stop_tasks(run *r)
 {
-    if (r->caps.survives || !r->live) return;
+    if ((r->caps.survives && !r->stopped) || !r->live) return;
     const char **keys = sbi_alloc_array(r->c->ctx, r->live, sizeof *keys);
     size_t n = 0;
     for (size_t i = 0; keys && i < r->c->n_tasks && n < r->live; i++) {
@@ -449,7 +508,9 @@ static void finish(run *r)
 static sbi_status start(run *r)
 {
     sbi_campaign *c = r->c;
-    SBI_TRY(sbi_campaign_record_begin(c, r->caps.name));
+    sbi_campaign_forget_cancel(c); /* what was asked before is not about this run */
+    SBI_TRY(sbi_campaign_lines_open(c));
+    SBI_TRY(sbi_campaign_record_begin(c, r->exec, r->caps.name));
     SBI_TRY(sbi_campaign_store_reconcile(c));
     for (int phase = SBI_PHASE_SUBMITTED; phase >= SBI_PHASE_WAITING; phase--) {
         for (size_t i = 0; i < c->n_tasks; i++) {
@@ -457,7 +518,19 @@ static sbi_status start(run *r)
         }
     }
     for (size_t i = 0; i < c->n_tasks; i++) r->done += c->tasks[i]->phase == SBI_PHASE_DONE;
-    return sbi_journal_flush(&c->journal, 1);
+    SBI_TRY(sbi_journal_flush(&c->journal, 1));
+    return sbi_campaign_tell(c);
+}
+
+/* Keeps the reason: what is written now, and told, cannot change it any more. */
+static void end_badly(run *r)
+{
+    char message[SBI_ERROR_MESSAGE_SIZE];
+    snprintf(message, sizeof message, "%s", sbi_last_error());
+    stop_tasks(r);
+    if (sbi_journal_flush(&r->c->journal, 1) == SBI_OK) (void)sbi_campaign_tell(r->c);
+    if (r->stopped) sbi_campaign_forget_cancel(r->c);
+    sbi_error_set_message(message);
 }
 
 sbi_status sbi_campaign_run(sbi_campaign *c, sbi_executor *exec)
@@ -465,20 +538,51 @@ sbi_status sbi_campaign_run(sbi_campaign *c, sbi_executor *exec)
     SBI_REQUIRE(c, "sbi_campaign_run: campaign is NULL");
     SBI_REQUIRE(exec, "sbi_campaign_run: exec is NULL");
     if (c->options.read_only) return sbi_fail(SBI_ERR_STATE, "%s: the campaign is open read-only", c->folder);
-    run r = {.c = c, .exec = exec};
+    run r = {.c = c, .exec = exec, .began = sbi_campaign_now()};
     sbi_status status = prepare(&r);
     if (status == SBI_OK) status = start(&r);
     if (status == SBI_OK) status = loop(&r);
     if (status != SBI_OK) {
-        char message[SBI_ERROR_MESSAGE_SIZE];
-        snprintf(message, sizeof message, "%s", sbi_last_error());
-        stop_tasks(&r);
-        (void)sbi_journal_flush(&c->journal, 1);
-        sbi_error_set_message(message);
+        end_badly(&r);
     } else {
         status = sbi_journal_flush(&c->journal, 1);
+        if (status == SBI_OK) status = sbi_campaign_tell(c);
         if (status == SBI_OK) status = verdict(&r);
     }
+    finish(&r);
+    return status;
+}
+
+/* What was submitted and is not known to have ended is submitted again, which adopts it, and cancelled. */
+static sbi_status stop_adopted(run *r)
+{
+    sbi_campaign *c = r->c;
+    for (size_t i = 0; i < c->n_tasks; i++) {
+        if (c->tasks[i]->phase == SBI_PHASE_SUBMITTED) r->waiting[r->n_waiting++] = i;
+    }
+    r->slots = c->n_tasks;
+    while (r->n_waiting) {
+        double next = 0;
+        int runnable;
+        SBI_TRY(sbi_check_cancel(c->ctx, "campaign"));
+        SBI_TRY(submit(r, &next, &runnable));
+    }
+    r->stopped = 1;
+    stop_tasks(r);
+    SBI_TRY(sbi_journal_flush(&c->journal, 1));
+    return r->live ? sbi_fail(SBI_ERR_TRANSIENT, "campaign: %zu tasks were asked to stop and had not ended after %d s", r->live, DRAIN_SECONDS)
+                   : SBI_OK;
+}
+
+sbi_status sbi_campaign_stop(sbi_campaign *c, sbi_executor *exec)
+{
+    SBI_REQUIRE(c, "sbi_campaign_stop: campaign is NULL");
+    SBI_REQUIRE(exec, "sbi_campaign_stop: exec is NULL");
+    if (c->options.read_only) return sbi_fail(SBI_ERR_STATE, "%s: the campaign is open read-only", c->folder);
+    run r = {.c = c, .exec = exec, .began = sbi_campaign_now()};
+    sbi_status status = prepare(&r);
+    if (status == SBI_OK) status = sbi_campaign_store_reconcile(c);
+    if (status == SBI_OK && r.caps.survives) status = stop_adopted(&r);
     finish(&r);
     return status;
 }

@@ -14,6 +14,8 @@ struct sbi_executor {
     sbi_context *ctx;
     sbi_executor_ops ops;
     void *self;
+    char *name, *config; /* how it was opened, NULL: not by name */
+    int complete;
 };
 
 const char *sbi_task_state_name(int32_t state)
@@ -81,7 +83,30 @@ void sbi_executor_close(sbi_executor *exec)
 {
     if (!exec) return;
     exec->ops.close(exec->self);
+    sbi_free(exec->ctx, exec->name);
+    sbi_free(exec->ctx, exec->config);
     sbi_free(exec->ctx, exec);
+}
+
+sbi_status sbi_executor_remember(sbi_executor *exec, const char *name, const char *config)
+{
+    sbi_text text;
+    sbi_text_init(&text, exec->ctx);
+    sbi_status status = sbi_executor_redact(&text, config ? config : "{}", &exec->complete);
+    if (status == SBI_OK) {
+        exec->name = sbi_strdup(exec->ctx, name);
+        exec->config = sbi_strdup(exec->ctx, text.data);
+        if (!exec->name || !exec->config) status = SBI_ERR_NO_MEMORY;
+    }
+    sbi_text_clear(&text);
+    return status;
+}
+
+const char *sbi_executor_recipe(const sbi_executor *exec, const char **config, int *complete)
+{
+    *config = exec->config;
+    *complete = exec->complete;
+    return exec->name;
 }
 
 typedef struct registration {
@@ -179,6 +204,7 @@ static sbi_status check_report(sbi_task_report *r)
     if (!(r->progress >= 0)) r->progress = 0;
     if (r->progress > 1) r->progress = 1;
     if (!(r->seconds >= 0) || r->seconds > 1e12) r->seconds = 0;
+    if (!(r->cpu_seconds >= 0) || r->cpu_seconds > 1e12) r->cpu_seconds = 0;
     return SBI_OK;
 }
 

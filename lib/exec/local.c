@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -30,7 +31,7 @@ typedef struct record {
     int32_t state; /* 0: released */
     sbi_status status;
     double progress;
-    double seconds;
+    double seconds, cpu_seconds; /* the second: 0 if unknown */
     uint64_t peak;
     char message[256];
     sbi_text result;
@@ -55,6 +56,7 @@ struct local {
     sbi_table table;
     record **records;
     size_t n_records, capacity;
+    char host[64];
     queue waiting, changed;
     size_t live; /* pending and running */
     atomic_int closing;
@@ -66,6 +68,14 @@ static double now_seconds(void)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Processor time of the calling thread. */
+static double thread_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -205,14 +215,17 @@ static void run_record(local *l, record *r)
     r->state = SBI_TASK_RUNNING;
     mark_changed(l, r);
     pthread_mutex_unlock(&l->lock);
-    double begin = now_seconds();
+    double begin = now_seconds(), cpu_begin = thread_seconds();
     uint64_t peak = 0;
     sbi_status status = run_task(r, alone, &peak);
-    double seconds = now_seconds() - begin;
+    double seconds = now_seconds() - begin, cpu_seconds = thread_seconds() - cpu_begin;
+    /* Loops of a task that is alone run in threads that also do other work. */
+    if (alone && sbi_context_threads(l->ctx) > 1) cpu_seconds = 0;
     if (status != SBI_OK) sbi_text_clear(&r->result);
     pthread_mutex_lock(&l->lock);
     r->status = status;
     r->seconds = seconds;
+    r->cpu_seconds = cpu_seconds;
     r->peak = peak;
     r->state = state_of_status(status);
     if (status == SBI_OK) r->progress = 1;
@@ -319,7 +332,7 @@ static void take(local *l, const sbi_task *task)
     r->attempt = task->attempt;
     r->state = SBI_TASK_PENDING;
     r->status = SBI_OK;
-    r->progress = r->seconds = 0;
+    r->progress = r->seconds = r->cpu_seconds = 0;
     r->peak = 0;
     r->message[0] = '\0';
     sbi_text_clear(&r->result);
@@ -356,7 +369,7 @@ static sbi_status local_submit(void *self, const sbi_task *tasks, size_t n)
     return status;
 }
 
-static void fill_report(const record *r, sbi_task_report *report)
+static void fill_report(const local *l, const record *r, sbi_task_report *report)
 {
     report->state = r->state;
     report->attempt = r->attempt;
@@ -364,8 +377,9 @@ static void fill_report(const record *r, sbi_task_report *report)
     report->progress = r->progress;
     report->seconds = r->seconds;
     report->peak_memory = r->peak;
+    report->cpu_seconds = r->cpu_seconds;
     snprintf(report->key, sizeof report->key, "%s", r->key);
-    snprintf(report->host, sizeof report->host, "local");
+    memcpy(report->host, l->host, sizeof report->host);
     memcpy(report->message, r->message, sizeof report->message);
 }
 
@@ -387,7 +401,7 @@ static sbi_status local_poll(void *self, sbi_task_report *reports, size_t capaci
         l->changed.first = r->next_changed;
         if (!l->changed.first) l->changed.last = NULL;
         r->changed = 0;
-        if (r->state) fill_report(r, &reports[count++]);
+        if (r->state) fill_report(l, r, &reports[count++]);
     }
     pthread_mutex_unlock(&l->lock);
     *n = count;
@@ -514,6 +528,7 @@ sbi_status sbi_local_open(sbi_executor **out, sbi_context *ctx, int32_t threads,
     l->run = run;
     l->user = user;
     l->wanted = wanted;
+    if (gethostname(l->host, sizeof l->host - 1)) snprintf(l->host, sizeof l->host, "localhost");
     sbi_table_init(&l->table, ctx);
     int error = init_conditions(l);
     if (error) {

@@ -83,6 +83,14 @@ void sbi_attempt_log(sbi_attempt *a, const char *what, const char *detail)
     sbi_text_addf(&a->log, "%s %s: %s\n", when, what, detail);
 }
 
+/* Processor time of this process so far, which has nothing else to do. */
+static double processor_seconds(void)
+{
+    struct rusage u;
+    if (getrusage(RUSAGE_SELF, &u)) return 0;
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + 1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+}
+
 static uint64_t peak_memory(const sbi_attempt *a)
 {
     struct rusage usage;
@@ -110,6 +118,7 @@ static void beat(sbi_attempt *a, const char *state, int32_t exit_code, sbi_statu
     b.time_ms = (int64_t)(1e3 * a->beaten);
     b.progress = a->last.progress;
     b.seconds = a->last.seconds;
+    b.cpu_seconds = processor_seconds() - a->cpu_begin;
     b.peak_memory = peak_memory(a);
     sbi_status status = a->log.status;
     if (status == SBI_OK) status = put_object(a, "log", a->log.data ? a->log.data : "", a->log.size);
@@ -260,6 +269,7 @@ static sbi_status put_commit(sbi_attempt *a, const sbi_commit *commit)
 static sbi_status commit(sbi_attempt *a, sbi_executor *exec)
 {
     sbi_commit c = {.attempt = a->options.attempt, .seconds = a->last.seconds, .peak_memory = peak_memory(a)};
+    c.cpu_seconds = processor_seconds() - a->cpu_begin;
     snprintf(c.key, sizeof c.key, "%s", a->key);
     memcpy(c.uuid, a->uuid, sizeof c.uuid);
     snprintf(c.host, sizeof c.host, "%s", a->host);
@@ -394,6 +404,7 @@ sbi_status sbi_attempt_run(sbi_context *ctx, sbi_store *store, const char *key, 
     SBI_REQUIRE(a.options.outage_seconds >= 0, "sbi_worker_options: outage_seconds is %g", a.options.outage_seconds);
     sbi_text_init(&a.log, ctx);
     find_host(&a);
+    a.cpu_begin = processor_seconds();
     sbi_status status = run(&a);
     *exit_code = exit_code_for(&a, status);
     sbi_text_clear(&a.log);

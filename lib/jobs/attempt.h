@@ -43,6 +43,7 @@ struct sbi_attempt {
     char host[64];
     sbi_text log;
     sbi_task_report last;
+    double cpu_begin; /* processor time of the process before it */
     double beaten; /* when the last heartbeat was written; 0: never */
     int32_t exit_code; /* said by `read`, or -1 */
     sbi_attempt_upload uploads[SBI_ATTEMPT_UPLOADS];

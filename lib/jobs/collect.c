@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "jobs/collect.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -22,6 +23,9 @@ sbi_status sbi_jobs_add(sbi_campaign *campaign, sbi_context *ctx, json_t *json, 
                         char key[SBI_TASK_KEY_MAX + 1])
 {
     sbi_job_spec spec;
+    const char *kind = json_string_value(json_object_get(json, "job"));
+    char stage[64];
+    snprintf(stage, sizeof stage, "%s", kind ? kind : "");
     SBI_TRY(sbi_job_spec_make(&spec, ctx, json));
     memcpy(key, spec.key, sizeof spec.key);
     sbi_task task = SBI_TASK_INIT;
@@ -29,6 +33,7 @@ sbi_status sbi_jobs_add(sbi_campaign *campaign, sbi_context *ctx, json_t *json, 
     task.spec = spec.text.data;
     task.spec_size = spec.text.size;
     task.attachment = attachment;
+    task.stage = stage;
     sbi_status status = sbi_campaign_add_moved(campaign, &task, NULL);
     sbi_text_clear(&spec.text);
     return status;

@@ -63,6 +63,7 @@ static void report_heartbeat(sbi_task_report *r, const sbi_heartbeat *b)
     r->attempt = b->attempt;
     r->progress = b->progress;
     r->seconds = b->seconds;
+    r->cpu_seconds = b->cpu_seconds;
     r->peak_memory = b->peak_memory;
     snprintf(r->host, sizeof r->host, "%s", b->host);
     snprintf(r->message, sizeof r->message, "%s", b->message);
@@ -79,6 +80,7 @@ static void report_commit(sbi_task_report *r, const sbi_commit *c)
     r->attempt = c->attempt;
     r->progress = 1;
     r->seconds = c->seconds;
+    r->cpu_seconds = c->cpu_seconds;
     r->peak_memory = c->peak_memory;
     snprintf(r->host, sizeof r->host, "%s", c->host);
 }

@@ -362,20 +362,24 @@ static sbi_status processes_fetch(void *self, const char *key, sbi_sink *sink)
     return sbi_job_fetch(p->ctx, p->store, key, sink);
 }
 
-/* The attempt's own log, and what the program printed, which is all there is of one that crashed early. */
+/* The attempt's own log, and what the program printed, which is all there is of one that crashed early. Of a task that another client submitted
+ * too: all of it is in the store. */
 static sbi_status processes_log(void *self, const char *key, sbi_sink *sink)
 {
     processes *p = self;
-    if (!lookup(p, key)) return sbi_fail(SBI_ERR_NOT_FOUND, "task %s is not known", key);
+    const int known = lookup(p, key) != NULL;
+    if (!known && !sbi_task_key_valid(key)) return sbi_fail(SBI_ERR_NOT_FOUND, "task %.80s is not known", key);
     sbi_status status = sbi_job_log(p->ctx, p->store, key, sink);
     if (status != SBI_OK && status != SBI_ERR_NOT_FOUND) return status;
+    const int logged = status == SBI_OK;
     char *path = sbi_strf(p->ctx, "%s/jobs/%s/output", p->o.store, key);
     void *data = NULL;
     size_t size = 0;
     if (!path) return SBI_ERR_NO_MEMORY;
     status = sbi_file_read(p->ctx, path, 0, &data, &size);
     if (status == SBI_OK) status = sbi_sink_write(sink, data, size);
-    if (status == SBI_ERR_NOT_FOUND) status = SBI_OK; /* it has not begun */
+    if (status == SBI_ERR_NOT_FOUND)
+        status = known || logged ? SBI_OK /* it has not begun */ : sbi_fail(SBI_ERR_NOT_FOUND, "task %s is not known", key);
     sbi_free(p->ctx, data);
     sbi_free(p->ctx, path);
     return status;

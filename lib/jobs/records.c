@@ -135,9 +135,10 @@ static json_t *safe_string(const char *text)
 
 sbi_status sbi_heartbeat_write(sbi_text *out, const sbi_heartbeat *b)
 {
-    json_t *json = json_pack("{s:s, s:I, s:o, s:i, s:i, s:o, s:f, s:f, s:I}", "state", b->state, "time_ms", (json_int_t)b->time_ms, "host",
+    json_t *json = json_pack("{s:s, s:I, s:o, s:i, s:i, s:o, s:f, s:f, s:f, s:I}", "state", b->state, "time_ms", (json_int_t)b->time_ms, "host",
                              safe_string(b->host), "pid", (int)b->pid, "attempt", (int)b->attempt, "message", safe_string(b->message),
-                             "progress", b->progress, "seconds", b->seconds, "peak_memory", (json_int_t)b->peak_memory);
+                             "progress", b->progress, "seconds", b->seconds, "cpu_seconds", b->cpu_seconds,
+                             "peak_memory", (json_int_t)b->peak_memory);
     if (json && b->exit_code >= 0) {
         json_object_set_new(json, "exit_code", json_integer(b->exit_code));
         json_object_set_new(json, "status", json_integer(b->status));
@@ -181,6 +182,7 @@ static sbi_status read_heartbeat(const json_t *json, const sbi_json_place *at, s
     SBI_TRY(get_range(json, at, "peak_memory", 0, INT64_MAX, 0, &peak));
     SBI_TRY(get_positive(json, at, "progress", &b->progress));
     SBI_TRY(get_positive(json, at, "seconds", &b->seconds));
+    SBI_TRY(get_positive(json, at, "cpu_seconds", &b->cpu_seconds));
     if (code < 0 && strcmp(state, "running") != 0) return sbi_json_fail(SBI_ERR_FORMAT, at, "state \"%.40s\" without exit_code", state);
     copy(b->state, sizeof b->state, state);
     copy(b->host, sizeof b->host, host);
@@ -209,8 +211,8 @@ sbi_status sbi_commit_write(sbi_text *out, const sbi_commit *c)
 {
     char name[SBI_CONTENT_NAME_SIZE];
     sbi_content_name(name, c->sha256);
-    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:I, s:f, s:I, s:i, s:o, s:s}", "uuid", c->uuid, "key", c->key, "path", name, "sha256",
-                             c->sha256, "size", (json_int_t)c->size, "seconds", c->seconds, "peak_memory", (json_int_t)c->peak_memory,
+    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:I, s:f, s:f, s:I, s:i, s:o, s:s}", "uuid", c->uuid, "key", c->key, "path", name, "sha256",
+                             c->sha256, "size", (json_int_t)c->size, "seconds", c->seconds, "cpu_seconds", c->cpu_seconds, "peak_memory", (json_int_t)c->peak_memory,
                              "attempt", (int)c->attempt, "host", safe_string(c->host), "version", SBI_VERSION_STRING);
     return write_text(out, json, "commit record");
 }
@@ -228,6 +230,7 @@ static sbi_status read_commit(const json_t *json, const sbi_json_place *at, sbi_
     SBI_TRY(get_range(json, at, "peak_memory", 0, INT64_MAX, 0, &peak));
     SBI_TRY(get_range(json, at, "attempt", 0, INT32_MAX, 0, &attempt));
     SBI_TRY(get_positive(json, at, "seconds", &c->seconds));
+    SBI_TRY(get_positive(json, at, "cpu_seconds", &c->cpu_seconds));
     if (strlen(sha256) != 64 || strspn(sha256, "0123456789abcdef") != 64)
         return sbi_json_fail(SBI_ERR_FORMAT, at, "sha256 is \"%.70s\", expected 64 hex digits", sha256);
     copy(c->key, sizeof c->key, key);

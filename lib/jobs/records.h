@@ -18,7 +18,7 @@ typedef struct sbi_heartbeat {
     int32_t pid, attempt;
     int32_t exit_code; /* of one that ended; -1: it runs */
     sbi_status status;
-    double progress, seconds;
+    double progress, seconds, cpu_seconds;
     uint64_t peak_memory;
 } sbi_heartbeat;
 
@@ -34,7 +34,7 @@ typedef struct sbi_commit {
     char uuid[SBI_UUID_SIZE]; /* of the attempt */
     int32_t attempt;
     uint64_t size, peak_memory;
-    double seconds;
+    double seconds, cpu_seconds;
     char host[64];
 } sbi_commit;
 

@@ -68,15 +68,25 @@ static sbi_status read_local_config(const char *config, int32_t *threads)
     return SBI_OK;
 }
 
+static sbi_status open_by_name(sbi_executor **out, sbi_context *ctx, const char *name, const char *config)
+{
+    if (strcmp(name, "processes") == 0) return sbi_processes_open(out, ctx, config, sbi_job_stage);
+    if (strcmp(name, "local") != 0) return sbi_executor_open_registered(out, ctx, name, config, "\"local\", \"processes\"");
+    int32_t threads;
+    SBI_TRY(read_local_config(config, &threads));
+    return sbi_local_open(out, ctx, threads, sbi_job_run_local, NULL);
+}
+
 sbi_status sbi_executor_open(sbi_executor **out, sbi_context *ctx, const char *name, const char *config)
 {
     SBI_REQUIRE(out, "sbi_executor_open: out is NULL");
     *out = NULL;
     SBI_REQUIRE(ctx, "sbi_executor_open: ctx is NULL");
     SBI_REQUIRE(name && *name, "sbi_executor_open: the name is NULL or empty");
-    if (strcmp(name, "processes") == 0) return sbi_processes_open(out, ctx, config, sbi_job_stage);
-    if (strcmp(name, "local") != 0) return sbi_executor_open_registered(out, ctx, name, config, "\"local\", \"processes\"");
-    int32_t threads;
-    SBI_TRY(read_local_config(config, &threads));
-    return sbi_local_open(out, ctx, threads, sbi_job_run_local, NULL);
+    SBI_TRY(open_by_name(out, ctx, name, config));
+    sbi_status status = sbi_executor_remember(*out, name, config);
+    if (status == SBI_OK) return SBI_OK;
+    sbi_executor_close(*out);
+    *out = NULL;
+    return status;
 }

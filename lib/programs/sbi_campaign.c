@@ -1,198 +1,171 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sbi-campaign: looks at a campaign while it runs, or afterwards; runs what is left of it. */
-#include <inttypes.h>
+/* sbi-campaign: looks at a campaign while it runs, or afterwards; runs what is left of it. The commands: lib/programs/campaign. */
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
-#include "sbi/sbi.h"
+#include "programs/campaign/campaign.h"
 
 static sbi_context *context; /* for the signal handler, which only sets its cancel flag */
 
 static void stop(int number)
 {
     (void)number;
+    campaign_stopped = 1;
     sbi_context_cancel(context, 1);
 }
 
 static void help(FILE *to)
 {
-    fprintf(to, "usage: sbi-campaign status   FOLDER [--json]\n"
-                "       sbi-campaign tasks    FOLDER [--json]\n"
-                "       sbi-campaign timeline FOLDER [--json]\n"
-                "       sbi-campaign resume   FOLDER [--threads N]\n"
-                "\n"
-                "  status    how many tasks are in which state, attempts, time and memory used\n"
-                "  tasks     the same task by task\n"
-                "  timeline  everything that happened, in order\n"
-                "  resume    runs on this machine what is not done; its data must be in files\n"
-                "\n"
-                "The first three only read, and may be used while another client works.\n"
-                "Exit codes: 0 success; 1 failure; 2 usage. resume: 3 if tasks were given up.\n");
+    fputs("usage: sbi-campaign COMMAND FOLDER [OPTIONS]\n"
+          "\n"
+          "  status              how far it is, stage by stage; refreshes on a terminal   [--once] [--interval S] [--json]\n"
+          "  tasks               the same task by task                                    [--json]\n"
+          "  events              everything that happened, in order                       [--follow] [--interval S] [--json]\n"
+          "  timeline            cores and GPUs in use over time                          [--json] [--png FILE] [--width N]\n"
+          "  cost                what was used, and what it costs                         [--json] [PRICES]\n"
+          "  logs FOLDER TASK    what the last attempt of a task printed                  [EXECUTOR]\n"
+          "  resume              runs what is not done                                    [EXECUTOR] [RUN]\n"
+          "  retry FOLDER [TASK...]  tries tasks that were given up, or those named, afresh   [EXECUTOR] [RUN]\n"
+          "  cancel              stops the client at work, or what an earlier one left    [EXECUTOR]\n"
+          "\n"
+          "  EXECUTOR  --executor NAME   instead of that of the last run (local, if it had no name)\n"
+          "            --config JSON     its configuration, or the name of a file with it\n"
+          "            --threads N       of this process\n"
+          "  RUN       --events FILE     appends every event as a line of JSON\n"
+          "            --max-failures N  tasks given up before nothing new is begun (0)\n"
+          "            --deadline S      seconds after which the run ends;  --task-deadline S  the same of an attempt\n"
+          "            PRICES            kept for later looks\n"
+          "  PRICES    --core-hour X --gpu-hour X --gib-hour X --currency TEXT\n"
+          "\n"
+          "A TASK is a key or the beginning of one. The first six only look, take no lock, and may be used while another client works.\n"
+          "Exit codes: 0 success; 1 failure; 2 usage; 3 tasks were given up.\n",
+          to);
 }
 
-static int fail(sbi_status status)
+typedef struct action {
+    const char *name;
+    int (*run)(const campaign_command *command);
+    int least_keys, most_keys;
+    const char *options; /* letters of those that it takes */
+} action;
+
+static const action actions[] = {
+    {"status", campaign_status, 0, 0, "joi"},       {"tasks", campaign_tasks, 0, 0, "j"},
+    {"events", campaign_events, 0, 0, "jfi"},       {"timeline", campaign_timeline, 0, 0, "jpw"},
+    {"cost", campaign_cost, 0, 0, "j$"},            {"logs", campaign_logs, 1, 1, "xct"},
+    {"resume", campaign_resume, 0, 0, "xct$eFdD"},  {"retry", campaign_retry, 0, 1000000, "xct$eFdD"},
+    {"cancel", campaign_cancel, 0, 0, "xct"},
+};
+
+/* ---- options --------------------------------------------------------------------------------------------------- */
+
+static int number(const char *text, double least, double *out)
 {
-    fprintf(stderr, "sbi-campaign: %s: %s\n", sbi_status_name(status), sbi_last_error());
-    return status == SBI_ERR_TASK_FAILED ? 3 : EXIT_FAILURE;
+    char *end;
+    *out = strtod(text, &end);
+    return *text && !*end && *out >= least && *out <= 1e9;
 }
 
-/* A JSON string, quotes included. */
-static void print_quoted(const char *text)
+static int whole(const char *text, int least, int32_t *out)
 {
-    putchar('"');
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        if (*c == '"' || *c == '\\')
-            printf("\\%c", *c);
-        else if (*c < 32)
-            printf("\\u%04x", *c);
-        else
-            putchar(*c);
+    double value;
+    if (!number(text, least, &value) || value != (double)(int32_t)value) return 0;
+    *out = (int32_t)value;
+    return 1;
+}
+
+/* Takes one option; how many arguments it was, 0: it is none, or not of this command, or malformed. */
+static int take_option(const action *a, campaign_command *c, sbi_context_options *o, char **argv, int left)
+{
+    static const struct {
+        const char *name;
+        char letter;
+    } flags[] = {{"--json", 'j'}, {"--once", 'o'}, {"--follow", 'f'}};
+    const char *text = left > 1 ? argv[1] : NULL;
+    sbi_campaign_options *run = &c->options;
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        if (strcmp(argv[0], flags[i].name) != 0) continue;
+        if (!strchr(a->options, flags[i].letter)) return 0;
+        *(flags[i].letter == 'j' ? &c->json : flags[i].letter == 'o' ? &c->once : &c->follow) = 1;
+        return 1;
     }
-    putchar('"');
+#define TAKES(option, letter) (strcmp(argv[0], option) == 0 && text && strchr(a->options, letter))
+    int good = 0;
+    if (TAKES("--interval", 'i')) good = number(text, 0.05, &c->interval);
+    if (TAKES("--width", 'w')) good = whole(text, 20, &c->width);
+    if (TAKES("--png", 'p')) c->png = text, good = 1;
+    if (TAKES("--executor", 'x')) c->executor = text, good = *text != 0;
+    if (TAKES("--config", 'c')) c->config = text, good = 1;
+    if (TAKES("--threads", 't')) good = whole(text, 1, &o->threads);
+    if (TAKES("--events", 'e')) run->event_file = text, good = *text != 0;
+    if (TAKES("--max-failures", 'F')) good = whole(text, 0, &run->max_failures);
+    if (TAKES("--deadline", 'd')) good = number(text, 0, &run->deadline_seconds);
+    if (TAKES("--task-deadline", 'D')) good = number(text, 0, &run->task_seconds);
+    if (TAKES("--core-hour", '$')) good = number(text, 0, &run->core_hour);
+    if (TAKES("--gpu-hour", '$')) good = number(text, 0, &run->gpu_hour);
+    if (TAKES("--gib-hour", '$')) good = number(text, 0, &run->gib_hour);
+    if (TAKES("--currency", '$')) run->currency = text, good = 1;
+#undef TAKES
+    return good ? 2 : 0;
 }
 
-static sbi_campaign_report report_of(const sbi_campaign *c, size_t i)
+/* 1 if the arguments make sense. */
+static int read_arguments(const action **out, campaign_command *c, sbi_context_options *o, int argc, char **argv)
 {
-    sbi_campaign_report r;
-    memset(&r, 0, sizeof r);
-    r.struct_size = (uint32_t)sizeof r;
-    if (sbi_campaign_report_get(c, i, &r) != SBI_OK) exit(fail(SBI_ERR_INTERNAL));
-    return r;
-}
-
-static const char *state_of(const sbi_campaign_report *r)
-{
-    return r->given_up ? "given up" : sbi_task_state_name(r->state);
-}
-
-typedef struct totals {
-    size_t waiting, running, done, given_up;
-    int64_t attempts, preemptions;
-    double seconds;
-    uint64_t peak, bytes;
-} totals;
-
-static int show_status(const sbi_campaign *c, int json)
-{
-    totals t = {0, 0, 0, 0, 0, 0, 0, 0, 0};
-    size_t n = sbi_campaign_count(c);
-    for (size_t i = 0; i < n; i++) {
-        sbi_campaign_report r = report_of(c, i);
-        if (r.given_up)
-            t.given_up++;
-        else if (r.state == SBI_TASK_DONE)
-            t.done++;
-        else if (r.state == SBI_TASK_RUNNING)
-            t.running++;
-        else
-            t.waiting++;
-        t.attempts += r.attempts;
-        t.preemptions += r.preemptions;
-        t.seconds += r.seconds;
-        t.bytes += r.result_size;
-        if (r.peak_memory > t.peak) t.peak = r.peak_memory;
+    const action *a = NULL;
+    for (size_t i = 0; argc >= 3 && i < sizeof actions / sizeof *actions; i++) {
+        if (strcmp(actions[i].name, argv[1]) == 0) a = &actions[i];
     }
-    if (json)
-        printf("{\"tasks\":%zu,\"done\":%zu,\"running\":%zu,\"waiting\":%zu,\"given_up\":%zu,\"attempts\":%" PRId64
-               ",\"preemptions\":%" PRId64 ",\"seconds\":%.3f,\"peak_memory\":%" PRIu64 ",\"result_bytes\":%" PRIu64 "}\n",
-               n, t.done, t.running, t.waiting, t.given_up, t.attempts, t.preemptions, t.seconds, t.peak, t.bytes);
-    else
-        printf("tasks        %zu\ndone         %zu\nrunning      %zu\nwaiting      %zu\ngiven up     %zu\nattempts     %" PRId64
-               "\npreemptions  %" PRId64 "\nwork         %.1f s\npeak memory  %.1f MiB\nresults      %.1f MiB\n",
-               n, t.done, t.running, t.waiting, t.given_up, t.attempts, t.preemptions, t.seconds, (double)t.peak / 1048576,
-               (double)t.bytes / 1048576);
-    return EXIT_SUCCESS;
-}
-
-static int show_tasks(const sbi_campaign *c, int json)
-{
-    size_t n = sbi_campaign_count(c);
-    if (json)
-        printf("[");
-    else
-        printf("%-64s %-12s %8s %10s %10s  %s\n", "task", "state", "attempts", "seconds", "MiB", "message");
-    for (size_t i = 0; i < n; i++) {
-        sbi_campaign_report r = report_of(c, i);
-        if (!json) {
-            printf("%-64s %-12s %8d %10.2f %10.1f  %s\n", r.key, state_of(&r), (int)r.attempts, r.seconds,
-                   (double)r.peak_memory / 1048576, r.message);
-            continue;
+    if (!a || argv[2][0] == '-') return 0;
+    c->folder = argv[2];
+    c->keys = argv + 3; /* moved together as they come */
+    for (int i = 3; i < argc;) {
+        if (argv[i][0] == '-') {
+            const int taken = take_option(a, c, o, argv + i, argc - i);
+            if (!taken) return 0;
+            i += taken;
+        } else {
+            c->keys[c->n_keys++] = argv[i++];
         }
-        printf("%s{\"key\":\"%s\",\"state\":\"%s\",\"attempts\":%d,\"preemptions\":%d,\"seconds\":%.6f,\"peak_memory\":%" PRIu64
-               ",\"result_size\":%" PRIu64 ",\"sha256\":\"%s\",\"added\":%" PRId64 ",\"began\":%" PRId64 ",\"ended\":%" PRId64,
-               i ? ",\n " : "", r.key, state_of(&r), (int)r.attempts, (int)r.preemptions, r.seconds, r.peak_memory,
-               r.result_size, r.sha256, r.added, r.began, r.ended);
-        printf(",\"host\":");
-        print_quoted(r.host);
-        printf(",\"message\":");
-        print_quoted(r.message);
-        printf("}");
     }
-    if (json) printf("]\n");
-    return EXIT_SUCCESS;
+    *out = a;
+    return c->n_keys >= a->least_keys && c->n_keys <= a->most_keys;
 }
 
-static int show_timeline(const sbi_campaign *c, int json)
+/* A configuration that is not JSON itself is the name of a file. NULL if that cannot be read. */
+static char *read_config(const char *config)
 {
-    size_t n = sbi_campaign_event_count(c);
-    if (json) printf("[");
-    for (size_t i = 0; i < n; i++) {
-        sbi_campaign_event e;
-        memset(&e, 0, sizeof e);
-        e.struct_size = (uint32_t)sizeof e;
-        sbi_status status = sbi_campaign_event_get(c, i, &e);
-        if (status != SBI_OK) return fail(status);
-        sbi_campaign_report r = report_of(c, (size_t)e.task);
-        const char *what = e.state == SBI_TASK_PENDING ? "submitted" : sbi_task_state_name(e.state);
-        char when[32] = "";
-        time_t seconds = (time_t)(e.time / 1000);
-        struct tm tm;
-        if (json)
-            printf("%s{\"time\":%" PRId64 ",\"key\":\"%s\",\"event\":\"%s\",\"attempt\":%d,\"seconds\":%.6f,\"peak_memory\":%" PRIu64
-                   "}",
-                   i ? ",\n " : "", e.time, r.key, what, (int)e.attempt, e.seconds, e.peak_memory);
-        else if (gmtime_r(&seconds, &tm) && strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%S", &tm))
-            printf("%s.%03dZ %.12s attempt %d %s\n", when, (int)(e.time % 1000), r.key, (int)e.attempt, what);
+    char *text = NULL;
+    size_t size = 0;
+    if (config[strspn(config, " \t\r\n")] == '{') return strdup(config);
+    FILE *file = fopen(config, "rb");
+    if (!file) return NULL;
+    for (int c; (c = fgetc(file)) != EOF;) {
+        char *grown = size % 4096 ? text : realloc(text, size + 4097);
+        if (!grown) break;
+        text = grown;
+        text[size++] = (char)c;
     }
-    if (json) printf("]\n");
-    return EXIT_SUCCESS;
+    const int bad = ferror(file) || !feof(file) || !text;
+    fclose(file);
+    if (bad) {
+        free(text);
+        return NULL;
+    }
+    text[size] = '\0';
+    return text;
 }
 
-static int look(const char *what, const char *folder, int json)
+static void find_terminal(campaign_command *c)
 {
-    sbi_campaign *c;
-    sbi_campaign_options o = SBI_CAMPAIGN_OPTIONS_INIT;
-    o.read_only = 1;
-    sbi_status status = sbi_campaign_open(&c, context, folder, &o);
-    if (status != SBI_OK) return fail(status);
-    int code = strcmp(what, "status") == 0  ? show_status(c, json)
-               : strcmp(what, "tasks") == 0 ? show_tasks(c, json)
-                                            : show_timeline(c, json);
-    sbi_campaign_close(c);
-    return code;
-}
-
-static int resume(const char *folder)
-{
-    sbi_campaign *c = NULL;
-    sbi_executor *exec = NULL;
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = stop;
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-    sbi_status status = sbi_campaign_open(&c, context, folder, NULL);
-    if (status == SBI_OK) status = sbi_executor_open(&exec, context, "local", NULL);
-    if (status == SBI_OK) status = sbi_campaign_run(c, exec);
-    int code = status == SBI_OK ? EXIT_SUCCESS : fail(status);
-    sbi_executor_close(exec);
-    sbi_campaign_close(c);
-    signal(SIGTERM, SIG_DFL);
-    signal(SIGINT, SIG_DFL);
-    return code;
+    struct winsize size;
+    const char *columns = getenv("COLUMNS");
+    c->terminal = isatty(STDOUT_FILENO);
+    c->width = columns && atoi(columns) >= 20 ? atoi(columns) : 80;
+    if (c->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20) c->width = size.ws_col;
 }
 
 static void print_progress(void *user, const char *stage, double done, double total, const char *detail)
@@ -201,11 +174,42 @@ static void print_progress(void *user, const char *stage, double done, double to
     fprintf(stderr, "%s: %.1f of %.0f: %s\n", stage, done, total, detail);
 }
 
+static int run(const action *a, campaign_command *c, const sbi_context_options *o)
+{
+    char *config = c->config ? read_config(c->config) : NULL;
+    if (c->config && !config) {
+        fprintf(stderr, "sbi-campaign: %s: the configuration cannot be read\n", c->config);
+        return CAMPAIGN_FAILURE;
+    }
+    c->config = config;
+    sbi_status status = sbi_context_create(&context, o);
+    if (status != SBI_OK) {
+        free(config);
+        return campaign_fail(status);
+    }
+    struct sigaction stopping;
+    memset(&stopping, 0, sizeof stopping);
+    stopping.sa_handler = stop;
+    sigaction(SIGTERM, &stopping, NULL);
+    sigaction(SIGINT, &stopping, NULL);
+    c->ctx = context;
+    const int code = a->run(c);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    sbi_context_destroy(context);
+    free(config);
+    return code;
+}
+
 int main(int argc, char **argv)
 {
-    static const char *const actions[] = {"status", "tasks", "timeline", "resume"};
     sbi_context_options options = SBI_CONTEXT_OPTIONS_INIT;
-    int json = 0, known = 0;
+    campaign_command command;
+    const action *a = NULL;
+    memset(&command, 0, sizeof command);
+    command.interval = 2;
+    sbi_campaign_options_init(&command.options);
+    find_terminal(&command);
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         help(stdout);
         return EXIT_SUCCESS;
@@ -214,24 +218,10 @@ int main(int argc, char **argv)
         printf("sbi-campaign %s\n%s\n", sbi_version_string(), sbi_build_info());
         return EXIT_SUCCESS;
     }
-    for (size_t i = 0; argc >= 3 && i < sizeof actions / sizeof *actions; i++) known |= strcmp(actions[i], argv[1]) == 0;
-    for (int i = 3; i < argc && known; i++) {
-        if (strcmp(argv[i], "--json") == 0 && strcmp(argv[1], "resume") != 0)
-            json = 1;
-        else if (strcmp(argv[i], "--threads") == 0 && strcmp(argv[1], "resume") == 0 && i + 1 < argc && atoi(argv[i + 1]) > 0)
-            options.threads = atoi(argv[++i]);
-        else
-            known = 0;
-    }
-    if (!known) {
+    if (!read_arguments(&a, &command, &options, argc, argv)) {
         help(stderr);
-        return 2;
+        return CAMPAIGN_USAGE;
     }
-    int running = strcmp(argv[1], "resume") == 0;
-    if (running) options.progress = print_progress;
-    sbi_status status = sbi_context_create(&context, &options);
-    if (status != SBI_OK) return fail(status);
-    int code = running ? resume(argv[2]) : look(argv[1], argv[2], json);
-    sbi_context_destroy(context);
-    return code;
+    if (strchr(a->options, 'F')) options.progress = print_progress;
+    return run(a, &command, &options);
 }

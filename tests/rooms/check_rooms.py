@@ -33,6 +33,7 @@ ALSO = {
     ("tape", "io/column.h"): "the columns of a tape are read through io's strided readers",
     ("tape", "device/plugin.h"): "finding who else evaluates events, by name",
     ("fit", "io/json.h"): "results are archived as JSON",
+    ("exec", "io/json.h"): "how an executor was opened is kept as JSON, without secrets",
     ("device", "device/cuda/likelihood/likelihood.h"): "the plugin offers it beside its own functions",
     ("device", "sbi/network.h"): "the numbers of the activations",
     ("grid", "exec/grid_plugin.h"): "what the core asks of the plugin",

@@ -11,11 +11,11 @@ from .impacts import impacts, impacts_by_method
 from .leaderboard import leaderboard
 from .limits import cls_scan, limit_band
 from .neyman import neyman_belt, neyman_critical
-from .resources import timeline
+from .resources import campaign_timeline, timeline
 from .scan import crossings, nll_scan
 from .toys import asymptotic_cdf, toys
 from .training import calibration, closure, member_spread, overtraining, roc, training_curves, verdict_table
 
-__all__ = ["asymptotic_cdf", "before_after", "breakdown", "calibration", "closure", "cls_scan", "cluster", "contours", "correlation",
+__all__ = ["asymptotic_cdf", "before_after", "breakdown", "calibration", "campaign_timeline", "closure", "cls_scan", "cluster", "contours", "correlation",
            "crossings", "distribution", "impacts", "impacts_by_method", "leaderboard", "limit_band", "member_spread", "neyman_belt", "neyman_critical", "nll_scan",
            "overtraining", "reweighted", "reweighted_errors", "roc", "timeline", "toys", "training_curves", "verdict_table"]
