@@ -54,15 +54,16 @@ class Campaign(Handle):
         o = _api.CampaignOptions()
         lib.sbi_campaign_options_init(ctypes.byref(o))
         o.read_only = int(read_only)
-        self._kept = []  # what C holds on to
+        kept = []  # what C holds on to
         listener = options.pop("event", None)
         for name, value in options.items():
             if name not in dict(o._fields_):
                 raise TypeError(f"unknown option {name}")
             setattr(o, name, text(value) if name in ("event_file", "currency") else value)
         if listener is not None:
-            o.event = self._listen(dict(o._fields_)["event"], listener)
-        super().__init__(make(lib.sbi_campaign_open, context.pointer, text(folder), ctypes.byref(o)), context)
+            kept.append(self._listen(dict(o._fields_)["event"], listener))
+            o.event = kept[-1]
+        super().__init__(make(lib.sbi_campaign_open, context.pointer, text(folder), ctypes.byref(o)), context, *kept)
 
     def _listen(self, kind, listener):
         """A function for C that hands events on, as dictionaries; what it raises ends the run."""
@@ -76,8 +77,7 @@ class Campaign(Handle):
                 return lib.sbi_error_set(-23, f"event: {error}".encode())
 
         self._raised = None
-        self._kept.append(kind(hear))
-        return self._kept[-1]
+        return kind(hear)
 
     def add(self, spec: bytes, key: Optional[str] = None, stage: Optional[str] = None, cpus: float = 0, gpus: float = 0, memory: int = 0,
             after=()) -> int:
