@@ -21,6 +21,14 @@ U64 = 11
 ARRAY_MAX_DIMS = 8
 CALIBRATION_ISOTONIC = 1
 CALIBRATION_HISTOGRAM = 2
+EVENT_SUBMITTED = 1
+EVENT_RETRIED = 2
+EVENT_STARTED = 3
+EVENT_PROGRESS = 4
+EVENT_ENDED = 5
+EVENT_FAILED = 6
+EVENT_FINISHED = 7
+EVENT_GIVEN_UP = 8
 LOG_ERROR = 1
 LOG_WARNING = 2
 LOG_INFO = 3
@@ -284,6 +292,28 @@ class CalibrationInfo(Structure):
     ]
 
 
+class CampaignEvent(Structure):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("state", c_int32),
+        ("time", c_int64),
+        ("task", c_uint64),
+        ("attempt", c_int32),
+        ("kind", c_int32),
+        ("seconds", c_double),
+        ("peak_memory", c_uint64),
+        ("cpu_seconds", c_double),
+        ("progress", c_double),
+        ("cpus", c_double),
+        ("gpus", c_double),
+        ("memory", c_uint64),
+        ("key", c_char_p),
+        ("stage", c_char_p),
+        ("host", c_char_p),
+        ("message", c_char_p),
+    ]
+
+
 class CampaignOptions(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -291,7 +321,7 @@ class CampaignOptions(Structure):
         ("max_attempts", c_int32),
         ("max_preemptions", c_int32),
         ("max_failures", c_int32),
-        ("reserved_", c_int32),
+        ("keep_given_up", c_int32),
         ("backoff_seconds", c_double),
         ("backoff_max_seconds", c_double),
         ("silence_seconds", c_double),
@@ -301,6 +331,15 @@ class CampaignOptions(Structure):
         ("memory_cap", c_uint64),
         ("done", CFUNCTYPE(c_int32, c_void_p, c_char_p)),
         ("done_user", c_void_p),
+        ("event", CFUNCTYPE(c_int32, c_void_p, POINTER(CampaignEvent))),
+        ("event_user", c_void_p),
+        ("event_file", c_char_p),
+        ("deadline_seconds", c_double),
+        ("task_seconds", c_double),
+        ("core_hour", c_double),
+        ("gpu_hour", c_double),
+        ("gib_hour", c_double),
+        ("currency", c_char_p),
     ]
 
 
@@ -323,19 +362,40 @@ class CampaignReport(Structure):
         ("sha256", c_char * 72),
         ("host", c_char * 64),
         ("message", c_char * 256),
+        ("cpus", c_double),
+        ("gpus", c_double),
+        ("memory", c_uint64),
+        ("cpu_seconds", c_double),
+        ("stage", c_char * 64),
     ]
 
 
-class CampaignEvent(Structure):
+class CampaignUsage(Structure):
     _fields_ = [
         ("struct_size", c_uint32),
-        ("state", c_int32),
-        ("time", c_int64),
-        ("task", c_uint64),
-        ("attempt", c_int32),
         ("reserved_", c_int32),
-        ("seconds", c_double),
+        ("tasks", c_uint64),
+        ("waiting", c_uint64),
+        ("running", c_uint64),
+        ("done", c_uint64),
+        ("given_up", c_uint64),
+        ("attempts", c_uint64),
+        ("preemptions", c_uint64),
+        ("result_bytes", c_uint64),
         ("peak_memory", c_uint64),
+        ("seconds", c_double),
+        ("cpu_seconds", c_double),
+        ("core_seconds", c_double),
+        ("gpu_seconds", c_double),
+        ("gib_seconds", c_double),
+        ("core_cost", c_double),
+        ("gpu_cost", c_double),
+        ("gib_cost", c_double),
+        ("cost", c_double),
+        ("began", c_int64),
+        ("ended", c_int64),
+        ("stage", c_char * 64),
+        ("currency", c_char * 16),
     ]
 
 
@@ -423,7 +483,8 @@ class Task(Structure):
         ("attachment", c_void_p),
         ("cpus", c_double),
         ("memory", c_uint64),
-        ("reserved_", c_uint64 * 2),
+        ("gpus", c_double),
+        ("stage", c_char_p),
     ]
 
 
@@ -436,7 +497,8 @@ class TaskReport(Structure):
         ("progress", c_double),
         ("seconds", c_double),
         ("peak_memory", c_uint64),
-        ("reserved_", c_uint64 * 2),
+        ("cpu_seconds", c_double),
+        ("reserved_", c_uint64),
         ("key", c_char * 72),
         ("host", c_char * 64),
         ("message", c_char * 256),
@@ -1312,6 +1374,7 @@ _declare("sbi_calibration_knots", c_int32, c_void_p, POINTER(Array))
 _declare("sbi_calibration_info_get", c_int32, c_void_p, POINTER(CalibrationInfo))
 _declare("sbi_calibration_save", c_int32, c_void_p, c_char_p)
 _declare("sbi_calibration_load", c_int32, POINTER(c_void_p), c_void_p, c_char_p)
+_declare("sbi_campaign_event_name", c_char_p, c_int32)
 _declare("sbi_campaign_options_init", None, POINTER(CampaignOptions))
 _declare("sbi_campaign_open", c_int32, POINTER(c_void_p), c_void_p, c_char_p, POINTER(CampaignOptions))
 _declare("sbi_campaign_close", None, c_void_p)
@@ -1325,6 +1388,12 @@ _declare("sbi_campaign_index", c_int32, c_void_p, c_char_p, POINTER(c_size_t))
 _declare("sbi_campaign_spec", c_int32, c_void_p, c_size_t, POINTER(c_void_p), POINTER(c_size_t))
 _declare("sbi_campaign_event_count", c_size_t, c_void_p)
 _declare("sbi_campaign_event_get", c_int32, c_void_p, c_size_t, POINTER(CampaignEvent))
+_declare("sbi_campaign_stage_count", c_size_t, c_void_p)
+_declare("sbi_campaign_usage_get", c_int32, c_void_p, c_size_t, POINTER(CampaignUsage))
+_declare("sbi_campaign_executor", c_int32, c_void_p, POINTER(c_char_p), POINTER(c_char_p), POINTER(c_int32))
+_declare("sbi_campaign_retry", c_int32, c_void_p, POINTER(c_char_p), c_size_t, POINTER(c_size_t))
+_declare("sbi_campaign_cancel", c_int32, c_void_p, c_char_p)
+_declare("sbi_campaign_stop", c_int32, c_void_p, c_void_p)
 _declare("sbi_column_init", None, POINTER(Column))
 _declare("sbi_columns_options_init", None, POINTER(ColumnsOptions))
 _declare("sbi_columns_evaluate", c_int32, c_void_p, c_char_p, POINTER(Column), c_size_t, POINTER(ColumnsOptions), c_void_p)
