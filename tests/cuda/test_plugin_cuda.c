@@ -70,7 +70,7 @@ END_TEST
 START_TEST(another_release)
 {
     static const char *const kinds[] = {"contract", "device", "version", "name", "size"};
-    static const char *const texts[] = {"has contract 2.2", "has contract 1.3", "is of release 0.0.9", "is for \"opencl\"", "bytes"};
+    static const char *const texts[] = {"has contract 2.3", "has contract 1.4", "is of release 0.0.9", "is for \"opencl\"", "bytes"};
     for (int k = 0; k < 5; k++) {
         const char *build = getenv("SBI_BUILD");
         char folder[512];

@@ -126,7 +126,7 @@ START_TEST(layers_agree_after_100_steps)
     ck_assert_int_gt(cuda_standin_count(CUDA_STANDIN_GRAPHS), 15);
     const double far = distance(cpu, net);
     printf("normalised %d, dropout %d: ln r differs by at most %.1e\n", _i & 1, _i >> 1, far);
-    ck_assert_double_le(far, 1e-5);
+    ck_assert_double_le(far, 1e-4);
     ck_assert_double_gt(far, 0);
     cuda_standin_set_order(CUDA_STANDIN_REVERSE, 1);
     o.device = "cuda?graph=0";
@@ -319,11 +319,11 @@ START_TEST(a_lost_device)
     ck_assert_ptr_null(net);
     ck_assert(says_lost(try_train(&o, &net)) || strstr(sbi_last_error(), "device cuda")); /* still lost */
     cuda_standin_reset(STANDIN_MEMORY, 2);
-    ck_assert_int_eq(folder_count(&folder), 1);
+    ck_assert_int_eq(folder_count(&folder), 2); /* the checkpoint and the log of epochs */
     o.device = "cuda:1";
     sbi_network *resumed = train(&o);
     ck_assert(same_bits(whole, resumed));
-    ck_assert_int_eq(folder_count(&folder), 0);
+    ck_assert_int_eq(folder_count(&folder), 1);
     sbi_network_destroy(whole);
     sbi_network_destroy(resumed);
     folder_remove(&folder);
