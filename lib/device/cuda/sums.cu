@@ -108,17 +108,17 @@ static __device__ __forceinline__ float squares(float *dz, const float *z, const
     return sum;
 }
 
-/* Row i: l, and dz. Its numbers are those of the cpu to rounding. */
-static __device__ __forceinline__ float loss_of_row(const sbi_device_loss &op, int64_t i)
+/* Row i: l, and dz. Its numbers are those of the cpu to rounding. One kernel a kind: all in one would keep values on the stack. */
+template <int KIND> static __device__ __forceinline__ float loss_of_row(const sbi_device_loss &op, int64_t i)
 {
     const int64_t outputs = op.outputs;
     const float *z = op.z + i * outputs;
     float *dz = op.dz ? op.dz + i * outputs : NULL;
     const float w = op.scale * op.w[i];
-    if (op.kind == SBI_DEVICE_LOSS_SOFTMAX) return softmax(dz, z, (int64_t)op.y[i], w, op.smoothing, outputs);
-    if (op.kind == SBI_DEVICE_LOSS_HEADS) return heads(dz, z, (int64_t)op.y[i], w, op.smoothing, outputs);
-    if (op.kind == SBI_DEVICE_LOSS_SQUARE) return squares(dz, z, op.y + i * outputs, w, outputs);
-    if (op.kind == SBI_DEVICE_LOSS_RATIO_SQUARE) {
+    if (KIND == SBI_DEVICE_LOSS_SOFTMAX) return softmax(dz, z, (int64_t)op.y[i], w, op.smoothing, outputs);
+    if (KIND == SBI_DEVICE_LOSS_HEADS) return heads(dz, z, (int64_t)op.y[i], w, op.smoothing, outputs);
+    if (KIND == SBI_DEVICE_LOSS_SQUARE) return squares(dz, z, op.y + i * outputs, w, outputs);
+    if (KIND == SBI_DEVICE_LOSS_RATIO_SQUARE) {
         const float sign = op.y[i] < 0 ? -1.0f : 1.0f, e = expf(sign * z[0]), difference = e - sign * op.y[i];
         if (dz) dz[0] = 2.0f * w * difference * e * sign;
         return difference * difference;
@@ -129,14 +129,30 @@ static __device__ __forceinline__ float loss_of_row(const sbi_device_loss &op, i
     return l;
 }
 
-static __global__ void __launch_bounds__(THREADS) loss_kernel(double *__restrict__ parts, sbi_device_loss op)
+template <int KIND> static __global__ void __launch_bounds__(THREADS) loss_kernel(double *__restrict__ parts, sbi_device_loss op)
 {
     __shared__ double sums[THREADS];
     double s = 0;
     for (int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x; i < op.rows; i += (int64_t)gridDim.x * THREADS)
-        s += (double)(op.w[i] * loss_of_row(op, i));
+        s += (double)(op.w[i] * loss_of_row<KIND>(op, i));
     s = block_sum(sums, s);
     if (threadIdx.x == 0) parts[blockIdx.x] = s;
+}
+
+template <int KIND> static sbi_status launch_loss(sbi_cuda *cuda, unsigned parts, const sbi_device_loss *op)
+{
+    return sbi_cuda_launch(cuda, "loss", loss_kernel<KIND>, dim3(parts), dim3(THREADS), cuda->partials, *op);
+}
+
+static sbi_status launch_loss_of_kind(sbi_cuda *cuda, unsigned parts, const sbi_device_loss *op)
+{
+    switch (op->kind) {
+    case SBI_DEVICE_LOSS_SOFTMAX: return launch_loss<SBI_DEVICE_LOSS_SOFTMAX>(cuda, parts, op);
+    case SBI_DEVICE_LOSS_HEADS: return launch_loss<SBI_DEVICE_LOSS_HEADS>(cuda, parts, op);
+    case SBI_DEVICE_LOSS_SQUARE: return launch_loss<SBI_DEVICE_LOSS_SQUARE>(cuda, parts, op);
+    case SBI_DEVICE_LOSS_RATIO_SQUARE: return launch_loss<SBI_DEVICE_LOSS_RATIO_SQUARE>(cuda, parts, op);
+    default: return launch_loss<SBI_DEVICE_LOSS_BCE>(cuda, parts, op);
+    }
 }
 
 sbi_status sbi_cuda_loss(void *self, const sbi_device_loss *op)
@@ -145,7 +161,7 @@ sbi_status sbi_cuda_loss(void *self, const sbi_device_loss *op)
     sbi_cuda_scope scope(cuda);
     if (op->dz) sbi_cuda_written(cuda, op->dz, sizeof(float) * (size_t)(op->rows * op->outputs));
     const unsigned parts = parts_of(op->rows, THREADS);
-    SBI_CUDA_DO(sbi_cuda_launch(cuda, "loss", loss_kernel, dim3(parts), dim3(THREADS), cuda->partials, *op));
+    SBI_CUDA_DO(launch_loss_of_kind(cuda, parts, op));
     return sbi_cuda_launch(cuda, "loss", add_parts, dim3(1), dim3(THREADS), op->loss, cuda->partials, (int)parts);
 }
 
