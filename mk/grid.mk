@@ -37,7 +37,10 @@ $(GRID_TESTS): $(BUILD)/tests/grid/%: $(BUILD)/obj/tests/grid/%.o $(GRID_TEST_SU
 .PHONY: grid-tests check-grid
 # The S3 server is built by Go on first use; without Go and without a built one that test fails.
 grid-tests: $(GRID_TESTS) ## Run tests/grid against nginx, an S3 server and a server of faults, all on loopback
-	@tests/grid/run.sh $(BUILD) $(filter-out $(RUCIO_TESTS),$(GRID_TESTS))
+	@tests/grid/run.sh $(BUILD) $(filter-out $(RUCIO_TESTS) $(PANDA_TESTS),$(GRID_TESTS))
+	@SBI_TEST_SERVERS=panda JOBS=1 tests/grid/run.sh $(BUILD) $(PANDA_TESTS)
+# These arm faults in the server that they share: one after the other.
+PANDA_TESTS := $(filter %panda %panda_api,$(GRID_TESTS))
 # Rucio's server takes most of a minute to start, and a first time to install.
 RUCIO_TESTS := $(filter %rucio %rucio_jobs %rucio_torture,$(GRID_TESTS))
 .PHONY: rucio-tests
