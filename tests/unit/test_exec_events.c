@@ -493,8 +493,10 @@ START_TEST(lines_are_mended)
     memcpy(longer + size, "{\"seq\":20,\"time_ms\":5,\"event\":\"finished\"}\n", 43);
     write_whole(lines, longer, size + 43);
     run_with_lines(5, SBI_OK);
-    ck_assert_mem_eq(whole, read_whole(lines, &again), size);
+    char *mended = read_whole(lines, &again);
     ck_assert_uint_eq(again, size);
+    ck_assert_mem_eq(whole, mended, size);
+    free(mended);
     free(longer);
     /* Somebody else's file stays as it is. */
     write_whole(lines, "dear diary\n", 11);
