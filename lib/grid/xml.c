@@ -99,19 +99,3 @@ sbi_status grid_xml_read(sbi_context *ctx, const char *data, size_t size, const 
     for (int i = 0; i <= GRID_XML_DEPTH; i++) sbi_text_clear(&r.text[i]);
     return r.status;
 }
-
-void grid_xml_escape(sbi_text *out, const char *text)
-{
-    for (; *text; text++) {
-        if (*text == '&')
-            sbi_text_addf(out, "&amp;");
-        else if (*text == '<')
-            sbi_text_addf(out, "&lt;");
-        else if (*text == '>')
-            sbi_text_addf(out, "&gt;");
-        else if (*text == '"')
-            sbi_text_addf(out, "&quot;");
-        else
-            sbi_text_add(out, text, 1);
-    }
-}

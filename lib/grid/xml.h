@@ -13,7 +13,5 @@
  * each() ends it. `name` is for messages. */
 sbi_status grid_xml_read(sbi_context *ctx, const char *data, size_t size, const char *name,
                          sbi_status (*each)(void *user, const char *path, const char *text), void *user);
-/* Adds text with & < > " escaped. */
-void grid_xml_escape(sbi_text *out, const char *text);
 
 #endif

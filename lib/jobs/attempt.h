@@ -56,7 +56,7 @@ sbi_status sbi_attempt_run(sbi_context *ctx, sbi_store *store, const char *key, 
 /* A line of the attempt's log. */
 void sbi_attempt_log(sbi_attempt *a, const char *what, const char *detail);
 
-/* Repeats calls to a store that is out of reach: do status = call; while (sbi_attempt_again(ctx, &outage, seconds, status)). */
+/* Repeats calls to a store that is out of reach: do status = call; while (sbi_outage_again(ctx, &outage, seconds, status)). */
 typedef struct sbi_outage {
     double since;
     double wait;
