@@ -26,6 +26,14 @@ sbi_status sbi_fail_within(sbi_status status, const char *format, ...) SBI_PRINT
 /* Overwrites the message (used to carry one from a worker thread to the caller's). */
 void sbi_error_set_message(const char *message);
 
+/* Whether a task that could not be put into a store failed for the store's or the client's sake, so that the call fails; everything else is about
+ * that task alone. */
+static inline int sbi_status_is_of_call(sbi_status status)
+{
+    return status == SBI_ERR_TRANSIENT || status == SBI_ERR_NO_SPACE || status == SBI_ERR_PERMISSION || status == SBI_ERR_NO_MEMORY ||
+           status == SBI_ERR_CANCELLED;
+}
+
 /* return sbi_try(...) pattern: */
 #define SBI_TRY(expression)                                                                                            \
     do {                                                                                                               \

@@ -94,6 +94,12 @@ void *sbi_realloc_array(sbi_context *ctx, void *memory, size_t count_, size_t si
     return fresh;
 }
 
+void *sbi_alloc_next(sbi_context *ctx, void *memory, size_t n, size_t size)
+{
+    if (n & (n - 1)) return memory; /* there is room up to the next power of two */
+    return sbi_realloc_array(ctx, memory, n ? 2 * n : 1, size);
+}
+
 void sbi_free(sbi_context *ctx, void *memory)
 {
     if (!memory) return;

@@ -17,6 +17,9 @@ void *sbi_alloc_array(sbi_context *ctx, size_t count, size_t size);
 void *sbi_alloc_zero(sbi_context *ctx, size_t count, size_t size);
 /* Grows or shrinks, keeping the content; memory may be NULL. On failure the old block stays and NULL is returned. */
 void *sbi_realloc_array(sbi_context *ctx, void *memory, size_t count, size_t size);
+/* Room for element `n` of an array that grows one by one from NULL, and by this call alone: the block itself, or one twice as long with its
+ * content. On failure the old block stays and NULL is returned. */
+void *sbi_alloc_next(sbi_context *ctx, void *memory, size_t n, size_t size);
 /* NULL is fine. */
 void sbi_free(sbi_context *ctx, void *memory);
 char *sbi_strdup(sbi_context *ctx, const char *text);

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -165,19 +166,12 @@ static void slot_give_back(sbi_http *http, http_slot *s)
 
 /* ---- waiting and trying again ---------------------------------------------------------------------------------- */
 
-int64_t sbi_http_now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static sbi_status wait_ms(sbi_http *http, int64_t ms)
 {
-    const int64_t end = sbi_http_now_ms() + ms;
+    const int64_t end = sbi_now_ms() + ms;
     for (;;) {
         SBI_TRY(sbi_check_cancel(http->ctx, "waiting before another try"));
-        const int64_t left = end - sbi_http_now_ms();
+        const int64_t left = end - sbi_now_ms();
         if (left <= 0) return SBI_OK;
         nanosleep(&(struct timespec){0, (left < 100 ? left : 100) * 1000000}, NULL);
     }
@@ -190,7 +184,7 @@ static int64_t backoff(const sbi_http_options *o, int32_t tries)
     for (int32_t i = 1; i < tries && full < o->backoff_most_ms; i++) full *= 2;
     if (full > o->backoff_most_ms) full = o->backoff_most_ms;
     uint32_t random = 0;
-    if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random) random = (uint32_t)sbi_http_now_ms() * 2654435761u;
+    if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random) random = (uint32_t)sbi_now_ms() * 2654435761u;
     return full / 2 + (int64_t)random * (full / 2 + 1) / ((int64_t)1 << 32);
 }
 

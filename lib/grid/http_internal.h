@@ -47,7 +47,6 @@ typedef struct http_transfer {
     int64_t last_ms;   /* when something moved */
 } http_transfer;
 
-int64_t sbi_http_now_ms(void);
 /* Whether sending the request twice does no harm. */
 int sbi_http_repeatable(const sbi_http_request *request);
 /* Sends once and waits. *code: libcurl's. A status: what a callback failed with, cancellation, no memory; else SBI_OK with the code to be looked at. */

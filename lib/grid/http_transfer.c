@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -22,7 +23,7 @@ static size_t on_header(char *data, size_t one, size_t size, void *user)
     http_transfer *t = user;
     sbi_text *h = &t->answer->headers;
     (void)one;
-    t->last_ms = sbi_http_now_ms();
+    t->last_ms = sbi_now_ms();
     if (size > 5 && memcmp(data, "HTTP/", 5) == 0) { /* a new answer: after 100, or the proxy's */
         h->size = 0;
         t->body_began = 0;
@@ -157,7 +158,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *user)
     http_transfer *t = user;
     long code = 0;
     (void)one;
-    t->last_ms = sbi_http_now_ms();
+    t->last_ms = sbi_now_ms();
     if (!size) return 0;
     curl_easy_getinfo(t->slot->easy, CURLINFO_RESPONSE_CODE, &code);
     const int good = code >= 200 && code < 300;
@@ -188,7 +189,7 @@ static size_t on_read(char *data, size_t one, size_t capacity, void *user)
     const uint64_t left = r->body_size - t->body_at;
     size_t got = 0;
     (void)one;
-    t->last_ms = sbi_http_now_ms();
+    t->last_ms = sbi_now_ms();
     t->body_touched = 1;
     if (capacity > left) capacity = (size_t)left;
     if (!capacity) return 0;
@@ -383,14 +384,14 @@ static sbi_status perform(http_transfer *t, CURLcode *code)
     CURLM *multi = t->slot->multi;
     const int64_t idle = t->request->idle_ms > 0 ? t->request->idle_ms : t->http->options.idle_ms;
     int running = 1;
-    t->last_ms = sbi_http_now_ms();
+    t->last_ms = sbi_now_ms();
     while (running) {
         SBI_TRY(sbi_check_cancel(t->http->ctx, t->request->method));
         CURLMcode m = curl_multi_perform(multi, &running);
         if (m == CURLM_OK && running) m = curl_multi_poll(multi, NULL, 0, POLL_MS, NULL);
         if (m == CURLM_OUT_OF_MEMORY) return sbi_fail(SBI_ERR_NO_MEMORY, "libcurl: out of memory");
         if (m != CURLM_OK) return sbi_fail(SBI_ERR_INTERNAL, "libcurl: %s", curl_multi_strerror(m));
-        if (running && sbi_http_now_ms() - t->last_ms > idle) {
+        if (running && sbi_now_ms() - t->last_ms > idle) {
             *code = CURLE_OPERATION_TIMEDOUT;
             return SBI_OK;
         }

@@ -2,8 +2,8 @@
 #include "grid/kube_api.h"
 
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
 
@@ -14,13 +14,6 @@
 #define LINE_LARGEST ((size_t)4 << 20)
 
 /* ---- credentials ----------------------------------------------------------------------------------------------- */
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static sbi_status connect_anew(kube_api *api)
 {
@@ -53,7 +46,7 @@ void kube_api_close(kube_api *api)
 static sbi_status send(kube_api *api, sbi_http_request *request, const char *path, sbi_http_answer *answer)
 {
     memset(answer, 0, sizeof *answer);
-    if (!api->http || (api->expires && now_ms() > api->expires - EARLY_MS)) SBI_TRY(connect_anew(api));
+    if (!api->http || (api->expires && sbi_date_ms() > api->expires - EARLY_MS)) SBI_TRY(connect_anew(api));
     char *url = sbi_strf(api->ctx, "%s%s", api->config.server, path);
     if (!url) return SBI_ERR_NO_MEMORY;
     request->url = url;

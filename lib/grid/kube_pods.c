@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -183,7 +184,7 @@ static sbi_status look_at(kubernetes *k, const char *phase, int metadata, sbi_st
 
 sbi_status kube_look_at_pods(kubernetes *k)
 {
-    const int64_t now = kube_now_ms();
+    const int64_t now = sbi_now_ms();
     size_t active = 0;
     int pending = 0;
     for (size_t i = 0; i < k->n_jobs; i++) active += k->jobs[i]->finished || k->jobs[i]->gone ? 0 : k->jobs[i]->active;
@@ -195,13 +196,13 @@ sbi_status kube_look_at_pods(kubernetes *k)
     if (now >= k->running_next) {
         k->running_next = now + RUNNING_MS;
         SBI_TRY(look_at(k, "Running", 1, see_running));
-        k->running_next += PART * (kube_now_ms() - now);
+        k->running_next += PART * (sbi_now_ms() - now);
     }
     if (now >= k->waiting_next) {
-        const int64_t began = kube_now_ms();
+        const int64_t began = sbi_now_ms();
         k->waiting_next = began + WAITING_MS;
         SBI_TRY(look_at(k, "Pending", 0, see_waiting));
-        k->waiting_next += PART * (kube_now_ms() - began);
+        k->waiting_next += PART * (sbi_now_ms() - began);
     }
     return SBI_OK;
 }

@@ -2,18 +2,11 @@
 /* What the executor "kubernetes" knows of tasks and Jobs. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "grid/kubernetes.h"
-
-int64_t kube_now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 kube_task *kube_lookup(const kubernetes *k, const char *key)
 {
@@ -21,21 +14,13 @@ kube_task *kube_lookup(const kubernetes *k, const char *key)
     return index == SBI_TABLE_NONE ? NULL : k->tasks[index];
 }
 
-/* Room for one more pointer; the length doubles. */
-static sbi_status grow(sbi_context *ctx, void ***list, size_t n)
-{
-    if (n & (n - 1)) return SBI_OK; /* there is room up to the next power of two */
-    void **grown = sbi_realloc_array(ctx, *list, n ? 2 * n : 1, sizeof *grown);
-    if (!grown) return SBI_ERR_NO_MEMORY;
-    *list = grown;
-    return SBI_OK;
-}
-
 sbi_status kube_find_task(kubernetes *k, const char *key, kube_task **out)
 {
     *out = kube_lookup(k, key);
     if (*out) return SBI_OK;
-    SBI_TRY(grow(k->ctx, (void ***)&k->tasks, k->n_tasks));
+    kube_task **grown = sbi_alloc_next(k->ctx, k->tasks, k->n_tasks, sizeof *grown);
+    if (!grown) return SBI_ERR_NO_MEMORY;
+    k->tasks = grown;
     kube_task *t = sbi_alloc_zero(k->ctx, 1, sizeof *t);
     if (!t) return SBI_ERR_NO_MEMORY;
     snprintf(t->key, sizeof t->key, "%s", key);
@@ -108,7 +93,9 @@ void kube_attach(kubernetes *k, kube_batch_job *job)
 sbi_status kube_add_job(kubernetes *k, const char *name, int32_t attempt, const char *const *keys, size_t n, kube_batch_job **out)
 {
     *out = NULL;
-    SBI_TRY(grow(k->ctx, (void ***)&k->jobs, k->n_jobs));
+    kube_batch_job **grown = sbi_alloc_next(k->ctx, k->jobs, k->n_jobs, sizeof *grown);
+    if (!grown) return SBI_ERR_NO_MEMORY;
+    k->jobs = grown;
     kube_batch_job *job = sbi_alloc_zero(k->ctx, 1, sizeof *job);
     if (!job) return SBI_ERR_NO_MEMORY;
     snprintf(job->name, sizeof job->name, "%s", name);

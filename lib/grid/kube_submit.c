@@ -9,13 +9,6 @@
 #include "base/memory.h"
 #include "grid/kubernetes.h"
 
-/* About the store or the cluster, and so about the call; everything else is about the task. */
-static int is_of_call(sbi_status status)
-{
-    return status == SBI_ERR_TRANSIENT || status == SBI_ERR_NO_SPACE || status == SBI_ERR_PERMISSION || status == SBI_ERR_NO_MEMORY ||
-           status == SBI_ERR_CANCELLED;
-}
-
 /* ---- one Job --------------------------------------------------------------------------------------------------- */
 
 static sbi_status jobs_path(kubernetes *k, const char *name, char **out)
@@ -83,7 +76,7 @@ static sbi_status take(kubernetes *k, const sbi_task *task)
     sbi_status status = sbi_job_stage(k->ctx, k->store, task);
     sbi_task_report report = {.struct_size = (uint32_t)sizeof report};
     if (status == SBI_OK) status = sbi_job_look(k->ctx, k->store, task->key, &report, NULL);
-    if (status != SBI_OK && is_of_call(status)) {
+    if (status != SBI_OK && sbi_status_is_of_call(status)) {
         t->changed = t->phase != KUBE_KNOWN;
         return status;
     }

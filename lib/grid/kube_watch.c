@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/context.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
 
@@ -35,13 +36,6 @@ struct kube_watch {
     char message[512];
     char *version; /* the watch goes on behind this */
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static int32_t is_stopped(void *user)
 {
@@ -105,7 +99,7 @@ static sbi_status tell(kube_watch *w, int32_t kind, json_t *object)
 static void fare(kube_watch *w, sbi_status status)
 {
     pthread_mutex_lock(&w->lock);
-    if (status == SBI_OK || w->status == SBI_OK) w->since = now_ms();
+    if (status == SBI_OK || w->status == SBI_OK) w->since = sbi_now_ms();
     w->status = status;
     if (status != SBI_OK) snprintf(w->message, sizeof w->message, "%s", sbi_last_error());
     pthread_cond_signal(&w->changed);
@@ -217,7 +211,7 @@ static void *run(void *user)
     kube_watch *w = user;
     int64_t pause = PAUSE_MS;
     while (!atomic_load(&w->stop)) {
-        const int64_t began = now_ms();
+        const int64_t began = sbi_now_ms();
         sbi_status status = w->version ? SBI_OK : list_all(w);
         if (status == SBI_OK) {
             fare(w, SBI_OK);
@@ -230,7 +224,7 @@ static void *run(void *user)
             w->version = NULL;
         }
         /* A proxy may cut every watch at once. */
-        if (status == SBI_OK && now_ms() - began > PAUSE_MS) continue;
+        if (status == SBI_OK && sbi_now_ms() - began > PAUSE_MS) continue;
         if (status != SBI_OK && status != SBI_ERR_STATE && status != SBI_ERR_CANCELLED) fare(w, status);
         for (int64_t waited = 0; waited < pause && !atomic_load(&w->stop); waited += 50) nanosleep(&(struct timespec){0, 50000000L}, NULL);
         if (status != SBI_OK) pause = 2 * pause < PAUSE_MOST_MS ? 2 * pause : PAUSE_MOST_MS;
@@ -275,7 +269,7 @@ sbi_status kube_watch_start(kube_watch **out, sbi_context *ctx, const grid_confi
     w->owner = ctx;
     w->config = config;
     w->options = options;
-    w->since = now_ms();
+    w->since = sbi_now_ms();
     pthread_mutex_init(&w->lock, NULL);
     pthread_condattr_init(&attribute);
     pthread_condattr_setclock(&attribute, CLOCK_MONOTONIC);

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -89,21 +89,14 @@ static sbi_status make_environment(const grid_kubeconfig *c, char ***out)
 
 /* ---- running --------------------------------------------------------------------------------------------------- */
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Everything that the program prints, until it closes its end. */
 static sbi_status read_answer(int fd, const char *name, int64_t longest, char *data, size_t *size)
 {
-    const int64_t end = now_ms() + longest;
+    const int64_t end = sbi_now_ms() + longest;
     *size = 0;
     for (;;) {
         struct pollfd p = {fd, POLLIN, 0};
-        const int64_t left = end - now_ms();
+        const int64_t left = end - sbi_now_ms();
         if (left <= 0) return sbi_fail(SBI_ERR_TRANSIENT, "%s: no answer in %.3g s", name, 0.001 * (double)longest);
         const int ready = poll(&p, 1, (int)left);
         if (ready < 0 && errno != EINTR) return sbi_fail_errno(errno, "%s: poll", name);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -39,7 +40,7 @@ static size_t collect(kubernetes *k, sbi_task_report *reports, size_t capacity)
 /* One heartbeat of one task that runs, in turn. */
 static void look_at_one(kubernetes *k)
 {
-    const int64_t now = kube_now_ms();
+    const int64_t now = sbi_now_ms();
     for (size_t i = 0; i < k->n_tasks; i++) {
         kube_task *t = k->tasks[(k->next_look + i) % k->n_tasks];
         if (t->phase != KUBE_LIVE || t->report.state != SBI_TASK_RUNNING || now - t->looked < 1000 * k->o.heartbeat_s) continue;
@@ -72,14 +73,14 @@ static sbi_status take_news(kubernetes *k, int32_t wait_ms)
 static sbi_status kubernetes_poll(void *self, sbi_task_report *reports, size_t capacity, size_t *n, int32_t timeout_ms)
 {
     kubernetes *k = self;
-    const int64_t end = kube_now_ms() + timeout_ms;
+    const int64_t end = sbi_now_ms() + timeout_ms;
     int64_t since;
     SBI_TRY(kube_adopt(k));
     SBI_TRY(take_news(k, 0));
     for (;;) {
         SBI_TRY(kube_look_at_pods(k));
         *n = collect(k, reports, capacity);
-        const int64_t now = kube_now_ms();
+        const int64_t now = sbi_now_ms();
         if (*n || now >= end) break;
         SBI_TRY(sbi_check_cancel(k->ctx, "kubernetes"));
         SBI_TRY(take_news(k, (int32_t)(end - now < SLICE_MS ? end - now : SLICE_MS)));
@@ -90,7 +91,7 @@ static sbi_status kubernetes_poll(void *self, sbi_task_report *reports, size_t c
     }
     if (*n == 0) {
         sbi_status status = kube_watch_status(k->watch, &since);
-        if (status != SBI_OK && kube_now_ms() - since > OUT_OF_REACH_MS) return status;
+        if (status != SBI_OK && sbi_now_ms() - since > OUT_OF_REACH_MS) return status;
     }
     return SBI_OK;
 }

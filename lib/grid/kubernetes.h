@@ -59,8 +59,6 @@ typedef struct kubernetes {
     size_t next_look;
 } kubernetes;
 
-int64_t kube_now_ms(void);
-
 /* kube_state.c: tasks and Jobs of the table. */
 sbi_status kube_find_task(kubernetes *k, const char *key, kube_task **out);
 kube_task *kube_lookup(const kubernetes *k, const char *key);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -39,7 +40,7 @@ static size_t collect(panda *p, sbi_task_report *reports, size_t capacity)
 /* One heartbeat of one task that runs, in turn. A result that is there ends it long before PanDA has moved its log. */
 static void look_at_one(panda *p)
 {
-    const int64_t now = panda_now_ms();
+    const int64_t now = sbi_now_ms();
     for (size_t i = 0; i < p->n_tasks; i++) {
         panda_task *t = p->tasks[(p->next_look + i) % p->n_tasks];
         if (t->phase != PANDA_LIVE || !t->wanted || t->report.state != SBI_TASK_RUNNING || now - t->looked < 1000 * p->o.heartbeat_s) continue;
@@ -61,11 +62,11 @@ static void look_at_one(panda *p)
 static sbi_status executor_poll(void *self, sbi_task_report *reports, size_t capacity, size_t *n, int32_t timeout_ms)
 {
     panda *p = self;
-    const int64_t end = panda_now_ms() + timeout_ms, interval = (int64_t)(1000 * p->o.interval_s);
-    int64_t looked = panda_now_ms();
+    const int64_t end = sbi_now_ms() + timeout_ms, interval = (int64_t)(1000 * p->o.interval_s);
+    int64_t looked = sbi_now_ms();
     for (;;) {
         *n = collect(p, reports, capacity);
-        const int64_t now = panda_now_ms();
+        const int64_t now = sbi_now_ms();
         if (*n) return SBI_OK;
         if (now - p->asked >= interval) {
             SBI_TRY(panda_ask(p));

@@ -72,8 +72,6 @@ typedef struct panda {
     size_t next_look;
 } panda;
 
-int64_t panda_now_ms(void);
-
 /* panda_state.c */
 panda_task *panda_lookup(const panda *p, const char *key);
 sbi_status panda_add_task(panda *p, const char *key, panda_task **out);

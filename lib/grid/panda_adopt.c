@@ -34,7 +34,7 @@ static sbi_status see_array(void *user, const char *name, const sbi_store_info *
     (void)info;
     const char *own = name + strlen("arrays/");
     if (strlen(own) >= PANDA_NAME_SIZE) return SBI_OK;
-    panda_array *grown = sbi_realloc_array(p->ctx, p->arrays, p->n_arrays + 1, sizeof *grown);
+    panda_array *grown = sbi_alloc_next(p->ctx, p->arrays, p->n_arrays, sizeof *grown);
     if (!grown) return SBI_ERR_NO_MEMORY;
     p->arrays = grown;
     grown[p->n_arrays] = (panda_array){.size = 0};

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "grid/panda.h"
@@ -196,7 +197,7 @@ static sbi_status ask_batch(panda *p, panda_batch *b)
     panda_answer_clear(&answer);
     if (status != SBI_ERR_NOT_FOUND) return status;
     /* Not refined yet; or it was removed, or never will be. */
-    if (panda_now_ms() - b->since < 1000 * p->o.patience_s) return SBI_OK;
+    if (sbi_now_ms() - b->since < 1000 * p->o.patience_s) return SBI_OK;
     return end_rest(p, b, SBI_TASK_LOST, SBI_ERR_TASK_LOST, "PanDA does not know its task");
 }
 
@@ -214,7 +215,7 @@ static sbi_status end_with_batch(panda *p, panda_batch *b)
 
 sbi_status panda_ask(panda *p)
 {
-    p->asked = panda_now_ms();
+    p->asked = sbi_now_ms();
     SBI_TRY(panda_kill_rest(p));
     for (size_t i = 0; i < p->n_batches; i++) {
         panda_batch *b = p->batches[i];

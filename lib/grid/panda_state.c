@@ -2,18 +2,11 @@
 /* What the executor "panda" knows of tasks and batches. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "grid/panda.h"
-
-int64_t panda_now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static size_t number_of(const panda *p, const char *key)
 {
@@ -27,21 +20,13 @@ panda_task *panda_lookup(const panda *p, const char *key)
     return index == PANDA_NONE ? NULL : p->tasks[index];
 }
 
-/* Room for one more pointer; the length doubles. */
-static sbi_status grow(sbi_context *ctx, void ***list, size_t n)
-{
-    if (n & (n - 1)) return SBI_OK; /* there is room up to the next power of two */
-    void **grown = sbi_realloc_array(ctx, *list, n ? 2 * n : 1, sizeof *grown);
-    if (!grown) return SBI_ERR_NO_MEMORY;
-    *list = grown;
-    return SBI_OK;
-}
-
 sbi_status panda_add_task(panda *p, const char *key, panda_task **out)
 {
     *out = panda_lookup(p, key);
     if (*out) return SBI_OK;
-    SBI_TRY(grow(p->ctx, (void ***)&p->tasks, p->n_tasks));
+    panda_task **grown = sbi_alloc_next(p->ctx, p->tasks, p->n_tasks, sizeof *grown);
+    if (!grown) return SBI_ERR_NO_MEMORY;
+    p->tasks = grown;
     panda_task *t = sbi_alloc_zero(p->ctx, 1, sizeof *t);
     if (!t) return SBI_ERR_NO_MEMORY;
     snprintf(t->key, sizeof t->key, "%s", key);
@@ -80,14 +65,16 @@ static void belong(panda *p, panda_task *t, size_t batch, size_t index, int32_t 
 sbi_status panda_add_batch(panda *p, const char *name, int64_t id, int32_t attempt, const char *const *keys, size_t n, panda_batch **out)
 {
     *out = NULL;
-    SBI_TRY(grow(p->ctx, (void ***)&p->batches, p->n_batches));
+    panda_batch **grown = sbi_alloc_next(p->ctx, p->batches, p->n_batches, sizeof *grown);
+    if (!grown) return SBI_ERR_NO_MEMORY;
+    p->batches = grown;
     panda_batch *b = sbi_alloc_zero(p->ctx, 1, sizeof *b);
     if (!b) return SBI_ERR_NO_MEMORY;
     snprintf(b->name, sizeof b->name, "%s", name);
     b->id = id;
     b->attempt = attempt;
     b->n = n;
-    b->since = panda_now_ms();
+    b->since = sbi_now_ms();
     b->tasks = sbi_alloc_array(p->ctx, n, sizeof *b->tasks);
     sbi_status status = b->tasks ? SBI_OK : SBI_ERR_NO_MEMORY;
     for (size_t i = 0; i < n && status == SBI_OK; i++) {

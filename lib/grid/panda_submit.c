@@ -4,18 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/sha256.h"
 #include "grid/panda.h"
 #include "grid/panda_gzip.h"
-
-/* About the store or the server, and so about the call; everything else is about the task. */
-static int is_of_call(sbi_status status)
-{
-    return status == SBI_ERR_TRANSIENT || status == SBI_ERR_NO_SPACE || status == SBI_ERR_PERMISSION || status == SBI_ERR_NO_MEMORY ||
-           status == SBI_ERR_CANCELLED;
-}
 
 /* ---- one batch ------------------------------------------------------------------------------------------------- */
 
@@ -82,7 +76,7 @@ static sbi_status take(panda *p, const sbi_task *task)
     sbi_status status = sbi_job_stage(p->ctx, p->store, task);
     sbi_task_report report = {.struct_size = (uint32_t)sizeof report};
     if (status == SBI_OK) status = sbi_job_look(p->ctx, p->store, task->key, &report, NULL);
-    if (status != SBI_OK && is_of_call(status)) return status;
+    if (status != SBI_OK && sbi_status_is_of_call(status)) return status;
     const double cpus = task->cpus > 0 ? task->cpus : p->o.cpus;
     t->phase = PANDA_WAITING;
     t->changed = t->wanted = 1;
@@ -167,7 +161,7 @@ static sbi_status kill_in(panda *p, panda_batch *b)
     for (size_t i = 0; i < b->n; i++) others += panda_live(p, b, i) != NULL;
     if (!others) {
         sbi_status status = panda_kill_task(&p->api, b->id);
-        if (status == SBI_ERR_NOT_FOUND) return panda_now_ms() - b->since < 1000 * p->o.patience_s ? SBI_OK : (b->killed = 1, SBI_OK);
+        if (status == SBI_ERR_NOT_FOUND) return sbi_now_ms() - b->since < 1000 * p->o.patience_s ? SBI_OK : (b->killed = 1, SBI_OK);
         b->killed = status == SBI_OK;
         return status;
     }

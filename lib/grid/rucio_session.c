@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "grid/rucio.h"
@@ -12,13 +12,6 @@
 
 #define EARLY_MS 300000 /* renewed so long before it expires, or after nine tenths of a shorter life */
 #define UNKNOWN_LIFE_MS 600000
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 sbi_status rucio_may_tell(const char *url, int allowed)
 {
@@ -48,7 +41,7 @@ static sbi_status take_token(rucio *r, const sbi_http_answer *a, const char *whe
     sbi_status status = sbi_secret_copy(&copy, r->ctx, token);
     explicit_bzero(token, sizeof token);
     SBI_TRY(status);
-    const int64_t now = now_ms();
+    const int64_t now = sbi_date_ms();
     int64_t end = sbi_http_header(a, "x-rucio-auth-token-expires", expires, sizeof expires) ? grid_date_ms(expires) : 0;
     if (end <= now) end = now + UNKNOWN_LIFE_MS;
     const int64_t early = (end - now) / 10 < EARLY_MS ? (end - now) / 10 : EARLY_MS;
@@ -98,7 +91,7 @@ sbi_status rucio_token(rucio *r, unsigned refused, char **token, unsigned *seria
     if (r->auth == RUCIO_OIDC) return sbi_secret_read_line(token, r->ctx, r->token_file);
     pthread_mutex_lock(&r->lock);
     sbi_status status = SBI_OK;
-    if (!r->token || now_ms() >= r->expires_ms || (refused && refused == r->serial)) status = ask(r);
+    if (!r->token || sbi_date_ms() >= r->expires_ms || (refused && refused == r->serial)) status = ask(r);
     if (status == SBI_OK) status = sbi_secret_copy(token, r->ctx, r->token);
     *serial = r->serial;
     pthread_mutex_unlock(&r->lock);

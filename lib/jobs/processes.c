@@ -244,7 +244,7 @@ static sbi_status find_record(processes *p, const char *key, record **out)
         *out = p->records[index];
         return SBI_OK;
     }
-    record **grown = sbi_realloc_array(p->ctx, p->records, p->n_records + 1, sizeof *grown);
+    record **grown = sbi_alloc_next(p->ctx, p->records, p->n_records, sizeof *grown);
     if (!grown) return SBI_ERR_NO_MEMORY;
     p->records = grown;
     record *r = sbi_alloc_zero(p->ctx, 1, sizeof *r);
@@ -259,13 +259,6 @@ static sbi_status find_record(processes *p, const char *key, record **out)
     grown[p->n_records++] = r;
     *out = r;
     return SBI_OK;
-}
-
-/* About the store, and so about the call; everything else is about the task. */
-static int is_of_call(sbi_status status)
-{
-    return status == SBI_ERR_TRANSIENT || status == SBI_ERR_NO_SPACE || status == SBI_ERR_PERMISSION || status == SBI_ERR_NO_MEMORY ||
-           status == SBI_ERR_CANCELLED;
 }
 
 /* What an earlier client left: a result, a worker that runs, or the end of this very attempt. */
@@ -297,7 +290,7 @@ static sbi_status take(processes *p, const sbi_task *task)
     r->changed = 1;
     if (r->phase != KNOWN && !(r->phase == ENDED && task->attempt > r->report.attempt)) return SBI_OK;
     sbi_status status = p->stage(p->ctx, p->store, task);
-    if (status != SBI_OK && is_of_call(status)) {
+    if (status != SBI_OK && sbi_status_is_of_call(status)) {
         r->changed = r->phase == ENDED;
         return status;
     }

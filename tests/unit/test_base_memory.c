@@ -79,6 +79,33 @@ START_TEST(a_failed_realloc_keeps_the_old_block)
 }
 END_TEST
 
+/* Doubling: few requests, nothing lost, and the old block stays where one fails. Cut to nothing, it begins anew. */
+START_TEST(arrays_grow_one_by_one)
+{
+    failing_allocator f = {0};
+    sbi_context *ctx = failing_context(&f, 1);
+    int *list = NULL;
+    const int before = (int)f.requests;
+    for (int n = 0; n < 1000; n++) {
+        int *grown = sbi_alloc_next(ctx, list, (size_t)n, sizeof *list);
+        ck_assert_ptr_nonnull(grown);
+        list = grown;
+        list[n] = n;
+    }
+    ck_assert_int_eq((int)f.requests - before, 11); /* 1, 2, 4, ... 1024 */
+    for (int n = 0; n < 1000; n++) ck_assert_int_eq(list[n], n);
+    f.fail_at = f.requests + 1;
+    ck_assert_ptr_null(sbi_alloc_next(ctx, list, 1024, sizeof *list));
+    ck_assert_int_eq(list[999], 999);
+    f.fail_at = 0;
+    list = sbi_alloc_next(ctx, list, 0, sizeof *list);
+    ck_assert_ptr_nonnull(list);
+    sbi_free(ctx, list);
+    sbi_context_destroy(ctx);
+    ck_assert_int_eq(f.live_blocks, 0);
+}
+END_TEST
+
 /* An allocator that ignores the alignment it was asked for must not lead to a crash in a vector loop later. */
 static void *misaligned(void *user, size_t size, size_t alignment)
 {
@@ -182,6 +209,7 @@ int main(void)
     tcase_add_test(tc, the_default_allocator_works_too);
     tcase_add_test(tc, impossible_sizes_are_refused);
     tcase_add_test(tc, a_failed_realloc_keeps_the_old_block);
+    tcase_add_test(tc, arrays_grow_one_by_one);
     tcase_add_test(tc, a_misaligned_block_is_refused);
     tcase_add_test(tc, strings);
     tcase_add_test(tc, text_grows);
