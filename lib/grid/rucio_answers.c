@@ -64,16 +64,23 @@ static sbi_status read_file(grid_rucio_file *out, const json_t *line, const sbi_
     return SBI_OK;
 }
 
+typedef struct meta_reader {
+    grid_rucio_file *out;
+    int found;
+} meta_reader;
+
 static sbi_status take_meta(void *user, const json_t *line, const sbi_json_place *at)
 {
-    return read_file(user, line, at);
+    meta_reader *reader = user;
+    reader->found = 1;
+    return read_file(reader->out, line, at);
 }
 
 sbi_status grid_rucio_read_meta(grid_rucio_file *out, const char *text, size_t size, const char *where)
 {
-    const size_t space = size ? strspn(text, " \r\n") : 0;
-    if (space == size) return sbi_fail(SBI_ERR_FORMAT, "%s: the answer is empty", where);
-    return each_line(text, size, where, take_meta, out);
+    meta_reader reader = {.out = out};
+    SBI_TRY(each_line(text, size, where, take_meta, &reader));
+    return reader.found ? SBI_OK : sbi_fail(SBI_ERR_FORMAT, "%s: the answer is empty", where);
 }
 
 /* ---- replicas -------------------------------------------------------------------------------------------------- */
@@ -94,13 +101,9 @@ static int sound(const char *pfn)
 static sbi_status add_replica(grid_rucio_replicas *r, const char *pfn, int64_t priority)
 {
     if (!is_http(pfn) || !sound(pfn)) return SBI_OK;
-    if (r->count == r->capacity) {
-        const size_t capacity = r->capacity ? 2 * r->capacity : 4;
-        grid_rucio_replica *grown = sbi_realloc_array(r->ctx, r->items, capacity, sizeof *grown);
-        if (!grown) return SBI_ERR_NO_MEMORY;
-        r->items = grown;
-        r->capacity = capacity;
-    }
+    grid_rucio_replica *grown = sbi_alloc_next(r->ctx, r->items, r->count, sizeof *grown);
+    if (!grown) return SBI_ERR_NO_MEMORY;
+    r->items = grown;
     char *copy = sbi_strdup(r->ctx, pfn);
     if (!copy) return SBI_ERR_NO_MEMORY;
     r->items[r->count++] = (grid_rucio_replica){copy, priority};
@@ -165,7 +168,7 @@ void grid_rucio_replicas_clear(grid_rucio_replicas *r)
     for (size_t i = 0; i < r->count; i++) sbi_free(r->ctx, r->items[i].pfn);
     sbi_free(r->ctx, r->items);
     r->items = NULL;
-    r->count = r->capacity = 0;
+    r->count = 0;
 }
 
 /* ---- datasets and storage elements ----------------------------------------------------------------------------- */

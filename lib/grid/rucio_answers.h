@@ -21,7 +21,7 @@ typedef struct grid_rucio_replica {
 typedef struct grid_rucio_replicas {
     sbi_context *ctx;
     grid_rucio_replica *items; /* by priority, then by name */
-    size_t count, capacity;
+    size_t count;
     grid_rucio_file file; /* as said with them */
     int found;            /* a line for the file came */
 } grid_rucio_replicas;
