@@ -10,7 +10,7 @@ rejection from the prior, and C2ST against exact posterior samples by the classi
 as the data, five folds). With the package sbibm at hand, its simulator, observations and reference samples are used; otherwise the same written down here.
 
 Both trainers: SiLU, Nadam, cosine schedule to a hundredth of the rate, the best epoch on a tenth of the events; PyTorch with libsbi's initial
-weights, and with its own, which are smaller."""
+weights, and with its own, which differ in the output and the biases."""
 import argparse
 import json
 import pathlib
@@ -28,11 +28,11 @@ SETTINGS = {"depth": 3, "width": 64, "epochs": 20, "batch": 500, "learning_rate"
 
 
 def initialise(net):
-    """libsbi's initial weights: uniform of variance 2 / inputs, a two-hundredth of that for the output; biases 0."""
+    """libsbi's initial weights: uniform of variance 1/3 an input, 1/100 for the output; biases 0."""
     layers = [layer for layer in net if isinstance(layer, torch.nn.Linear)]
     with torch.no_grad():
         for i, layer in enumerate(layers):
-            gain = 0.01 if i + 1 == len(layers) else 2.0
+            gain = 0.01 if i + 1 == len(layers) else 1 / 3
             bound = float(np.sqrt(3 * gain / layer.in_features))
             layer.weight.uniform_(-bound, bound)
             layer.bias.zero_()
