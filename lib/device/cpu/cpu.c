@@ -15,6 +15,7 @@ static sbi_status cpu_allocate(void *self, void **out, size_t bytes)
 {
     sbi_cpu *cpu = self;
     *out = sbi_alloc(cpu->ctx, bytes);
+    if (*out) sbi_prefer_large_pages(*out, bytes);
     return *out ? SBI_OK : SBI_ERR_NO_MEMORY;
 }
 
@@ -210,7 +211,10 @@ sbi_cpu_scratch *sbi_cpu_scratch_take(sbi_cpu *cpu, sbi_cpu_scratch_kind kind, s
     block->memory = sbi_alloc_array(cpu->ctx, size, sizeof *block->memory);
     block->size = size;
     block->kind = kind;
-    if (block->memory) return block;
+    if (block->memory) {
+        sbi_prefer_large_pages(block->memory, size * sizeof *block->memory);
+        return block;
+    }
     sbi_free(cpu->ctx, block);
     return NULL;
 }
