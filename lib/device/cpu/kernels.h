@@ -12,7 +12,7 @@
 
 /* Tiles of products: limits that the scratch memory below is made for. */
 #define SBI_CPU_TILE_ROWS 256
-#define SBI_CPU_TILE_DEPTH 256 /* of k, at a time */
+#define SBI_CPU_TILE_DEPTH 192 /* of k, at a time */
 #define SBI_CPU_PANEL 48       /* columns; a multiple of every register block */
 #define SBI_CPU_SCRATCH ((SBI_CPU_PANEL + SBI_CPU_TILE_ROWS + 8) * SBI_CPU_TILE_DEPTH) /* floats; 8: the last rows fill a block */
 
