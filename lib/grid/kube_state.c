@@ -73,8 +73,8 @@ void kube_attach(kubernetes *k, kube_batch_job *job)
     for (size_t i = 0; i < job->n; i++) {
         kube_task *t = k->tasks[job->tasks[i]];
         if (t->job == j) continue;
-        /* Done, or it has this attempt, or a newer one, elsewhere. */
-        if (t->report.state == SBI_TASK_DONE || (t->job != KUBE_NONE && t->report.attempt >= job->attempt)) {
+        /* Done, or this attempt of it, or a newer one, has ended or is elsewhere. */
+        if (t->report.state == SBI_TASK_DONE || ((t->job != KUBE_NONE || t->phase == KUBE_ENDED) && t->report.attempt >= job->attempt)) {
             job->superseded++;
             continue;
         }

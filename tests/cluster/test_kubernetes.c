@@ -293,11 +293,13 @@ static void answered(const char *expression, char *out, size_t size)
 START_TEST(eviction_does_not_count)
 {
     char name[200], path[400], body[400];
-    sbi_task t = task_of("moved", "sleep 4000", 1);
+    sbi_task t = task_of("moved", "sleep 15000", 1);
     OK(sbi_executor_submit(exec, &t, 1));
     wait_for("moved", SBI_TASK_RUNNING);
+    for (int i = 0; i < 600 && count_attempts("moved") == 0; i++) usleep(100000); /* the pod runs, the worker in it not yet */
+    ck_assert_int_eq(count_attempts("moved"), 1);
     request("GET", "/api/v1/namespaces/default/pods?labelSelector=app.kubernetes.io%2Fmanaged-by%3Dlibsbi&fieldSelector=status.phase%3DRunning", NULL);
-    answered("o['items'][-1]['metadata']['name']", name, sizeof name);
+    answered("max(o['items'], key=lambda p: p['metadata']['creationTimestamp'])['metadata']['name']", name, sizeof name);
     snprintf(path, sizeof path, "/api/v1/namespaces/default/pods/%s/eviction", name);
     snprintf(body, sizeof body, "{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"default\"}}", name);
     request("POST", path, body);
