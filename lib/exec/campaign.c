@@ -224,8 +224,8 @@ static sbi_campaign_task *task_new(sbi_campaign *c, const char *key, const void 
     sbi_text_init(&t->result, c->ctx);
     snprintf(t->key, sizeof t->key, "%s", key);
     t->spec = sbi_alloc(c->ctx, spec_size + 1);
-    t->after = sbi_alloc_array(c->ctx, n_after, sizeof *t->after);
-    if (!t->spec || !t->after) {
+    if (n_after) t->after = sbi_alloc_array(c->ctx, n_after, sizeof *t->after);
+    if (!t->spec || (n_after && !t->after)) {
         task_free(c->ctx, t);
         return NULL;
     }

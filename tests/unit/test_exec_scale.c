@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "base/error.h"
 #include "base/memory.h"
 #include "contract/executor_toy.h"
 #include "contract/temporary_folder.h"
@@ -19,6 +20,20 @@ static int n_tasks = 3000, measured;
 
 #define OK(call) ck_assert_msg((call) == SBI_OK, "%s", sbi_last_error())
 
+typedef struct cost {
+    double wall, cpu;
+} cost;
+
+static cost now(void)
+{
+    struct timespec t;
+    struct rusage u;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    getrusage(RUSAGE_SELF, &u);
+    return (cost){(double)t.tv_sec + 1e-9 * (double)t.tv_nsec,
+                  (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + 1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec)};
+}
+
 /* ---- an executor that does no work: what it has is done at the second poll, in the order in which it came -------------- */
 
 typedef struct item {
@@ -31,6 +46,7 @@ typedef struct queue {
     item *items; /* a ring with room for every task */
     size_t first, n;
     size_t submitted, silent;
+    double out_until; /* out of reach till then, on the clock of now() */
 } queue;
 
 /* Of every thousandth task the first attempt runs for ever without a word. Not where time is taken. */
@@ -71,6 +87,7 @@ static sbi_status poll(void *self, sbi_task_report *reports, size_t capacity, si
 {
     queue *q = self;
     size_t ended = 0;
+    if (now().wall < q->out_until) return sbi_fail(SBI_ERR_TRANSIENT, "out of reach");
     for (*n = 0; *n < capacity && *n < q->n; (*n)++) {
         item *t = &q->items[(q->first + *n) % (size_t)n_tasks];
         sbi_task_report *r = &reports[*n];
@@ -112,20 +129,6 @@ static const sbi_executor_ops ops = {.struct_size = sizeof ops, .abi = SBI_EXECU
 
 /* ---- what it takes ----------------------------------------------------------------------------------------------- */
 
-typedef struct cost {
-    double wall, cpu;
-} cost;
-
-static cost now(void)
-{
-    struct timespec t;
-    struct rusage u;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    getrusage(RUSAGE_SELF, &u);
-    return (cost){(double)t.tv_sec + 1e-9 * (double)t.tv_nsec,
-                  (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + 1e-6 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec)};
-}
-
 static void tell(const char *what, cost since)
 {
     if (!measured) return;
@@ -134,19 +137,27 @@ static void tell(const char *what, cost since)
     fflush(stdout);
 }
 
+/* Every tenth needs the one before it, the last one all others. */
 static void add_all(sbi_campaign *c)
 {
-    char key[32], spec[SPEC_SIZE + 1];
+    char (*keys)[32] = calloc((size_t)n_tasks, sizeof *keys), spec[SPEC_SIZE + 1];
+    const char **all = calloc((size_t)n_tasks, sizeof *all);
+    ck_assert(keys && all);
     for (int i = 0; i < n_tasks; i++) {
-        snprintf(key, sizeof key, "task-%d", i);
+        char *key = keys[i];
+        all[i] = key;
+        snprintf(key, sizeof keys[i], "task-%d", i);
         snprintf(spec, sizeof spec, "echo %0*d", SPEC_SIZE - 5, i);
         sbi_task t = SBI_TASK_INIT;
         t.key = key;
         t.spec = spec;
         t.spec_size = SPEC_SIZE;
         t.stage = "many";
-        OK(sbi_campaign_add(c, &t, NULL, 0, NULL));
+        const size_t needs = i == n_tasks - 1 ? (size_t)i : i % 10 == 9;
+        OK(sbi_campaign_add(c, &t, all + i - needs, needs, NULL));
     }
+    free(keys);
+    free(all);
 }
 
 static void assert_done(sbi_campaign *c)
@@ -232,6 +243,28 @@ END_TEST
 START_TEST(in_a_folder) { run(folder); }
 END_TEST
 
+/* An executor that is out of reach for longer than a task may be silent: nothing is lost by that. */
+START_TEST(silence_while_out_of_reach)
+{
+    queue q = {.items = calloc((size_t)n_tasks, sizeof *q.items), .out_until = now().wall + 0.3};
+    sbi_executor *exec;
+    sbi_campaign *c;
+    sbi_campaign_options o = SBI_CAMPAIGN_OPTIONS_INIT;
+    o.backoff_seconds = o.backoff_max_seconds = 0.01;
+    o.silence_seconds = 0.02;
+    ck_assert_ptr_nonnull(q.items);
+    OK(sbi_executor_create(&exec, ctx, &ops, &q));
+    OK(sbi_campaign_open(&c, ctx, NULL, &o));
+    n_tasks = 20;
+    add_all(c);
+    OK(sbi_campaign_run(c, exec));
+    ck_assert_uint_eq(q.submitted, 20);
+    sbi_campaign_close(c);
+    sbi_executor_close(exec);
+    free(q.items);
+}
+END_TEST
+
 static void setup(void)
 {
     const char *tasks = getenv("SBI_CAMPAIGN_TASKS");
@@ -256,6 +289,7 @@ int main(void)
     tcase_set_timeout(tc, 600);
     tcase_add_test(tc, in_memory);
     tcase_add_test(tc, in_a_folder);
+    if (!getenv("SBI_CAMPAIGN_TASKS")) tcase_add_test(tc, silence_while_out_of_reach);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
