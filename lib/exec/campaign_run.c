@@ -29,6 +29,7 @@ typedef struct run {
     size_t speaker;   /* the one that said last what it does */
     size_t done, given_up;
     size_t first_given_up;
+    double unreachable; /* seconds of outages that are over */
     double outage; /* since when the executor has been out of reach; 0: it is not */
     int32_t outages;
     sbi_task *batch;
@@ -53,6 +54,7 @@ static void sleep_ms(int ms)
 static sbi_status after_call(run *r, sbi_status status)
 {
     if (status == SBI_OK) {
+        if (r->outage != 0) r->unreachable += sbi_campaign_now() - r->outage;
         r->outage = 0;
         r->outages = 0;
         return SBI_OK;
@@ -109,6 +111,12 @@ static sbi_status gather(run *r)
     return SBI_OK;
 }
 
+/* By a clock that stands still while the executor is out of reach, when nothing can be heard. */
+static void listen_until(run *r, size_t index, double now)
+{
+    if (r->silent.ctx) sbi_deadlines_set(&r->silent, index, now - r->unreachable + r->c->options.silence_seconds);
+}
+
 static void enter_live(run *r, size_t index, double now)
 {
     sbi_campaign_task *t = r->c->tasks[index];
@@ -116,7 +124,7 @@ static void enter_live(run *r, size_t index, double now)
     t->heard = now;
     r->live++;
     r->partial += t->progress;
-    if (r->silent.ctx) sbi_deadlines_set(&r->silent, index, now + r->c->options.silence_seconds);
+    listen_until(r, index, now);
     if (r->overdue.ctx && t->started > 0) sbi_deadlines_set(&r->overdue, index, t->started + r->c->options.task_seconds);
 }
 
@@ -134,7 +142,6 @@ static void leave_live(run *r, size_t index)
 /* Nothing is submitted that the disk does not know of. */
 static sbi_status submit(run *r)
 {
-    double now = sbi_campaign_now();
     sbi_status status = gather(r);
     if (status == SBI_OK) status = sbi_journal_flush(&r->c->journal, r->batch_size > 0);
     if (status == SBI_OK) status = sbi_campaign_tell(r->c);
@@ -145,6 +152,7 @@ static sbi_status submit(run *r)
         there = status == SBI_OK;
         status = after_call(r, status);
     }
+    const double now = sbi_campaign_now();
     for (size_t i = 0; i < r->batch_size; i++) {
         if (there)
             enter_live(r, r->batch_index[i], now);
@@ -219,7 +227,7 @@ static sbi_status take_report(run *r, const sbi_task_report *report)
     if (index == SBI_TABLE_NONE) return SBI_OK;
     sbi_campaign_task *t = r->c->tasks[index];
     t->heard = sbi_campaign_now();
-    if (r->silent.ctx) sbi_deadlines_set(&r->silent, index, t->heard + r->c->options.silence_seconds);
+    listen_until(r, index, t->heard);
     if (!sbi_task_state_final(report->state)) {
         r->partial += report->progress - t->progress;
         t->progress = report->progress;
@@ -275,7 +283,7 @@ static sbi_status find_silent(run *r)
 {
     if (!r->silent.ctx || !r->heard_all) return SBI_OK;
     const double now = sbi_campaign_now();
-    for (size_t index; (index = sbi_deadlines_take(&r->silent, now)) != SIZE_MAX;) {
+    for (size_t index; (index = sbi_deadlines_take(&r->silent, now - r->unreachable)) != SIZE_MAX;) {
         const sbi_campaign_task *t = r->c->tasks[index];
         sbi_task_report report = {.struct_size = (uint32_t)sizeof report, .state = SBI_TASK_LOST, .attempt = t->attempt};
         report.status = SBI_ERR_TASK_LOST;
