@@ -7,7 +7,7 @@ HAVE_GRID := $(shell pkg-config --exists $(GRID_PACKAGES) 2>/dev/null && echo ye
 GRID_LIBS := $(shell pkg-config --libs $(GRID_PACKAGES) jansson zlib 2>/dev/null)
 GRID_SONAME := libsbi-grid.so.$(ABI)
 # Copies of what it needs of the library inside: all but what has state.
-GRID_SHARED := $(addprefix lib/base/,adler32 base64 fail file log memory path sha256 table text) $(addprefix lib/io/,json json_text)
+GRID_SHARED := $(addprefix lib/base/,adler32 base64 fail file log memory path sha256 sha256_x86 table text) $(addprefix lib/io/,json json_text)
 GRID_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard lib/grid/*.c)) $(GRID_SHARED:%=$(BUILD)/obj/%.o)
 
 $(BUILD)/obj/lib/grid/%.o: private PKG_CFLAGS += $(shell pkg-config --cflags $(GRID_PACKAGES) 2>/dev/null)

@@ -37,7 +37,7 @@ $(foreach k,$(TEST_KINDS),$(eval $(call run_kind,$(k))))
 # Sanitizers build everything again, beside the plain build.
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 TSAN := -fsanitize=thread
-SANITIZED = $(MAKE) BUILD=$(BUILD)/$(1) OPT="-O1 -g" SANITIZE="$(2)"
+SANITIZED = $(MAKE) BUILD=$(BUILD)/$(1) OPT="-O1 -g1" SANITIZE="$(2)"
 # The tests that use several threads. A name without a file is an error, or a renamed test would be left out in silence.
 # test_net_packed is clean and left out: it takes two minutes.
 TSAN_NAMES := test_base_blas test_base_context test_base_pool test_exec_campaign test_executor_local test_executor_toy \
@@ -47,8 +47,9 @@ TSAN_NAMES := test_base_blas test_base_context test_base_pool test_exec_campaign
               test_tape_shards_input test_tape_source test_tape_threads
 TSAN_TESTS := $(foreach n,$(TSAN_NAMES),$(or $(filter %/$(n),$(TEST_PROGRAMS)),$(error mk/tests.mk: TSAN_NAMES: there is no $(n).c)))
 .PHONY: asan tsan
-asan: ## Run all C tests and the fuzzers' corpora under AddressSanitizer and UBSan
-	+@$(call SANITIZED,asan,$(ASAN)) unit contract torture physics cuda-tests fuzz-replay
+# Physics tests run the code of the others for minutes more, so they are left out here.
+asan: ## Run the C tests, but physics, and the fuzzers' corpora under AddressSanitizer and UBSan
+	+@$(call SANITIZED,asan,$(ASAN)) unit contract torture cuda-tests fuzz-replay
 tsan: ## Run the threaded tests under ThreadSanitizer
 	+@$(call SANITIZED,tsan,$(TSAN)) tsan-tests
 .PHONY: tsan-tests
@@ -68,7 +69,7 @@ fuzz-workspace: ## Run the fuzzers of workspaces and factor expressions for FUZZ
 	+@$(MAKE) FUZZERS="fuzz_workspace fuzz_expression" FUZZ_SECONDS=$(if $(filter command line,$(origin FUZZ_SECONDS)),$(FUZZ_SECONDS),600) fuzz
 fuzz: ## Run each fuzzer for FUZZ_SECONDS (5) under AddressSanitizer, with clang
 	+@if echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | clang -fsanitize=address,fuzzer -x c - -o /dev/null 2>/dev/null; then \
-	    $(MAKE) BUILD=$(BUILD)/fuzz CC=clang OPT="-O1 -g" SANITIZE="$(FUZZ)" fuzz-programs; \
+	    $(MAKE) BUILD=$(BUILD)/fuzz CC=clang OPT="-O1 -g1" SANITIZE="$(FUZZ)" fuzz-programs; \
 	    scripts/run-fuzzers.sh $(BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZERS); \
 	else \
 	    echo "SKIP: no clang with libFuzzer here; the corpora are replayed instead"; \

@@ -15,7 +15,7 @@ environment() {
 
 # --prepare-mkl: only MKL, BUILD/venv-mkl, for the tests of bf16.
 [ "${2:-}" != --prepare-mkl ] || { environment venv-mkl mkl; exit 0; }
-[ "${2:-}" = --prepare-root ] || environment venv-peers numpy scipy scikit-learn jax iminuit mpmath torch onnx onnxscript onnxruntime pyhf==0.7.6 cabinetry
+[ "${2:-}" = --prepare-root ] || environment venv-peers numpy scipy scikit-learn jax iminuit mpmath torch onnx onnxscript keras onnxruntime pyhf==0.7.6 cabinetry
 [ "${2:-}" != --prepare ] || exit 0
 environment venv-root --pre root 'numpy<3' || { echo "SKIP: PyPI's root could not be installed"; [ "${2:-}" != --prepare-root ]; }
 [ "${2:-}" != --prepare-root ] || exit 0

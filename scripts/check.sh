@@ -60,7 +60,7 @@ step python "$make" python-check
 step fitters "$make" fitters-check
 step demo scripts/check-demo.sh "$build"
 step install "$make" install-check
-step clang "$make" -j"$jobs" BUILD="$build/clang" CC=clang all test-programs
+step clang "$make" -j"$jobs" BUILD="$build/clang" CC=clang OPT=-O0 all test-programs
 step asan "$make" -j"$jobs" asan
 step tsan "$make" -j"$jobs" tsan
 step fuzz "$make" -j"$jobs" fuzz

@@ -3,13 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/sha256_blocks.h"
 
 /* FIPS 180-4, section 4.2.2: fractional parts of the cube roots of the first 64 primes. */
-static const uint32_t round_constants[64] = {
+const uint32_t sbi_sha256_constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -22,6 +24,18 @@ static const uint32_t round_constants[64] = {
 static uint32_t rotate_right(uint32_t x, int n)
 {
     return x >> n | x << (32 - n);
+}
+
+/* Round r of eight, with variable n at v[(n - r) mod 8]. */
+static inline void one_round(uint32_t v[8], int r, uint32_t word)
+{
+    const uint32_t a = v[(8 - r) & 7], b = v[(9 - r) & 7], c = v[(10 - r) & 7], e = v[(12 - r) & 7], f = v[(13 - r) & 7], g = v[(14 - r) & 7];
+    uint32_t *d = &v[(11 - r) & 7], *h = &v[(15 - r) & 7];
+    const uint32_t s1 = rotate_right(e, 6) ^ rotate_right(e, 11) ^ rotate_right(e, 25), choose = (e & f) ^ (~e & g);
+    const uint32_t s0 = rotate_right(a, 2) ^ rotate_right(a, 13) ^ rotate_right(a, 22), majority = (a & b) ^ (a & c) ^ (b & c);
+    const uint32_t t = *h + s1 + choose + word;
+    *d += t;
+    *h = t + s0 + majority;
 }
 
 static void compress(uint32_t state[8], const unsigned char *p)
@@ -38,18 +52,27 @@ static void compress(uint32_t state[8], const unsigned char *p)
     }
     uint32_t v[8];
     memcpy(v, state, sizeof v);
-    for (int i = 0; i < 64; i++) {
-        uint32_t a = v[0], e = v[4];
-        uint32_t s1 = rotate_right(e, 6) ^ rotate_right(e, 11) ^ rotate_right(e, 25);
-        uint32_t choose = (e & v[5]) ^ (~e & v[6]);
-        uint32_t t1 = v[7] + s1 + choose + round_constants[i] + w[i];
-        uint32_t s0 = rotate_right(a, 2) ^ rotate_right(a, 13) ^ rotate_right(a, 22);
-        uint32_t majority = (a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]);
-        memmove(v + 1, v, 7 * sizeof v[0]);
-        v[4] += t1;
-        v[0] = t1 + s0 + majority;
-    }
+    /* Eight rounds turn the eight variables once around. */
+    for (int i = 0; i < 64; i += 8)
+        for (int r = 0; r < 8; r++) one_round(v, r, sbi_sha256_constants[i + r] + w[i + r]);
     for (int i = 0; i < 8; i++) state[i] += v[i];
+}
+
+void sbi_sha256_blocks_portable(uint32_t state[8], const unsigned char *p, size_t n)
+{
+    for (; n; n--, p += 64) compress(state, p);
+}
+
+static void blocks(uint32_t state[8], const unsigned char *p, size_t n)
+{
+    static _Atomic(sbi_sha256_blocks_fn) chosen; /* the same for every thread that looks first */
+    sbi_sha256_blocks_fn f = atomic_load_explicit(&chosen, memory_order_relaxed);
+    if (!f) {
+        f = sbi_sha256_blocks_x86();
+        if (!f) f = sbi_sha256_blocks_portable;
+        atomic_store_explicit(&chosen, f, memory_order_relaxed);
+    }
+    f(state, p, n);
 }
 
 void sbi_sha256_init(sbi_sha256 *h)
@@ -66,9 +89,10 @@ void sbi_sha256_update(sbi_sha256 *h, const void *data, size_t size)
     h->length += size;
     while (size) {
         if (h->used == 0 && size >= sizeof h->block) {
-            compress(h->state, p);
-            p += sizeof h->block;
-            size -= sizeof h->block;
+            const size_t whole = size / sizeof h->block;
+            blocks(h->state, p, whole);
+            p += whole * sizeof h->block;
+            size -= whole * sizeof h->block;
             continue;
         }
         size_t take = sizeof h->block - h->used;
@@ -78,7 +102,7 @@ void sbi_sha256_update(sbi_sha256 *h, const void *data, size_t size)
         p += take;
         size -= take;
         if (h->used == sizeof h->block) {
-            compress(h->state, h->block);
+            blocks(h->state, h->block, 1);
             h->used = 0;
         }
     }
@@ -120,7 +144,7 @@ sbi_status sbi_sha256_file(const char *path, char hex[SBI_SHA256_HEX_SIZE])
     if (fd < 0) return sbi_fail_errno(errno, "%s", path);
     sbi_sha256 h;
     sbi_sha256_init(&h);
-    unsigned char buffer[16384];
+    unsigned char buffer[65536];
     sbi_status status = SBI_OK;
     for (;;) {
         ssize_t n = read(fd, buffer, sizeof buffer);

@@ -71,7 +71,7 @@ static void check_gemm(int ta, int tb, int64_t m, int64_t n, int64_t k, int64_t 
 
 START_TEST(gemm_plain_and_batched)
 {
-    static const int64_t shapes[][3] = {{1, 1, 1}, {3, 5, 7}, {16, 16, 16}, {65, 33, 129}, {300, 530, 20}, {513, 17, 64}};
+    static const int64_t shapes[][3] = {{1, 1, 1}, {3, 5, 7}, {16, 16, 16}, {65, 33, 129}, {300, 530, 20}, {513, 17, 64}, {270, 310, 260}};
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
         for (int transpose = 0; transpose < 4; transpose++)
             check_gemm(transpose & 1, transpose >> 1, shapes[s][0], shapes[s][1], shapes[s][2], 1, 1, transpose == 2 ? 1 : 0);

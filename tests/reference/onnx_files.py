@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""ONNX files by PyTorch's exporter and by onnx.helper (as Keras' exporter writes them), and what onnxruntime makes of them.
+"""ONNX files by PyTorch's and Keras' exporters and by onnx.helper, and what onnxruntime makes of them.
 
     python3 onnx_files.py             writes tests/data/onnx/*.onnx and onnx_values.h beside this file
     python3 onnx_files.py --written   then has libsbi (SBI_LIBRARY) write tests/data/onnx/written/*.onnx from them, and adds their values
@@ -11,6 +11,7 @@ tests/unit/test_net_onnx.c reads the first, compares its own evaluation with the
 """
 import argparse
 import math
+import os
 import pathlib
 import re
 import sys
@@ -423,6 +424,27 @@ def torch_files():
     return names
 
 
+def keras_files():
+    """By Keras' own exporter, with PyTorch as its backend."""
+    os.environ["KERAS_BACKEND"] = "torch"
+    import keras
+
+    names = {}
+    for i, activation in enumerate(("silu", "relu", "leaky_relu", "gelu", "tanh", "softplus")):
+        end = "sigmoid" if activation in ("relu", "gelu") else None
+        weights = layers(31.0 + i)
+        dense = [keras.layers.Dense(len(b), activation=activation if l + 1 < len(weights) else end) for l, (_, b) in enumerate(weights)]
+        model = keras.Sequential([keras.Input((FEATURES,)), *dense])
+        for layer, (weight, bias) in zip(dense, weights):
+            layer.set_weights([weight.T, bias])
+        path = DATA / f"exported_{activation}.onnx"
+        model(X)
+        model.export(str(path), format="onnx", verbose=False)
+        shorten(path)
+        names[path.stem] = SIGMOID if end else NONE
+    return names
+
+
 def shorten(path):
     """Without the paths and stack traces that the exporter leaves in a file."""
     model = onnx.load(path)
@@ -553,7 +575,7 @@ def main():
         return write_by_libsbi()
     DATA.mkdir(exist_ok=True)
     bad_files()
-    write_values({**helper_files(), **torch_files()})
+    write_values({**helper_files(), **torch_files(), **keras_files()})
     return 0
 
 

@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "base/sha256.h"
+#include "base/sha256_blocks.h"
 #include "support/folder.h"
 #include "support/run_suite.h"
 
@@ -198,6 +199,27 @@ START_TEST(the_sequences_are_fixed)
 }
 END_TEST
 
+/* The processor's instructions, where it has them, against the portable code. */
+START_TEST(sha256_blocks_agree)
+{
+    const sbi_sha256_blocks_fn fast = sbi_sha256_blocks_x86();
+    unsigned char data[5 * 64 + 1];
+    if (!fast) {
+        printf("SKIP: sha256_blocks_agree: the processor has no instructions for SHA-256\n");
+        return;
+    }
+    for (uint64_t round = 0; round < 200; round++) {
+        uint32_t one[8], other[8];
+        for (size_t i = 0; i < sizeof data; i++) data[i] = (unsigned char)sbi_random_u64(3, round, i);
+        for (size_t i = 0; i < 8; i++) one[i] = other[i] = (uint32_t)sbi_random_u64(4, round, i);
+        const size_t n = round % 6;
+        sbi_sha256_blocks_portable(one, data + round % 2, n);
+        fast(other, data + round % 2, n);
+        ck_assert_mem_eq(one, other, sizeof one);
+    }
+}
+END_TEST
+
 /* FIPS 180-4 example computations, and the NIST vector of a million letters a. */
 START_TEST(sha256_known_answers)
 {
@@ -262,6 +284,7 @@ int main(void)
     tcase_add_test(tc, derived_seeds);
     tcase_add_test(tc, the_sequences_are_fixed);
     tcase_add_test(tc, sha256_known_answers);
+    tcase_add_test(tc, sha256_blocks_agree);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
 }

@@ -64,6 +64,7 @@ void sbi_cpu_multiply(const sbi_cpu *cpu, const sbi_cpu_tile *t, const uint16_t 
         .beta = t->beta,
     };
     sbi_blas_bf16_multiply(&p);
+    if (t->finish) t->finish(t->finish_argument, 0, t->n);
 }
 
 /* ---- opening ---- */

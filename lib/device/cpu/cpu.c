@@ -15,6 +15,7 @@ static sbi_status cpu_allocate(void *self, void **out, size_t bytes)
 {
     sbi_cpu *cpu = self;
     *out = sbi_alloc(cpu->ctx, bytes);
+    if (*out) sbi_prefer_large_pages(*out, bytes);
     return *out ? SBI_OK : SBI_ERR_NO_MEMORY;
 }
 
@@ -192,37 +193,50 @@ static sbi_status cpu_sum_squares(void *self, double *out, const float *x, int64
 
 /* ---- scratch ---- */
 
-sbi_cpu_scratch *sbi_cpu_scratch_take(sbi_cpu *cpu)
+static void scratch_free(sbi_cpu *cpu, sbi_cpu_scratch *block)
+{
+    sbi_free(cpu->ctx, block->memory);
+    sbi_free(cpu->ctx, block);
+}
+
+sbi_cpu_scratch *sbi_cpu_scratch_take(sbi_cpu *cpu, sbi_cpu_scratch_kind kind, size_t size)
 {
     pthread_mutex_lock(&cpu->lock);
-    sbi_cpu_scratch *block = cpu->idle;
-    if (block) cpu->idle = block->next;
+    sbi_cpu_scratch *block = cpu->idle[kind];
+    if (block) cpu->idle[kind] = block->next;
     pthread_mutex_unlock(&cpu->lock);
-    if (block) return block;
-    block = sbi_alloc(cpu->ctx, sizeof *block);
-    if (!block) return NULL;
-    block->memory = sbi_alloc_array(cpu->ctx, SBI_CPU_SCRATCH, sizeof *block->memory);
-    if (block->memory) return block;
+    if (!block) block = sbi_alloc_zero(cpu->ctx, 1, sizeof *block);
+    if (!block || block->size >= size) return block;
+    sbi_free(cpu->ctx, block->memory);
+    block->memory = sbi_alloc_array(cpu->ctx, size, sizeof *block->memory);
+    block->size = size;
+    block->kind = kind;
+    if (block->memory) {
+        sbi_prefer_large_pages(block->memory, size * sizeof *block->memory);
+        return block;
+    }
     sbi_free(cpu->ctx, block);
     return NULL;
 }
 
 void sbi_cpu_scratch_give(sbi_cpu *cpu, sbi_cpu_scratch *block)
 {
+    if (!block) return;
     pthread_mutex_lock(&cpu->lock);
-    block->next = cpu->idle;
-    cpu->idle = block;
+    block->next = cpu->idle[block->kind];
+    cpu->idle[block->kind] = block;
     pthread_mutex_unlock(&cpu->lock);
 }
 
 static void cpu_close(void *self)
 {
     sbi_cpu *cpu = self;
-    while (cpu->idle) {
-        sbi_cpu_scratch *block = cpu->idle;
-        cpu->idle = block->next;
-        sbi_free(cpu->ctx, block->memory);
-        sbi_free(cpu->ctx, block);
+    for (int kind = 0; kind < SBI_CPU_SCRATCH_KINDS; kind++) {
+        while (cpu->idle[kind]) {
+            sbi_cpu_scratch *block = cpu->idle[kind];
+            cpu->idle[kind] = block->next;
+            scratch_free(cpu, block);
+        }
     }
     for (int i = 0; i < SBI_CPU_OPERANDS; i++) sbi_free(cpu->ctx, cpu->half[i].memory);
     pthread_mutex_destroy(&cpu->lock);

@@ -11,8 +11,8 @@
 #include "device/device.h"
 
 /* Tiles of products: limits that the scratch memory below is made for. */
-#define SBI_CPU_TILE_ROWS 512
-#define SBI_CPU_TILE_DEPTH 256 /* of k, at a time */
+#define SBI_CPU_TILE_ROWS 256
+#define SBI_CPU_TILE_DEPTH 192 /* of k, at a time */
 #define SBI_CPU_PANEL 48       /* columns; a multiple of every register block */
 #define SBI_CPU_SCRATCH ((SBI_CPU_PANEL + SBI_CPU_TILE_ROWS + 8) * SBI_CPU_TILE_DEPTH) /* floats; 8: the last rows fill a block */
 
@@ -24,6 +24,13 @@ typedef struct sbi_cpu_tile {
     float *c;
     int64_t lda, ldb, ldc;
     float alpha, beta;
+    /* op(B) as `pack` stores it, or NULL: rows from k on at panels + k * ld_panels, for k in steps of SBI_CPU_TILE_DEPTH. */
+    const float *panels;
+    int64_t ld_panels;
+    /* Unless NULL, called for columns [first, first + n) of C, about finish_columns of them, once they are there. */
+    void (*finish)(void *argument, int64_t first, int64_t n);
+    void *finish_argument;
+    int64_t finish_columns;
 } sbi_cpu_tile;
 
 typedef struct sbi_cpu_activation {
@@ -33,6 +40,8 @@ typedef struct sbi_cpu_activation {
 
 typedef struct sbi_cpu_kernels {
     void (*gemm_tile)(const sbi_cpu_tile *t, float *scratch);
+    /* Packs the n columns of op(B) of a tile, its rows from k on: n, to a multiple of SBI_CPU_PANEL, times SBI_CPU_TILE_DEPTH values. */
+    void (*pack)(const sbi_cpu_tile *t, int64_t k, float *to);
     /* In place on rows of z with leading dimension ld: z = f(z + b), and unless they are NULL d = f'(z + b), dd = f''(z + b) (same ld).
      * slope: of LeakyReLU. */
     void (*activate)(const sbi_cpu_activation *f, float *z, float *d, float *dd, const float *b, int64_t rows, int64_t columns, int64_t ld);

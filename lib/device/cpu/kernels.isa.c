@@ -140,6 +140,7 @@ static void round_bf16(uint16_t *restrict out, const float *restrict x, int64_t 
 
 const sbi_cpu_kernels SBI_ISA_NAME(sbi_cpu_kernels) = {
     .gemm_tile = SBI_ISA_NAME(sbi_cpu_gemm_tile),
+    .pack = SBI_ISA_NAME(sbi_cpu_pack),
     .activate = SBI_ISA_NAME(sbi_cpu_activate),
     .multiply = multiply,
     .add = add,

@@ -7,6 +7,7 @@
 #include "device/cpu/vector_math.h"
 
 void SBI_ISA_NAME(sbi_cpu_gemm_tile)(const sbi_cpu_tile *t, float *scratch);
+void SBI_ISA_NAME(sbi_cpu_pack)(const sbi_cpu_tile *t, int64_t k, float *to);
 void SBI_ISA_NAME(sbi_cpu_update)(const sbi_device_update *op, int64_t first, int64_t n);
 
 /* activation.isa.c, norm.isa.c */

@@ -6,22 +6,25 @@
 #include "base/pool.h"
 #include "device/cpu/cpu.h"
 
-/* Tiles of a product: so many rows that packing the right operand costs a few per cent, so few columns that a batch of 1024 by
- * 1000 gives work to ten threads. */
-#define TILE_ROWS SBI_CPU_TILE_ROWS
-#define TILE_COLUMNS (5 * SBI_CPU_PANEL)
-#define SMALL_TILE 16384 /* floats: they stay in the cache until all of them are there */
+#define FEWEST_ROWS 64
+#define FEWEST_COLUMNS (5 * SBI_CPU_PANEL)
+#define SMALL_TILE 16384                 /* floats: they stay in the cache until all of them are there */
+#define TASKS 6                          /* of a thread in a product, so that none waits long for the others */
 
 typedef struct cut {
     int64_t n, tile, count;
 } cut;
 
+static int64_t parts(int64_t n, int64_t size)
+{
+    return (n + size - 1) / size;
+}
+
 /* Equal parts of at most `most`, in multiples of `unit`. */
 static cut cut_make(int64_t n, int64_t most, int64_t unit)
 {
-    const int64_t count = (n + most - 1) / most;
-    cut c = {n, ((n + count - 1) / count + unit - 1) / unit * unit, 0};
-    c.count = (n + c.tile - 1) / c.tile;
+    cut c = {n, parts(parts(n, parts(n, most)), unit) * unit, 0};
+    c.count = parts(n, c.tile);
     return c;
 }
 
@@ -43,10 +46,46 @@ static sbi_status check_sizes(const char *what, int64_t a, int64_t b, int64_t c)
     return SBI_OK;
 }
 
-/* Columns of a tile that are multiplied before they go through what follows: a panel, or all of a small tile. */
-static int64_t panel_columns(int64_t rows, int64_t columns)
+/* The tiles of an m by n product: large ones, since each packs its rows of the left operand and passes over all panels of the right one,
+ * but so many that all threads have work. */
+static void cut_product(const sbi_cpu *cpu, int64_t m, int64_t n, cut *rows, cut *columns)
 {
-    return rows * columns <= SMALL_TILE ? columns : SBI_CPU_PANEL;
+    const size_t workers = sbi_parallel_workers(cpu->ctx);
+    const int64_t tasks = workers > 1 ? TASKS * (int64_t)workers : 1;
+    int64_t most = SBI_CPU_TILE_ROWS;
+    while (most > FEWEST_ROWS && parts(m, most) * parts(n, FEWEST_COLUMNS) < tasks) most /= 2;
+    *rows = cut_make(m, most, 8);
+    const int64_t wide = parts(n, parts(tasks, rows->count));
+    *columns = cut_make(n, wide > FEWEST_COLUMNS ? wide : FEWEST_COLUMNS, SBI_CPU_PANEL);
+}
+
+/* The part of a product that is a tile, its first element in row i and column j of C. */
+static sbi_cpu_tile tile_of(const sbi_cpu_tile *whole, int64_t i, int64_t rows, int64_t j, int64_t columns)
+{
+    sbi_cpu_tile t = *whole;
+    t.m = rows;
+    t.n = columns;
+    t.a += t.transpose_a ? i : i * t.lda;
+    t.b += t.transpose_b ? j * t.ldb : j;
+    t.c += i * t.ldc + j;
+    if (t.panels) t.panels += j * SBI_CPU_TILE_DEPTH;
+    t.finish_columns = rows * columns <= SMALL_TILE ? columns : SBI_CPU_PANEL;
+    return t;
+}
+
+/* A copy in bf16 of an operand, from where the tile's begins. */
+static const uint16_t *half_from(const uint16_t *half, const float *operand, const float *tile)
+{
+    return half ? half + (tile - operand) : NULL;
+}
+
+static sbi_status run_tile(sbi_cpu *cpu, const sbi_cpu_tile *whole, const sbi_cpu_tile *t, const uint16_t *a, const uint16_t *b)
+{
+    sbi_cpu_scratch *scratch = sbi_cpu_scratch_take(cpu, SBI_CPU_TILE, SBI_CPU_SCRATCH);
+    if (!scratch) return SBI_ERR_NO_MEMORY;
+    sbi_cpu_multiply(cpu, t, half_from(a, whole->a, t->a), half_from(b, whole->b, t->b), scratch->memory);
+    sbi_cpu_scratch_give(cpu, scratch);
+    return SBI_OK;
 }
 
 /* ---- plain and batched products ---- */
@@ -54,6 +93,7 @@ static int64_t panel_columns(int64_t rows, int64_t columns)
 typedef struct gemm_job {
     sbi_cpu *cpu;
     const sbi_device_gemm *op;
+    sbi_cpu_tile whole; /* of the first product */
     cut rows, columns;
 } gemm_job;
 
@@ -62,29 +102,12 @@ static sbi_status gemm_tile(void *arg, size_t index)
     const gemm_job *j = arg;
     const sbi_device_gemm *o = j->op;
     const int64_t tiles = j->rows.count * j->columns.count;
-    const int64_t item = (int64_t)index / tiles, tile = (int64_t)index % tiles;
-    const int64_t r = tile / j->columns.count, c = tile % j->columns.count;
-    const int64_t i0 = cut_first(&j->rows, r), j0 = cut_first(&j->columns, c);
-    const sbi_cpu_tile t = {
-        .transpose_a = o->transpose_a,
-        .transpose_b = o->transpose_b,
-        .m = cut_size(&j->rows, r),
-        .n = cut_size(&j->columns, c),
-        .k = o->k,
-        .a = o->a + item * o->stride_a + (o->transpose_a ? i0 : i0 * o->lda),
-        .b = o->b + item * o->stride_b + (o->transpose_b ? j0 * o->ldb : j0),
-        .c = o->c + item * o->stride_c + i0 * o->ldc + j0,
-        .lda = o->lda,
-        .ldb = o->ldb,
-        .ldc = o->ldc,
-        .alpha = o->alpha,
-        .beta = o->beta,
-    };
-    sbi_cpu_scratch *scratch = sbi_cpu_scratch_take(j->cpu);
-    if (!scratch) return SBI_ERR_NO_MEMORY;
-    j->cpu->kernels->gemm_tile(&t, scratch->memory);
-    sbi_cpu_scratch_give(j->cpu, scratch);
-    return SBI_OK;
+    const int64_t item = (int64_t)index / tiles, r = (int64_t)index % tiles / j->columns.count, c = (int64_t)index % j->columns.count;
+    sbi_cpu_tile t = tile_of(&j->whole, cut_first(&j->rows, r), cut_size(&j->rows, r), cut_first(&j->columns, c), cut_size(&j->columns, c));
+    t.a += item * o->stride_a;
+    t.b += item * o->stride_b;
+    t.c += item * o->stride_c;
+    return run_tile(j->cpu, &j->whole, &t, NULL, NULL);
 }
 
 sbi_status sbi_cpu_gemm(void *self, const sbi_device_gemm *op)
@@ -92,8 +115,28 @@ sbi_status sbi_cpu_gemm(void *self, const sbi_device_gemm *op)
     sbi_cpu *cpu = self;
     SBI_TRY(check_sizes("gemm", op->m, op->n, op->k));
     if (op->m == 0 || op->n == 0 || op->count <= 0) return SBI_OK;
-    gemm_job job = {cpu, op, cut_make(op->m, TILE_ROWS, 8), cut_make(op->n, TILE_COLUMNS, SBI_CPU_PANEL)};
-    return sbi_parallel_for(cpu->ctx, (size_t)(op->count * job.rows.count * job.columns.count), gemm_tile, &job);
+    gemm_job job = {.cpu = cpu, .op = op};
+    cut_product(cpu, op->m, op->n, &job.rows, &job.columns);
+    job.whole = (sbi_cpu_tile){
+        .transpose_a = op->transpose_a,
+        .transpose_b = op->transpose_b,
+        .m = op->m,
+        .n = op->n,
+        .k = op->k,
+        .a = op->a,
+        .b = op->b,
+        .c = op->c,
+        .lda = op->lda,
+        .ldb = op->ldb,
+        .ldc = op->ldc,
+        .alpha = op->alpha,
+        .beta = op->beta,
+    };
+    sbi_cpu_scratch *panels;
+    sbi_status status = sbi_cpu_share_panels(cpu, &job.whole, op->count == 1 ? job.rows.count : 1, &panels);
+    if (status == SBI_OK) status = sbi_parallel_for(cpu->ctx, (size_t)(op->count * job.rows.count * job.columns.count), gemm_tile, &job);
+    sbi_cpu_scratch_give(cpu, panels);
+    return status;
 }
 
 /* ---- a layer forward ---- */
@@ -114,35 +157,41 @@ static void finish_block(const sbi_cpu_kernels *kernels, const sbi_device_forwar
 typedef struct forward_job {
     sbi_cpu *cpu;
     const sbi_device_forward *op;
+    sbi_cpu_tile whole;
     cut rows, columns;
     const uint16_t *x, *w; /* in bf16, or NULL */
 } forward_job;
+
+/* A tile of an operation and what follows its product. */
+typedef struct tile_place {
+    const void *job;
+    int64_t row, rows, column;
+} tile_place;
+
+static void finish_forward(void *argument, int64_t first, int64_t n)
+{
+    const tile_place *p = argument;
+    const forward_job *j = p->job;
+    finish_block(j->cpu->kernels, j->op, j->op->b, p->row, p->rows, p->column + first, n);
+}
 
 static sbi_status forward_tile(void *arg, size_t index)
 {
     const forward_job *j = arg;
     const sbi_device_forward *o = j->op;
-    const sbi_cpu_kernels *kernels = j->cpu->kernels;
     const int64_t r = (int64_t)index / j->columns.count, c = (int64_t)index % j->columns.count;
-    const int64_t i0 = cut_first(&j->rows, r), rows = cut_size(&j->rows, r);
-    const int64_t first = cut_first(&j->columns, c), last = first + cut_size(&j->columns, c);
-    const float *x = o->x + i0 * o->in;
-    sbi_cpu_scratch *scratch = NULL;
-    if (o->out > 1 && !(scratch = sbi_cpu_scratch_take(j->cpu))) return SBI_ERR_NO_MEMORY;
-    const int64_t step = j->x ? last - first : panel_columns(rows, last - first);
-    for (int64_t j0 = first; j0 < last; j0 += step) {
-        const int64_t columns = last - j0 < step ? last - j0 : step;
-        float *y = o->y + i0 * o->out + j0;
-        if (o->out == 1) {
-            kernels->head_forward(y, x, o->w, 0, rows, o->in);
-        } else {
-            const sbi_cpu_tile t = {0, 1, rows, columns, o->in, x, o->w + j0 * o->in, y, o->in, o->in, o->out, 1, 0};
-            sbi_cpu_multiply(j->cpu, &t, j->x ? j->x + i0 * o->in : NULL, j->w ? j->w + j0 * o->in : NULL, scratch->memory);
-        }
-        if (!o->gain) finish_block(kernels, o, o->b, i0, rows, j0, columns);
+    tile_place place = {j, cut_first(&j->rows, r), cut_size(&j->rows, r), cut_first(&j->columns, c)};
+    if (o->out == 1) {
+        j->cpu->kernels->head_forward(o->y + place.row, o->x + place.row * o->in, o->w, 0, place.rows, o->in);
+        if (!o->gain) finish_forward(&place, 0, 1);
+        return SBI_OK;
     }
-    if (scratch) sbi_cpu_scratch_give(j->cpu, scratch);
-    return SBI_OK;
+    sbi_cpu_tile t = tile_of(&j->whole, place.row, place.rows, place.column, cut_size(&j->columns, c));
+    if (!o->gain) {
+        t.finish = finish_forward;
+        t.finish_argument = &place;
+    }
+    return run_tile(j->cpu, &j->whole, &t, j->x, j->w);
 }
 
 /* Normalisation needs whole rows: those of all tiles, then some rows at a time. */
@@ -163,12 +212,19 @@ sbi_status sbi_cpu_forward(void *self, const sbi_device_forward *op)
     sbi_cpu *cpu = self;
     SBI_TRY(check_sizes("forward", op->rows, op->in, op->out));
     if (op->rows == 0) return SBI_OK;
-    forward_job job = {cpu, op, cut_make(op->rows, TILE_ROWS, 8), cut_make(op->out, TILE_COLUMNS, SBI_CPU_PANEL), NULL, NULL};
+    forward_job job = {.cpu = cpu, .op = op};
+    cut_product(cpu, op->rows, op->out, &job.rows, &job.columns);
+    job.whole = (sbi_cpu_tile){.transpose_b = 1, .m = op->rows, .n = op->out, .k = op->in, .a = op->x, .b = op->w, .c = op->y,
+                               .lda = op->in, .ldb = op->in, .ldc = op->out, .alpha = 1};
+    sbi_cpu_scratch *panels = NULL;
     if (op->out > 1) {
         SBI_TRY(sbi_cpu_copy_half(cpu, SBI_CPU_X, op->x, op->rows * op->in, &job.x));
         SBI_TRY(sbi_cpu_copy_half(cpu, SBI_CPU_W, op->w, op->out * op->in, &job.w));
+        if (!job.w) SBI_TRY(sbi_cpu_share_panels(cpu, &job.whole, job.rows.count, &panels));
     }
-    SBI_TRY(sbi_parallel_for(cpu->ctx, (size_t)(job.rows.count * job.columns.count), forward_tile, &job));
+    const sbi_status status = sbi_parallel_for(cpu->ctx, (size_t)(job.rows.count * job.columns.count), forward_tile, &job);
+    sbi_cpu_scratch_give(cpu, panels);
+    SBI_TRY(status);
     if (!op->gain) return SBI_OK;
     return sbi_parallel_for(cpu->ctx, (size_t)((op->rows + NORM_ROWS - 1) / NORM_ROWS), norm_block, &job);
 }
@@ -178,6 +234,7 @@ sbi_status sbi_cpu_forward(void *self, const sbi_device_forward *op)
 typedef struct backward_job {
     sbi_cpu *cpu;
     const sbi_device_backward *op;
+    sbi_cpu_tile data, weights;
     cut rows, columns; /* of dX */
     cut outs, ins;     /* of dW */
     int64_t data_tiles;
@@ -195,60 +252,66 @@ static void finish_data(const sbi_cpu_kernels *kernels, const sbi_device_backwar
     if (o->d) kernels->multiply(o->dx + at, o->d + at, rows, columns, o->in);
 }
 
-static void backward_data(const backward_job *j, int64_t index, float *scratch)
+static void finish_columns(void *argument, int64_t first, int64_t n)
 {
-    const sbi_device_backward *o = j->op;
-    const sbi_cpu_kernels *kernels = j->cpu->kernels;
-    const int64_t r = index / j->columns.count, c = index % j->columns.count;
-    const int64_t i0 = cut_first(&j->rows, r), rows = cut_size(&j->rows, r);
-    const int64_t first = cut_first(&j->columns, c), last = first + cut_size(&j->columns, c);
-    const float *dz = o->dz + i0 * o->out;
-    if (o->out == 1) { /* its tiles have every column */
-        const int plain = o->d && !o->add && !o->dh;
-        kernels->head_backward(o->dx + i0 * o->in, dz, o->w, plain ? o->d + i0 * o->in : NULL, rows, o->in);
-        if (!plain) finish_data(kernels, o, i0, rows, 0, o->in);
-        return;
-    }
-    const int64_t step = j->dz ? last - first : panel_columns(rows, last - first);
-    for (int64_t j0 = first; j0 < last; j0 += step) {
-        const int64_t columns = last - j0 < step ? last - j0 : step;
-        float *dx = o->dx + i0 * o->in + j0;
-        const sbi_cpu_tile t = {0, 0, rows, columns, o->out, dz, o->w + j0, dx, o->out, o->in, o->in, 1, 0};
-        sbi_cpu_multiply(j->cpu, &t, j->dz ? j->dz + i0 * o->out : NULL, j->w ? j->w + j0 : NULL, scratch);
-        finish_data(kernels, o, i0, rows, j0, columns);
-    }
+    const tile_place *p = argument;
+    const backward_job *j = p->job;
+    finish_data(j->cpu->kernels, j->op, p->row, p->rows, p->column + first, n);
 }
 
-static void backward_weights(const backward_job *j, int64_t index, float *scratch)
+static sbi_status backward_data(const backward_job *j, int64_t index)
+{
+    const sbi_device_backward *o = j->op;
+    const int64_t r = index / j->columns.count, c = index % j->columns.count;
+    tile_place place = {j, cut_first(&j->rows, r), cut_size(&j->rows, r), cut_first(&j->columns, c)};
+    const int64_t at = place.row * o->in;
+    if (o->out == 1) { /* its tiles have every column */
+        const int plain = o->d && !o->add && !o->dh;
+        j->cpu->kernels->head_backward(o->dx + at, o->dz + place.row, o->w, plain ? o->d + at : NULL, place.rows, o->in);
+        if (!plain) finish_columns(&place, 0, o->in);
+        return SBI_OK;
+    }
+    sbi_cpu_tile t = tile_of(&j->data, place.row, place.rows, place.column, cut_size(&j->columns, c));
+    t.finish = finish_columns;
+    t.finish_argument = &place;
+    return run_tile(j->cpu, &j->data, &t, j->dz, j->w);
+}
+
+static sbi_status backward_weights(const backward_job *j, int64_t index)
 {
     const sbi_device_backward *o = j->op;
     const sbi_cpu_kernels *k = j->cpu->kernels;
     const int64_t r = index / j->ins.count, c = index % j->ins.count;
     const int64_t o0 = cut_first(&j->outs, r), i0 = cut_first(&j->ins, c);
     const int64_t outs = cut_size(&j->outs, r), ins = cut_size(&j->ins, c);
-    float *dw = o->dw + o0 * o->in + i0;
-    if (o->out == 1) {
-        k->head_weights(dw, o->dz, o->x + i0, o->rows, ins, o->in, o->accumulate);
-    } else {
-        const sbi_cpu_tile t = {1,  0,      outs,  ins,   o->rows, o->dz + o0, o->x + i0,
-                                dw, o->out, o->in, o->in, 1,       o->accumulate ? 1.0f : 0.0f};
-        sbi_cpu_multiply(j->cpu, &t, j->dz ? j->dz + o0 : NULL, j->x ? j->x + i0 : NULL, scratch);
-    }
     if (c == 0) k->column_sums(o->db + o0, o->dz + o0, o->rows, outs, o->out, o->accumulate);
+    if (o->out == 1) {
+        k->head_weights(o->dw + i0, o->dz, o->x + i0, o->rows, ins, o->in, o->accumulate);
+        return SBI_OK;
+    }
+    const sbi_cpu_tile t = tile_of(&j->weights, o0, outs, i0, ins);
+    return run_tile(j->cpu, &j->weights, &t, j->dz, j->x);
 }
 
 static sbi_status backward_tile(void *arg, size_t index)
 {
     const backward_job *j = arg;
-    sbi_cpu_scratch *scratch = sbi_cpu_scratch_take(j->cpu);
-    if (!scratch) return SBI_ERR_NO_MEMORY;
-    if ((int64_t)index < j->data_tiles) {
-        backward_data(j, (int64_t)index, scratch->memory);
-    } else {
-        backward_weights(j, (int64_t)index - j->data_tiles, scratch->memory);
-    }
-    sbi_cpu_scratch_give(j->cpu, scratch);
-    return SBI_OK;
+    const int64_t i = (int64_t)index;
+    return i < j->data_tiles ? backward_data(j, i) : backward_weights(j, i - j->data_tiles);
+}
+
+/* Copies in bf16 or panels of what the tiles share. */
+static sbi_status share_operands(backward_job *j, sbi_cpu_scratch *panels[2])
+{
+    const sbi_device_backward *o = j->op;
+    sbi_cpu *cpu = j->cpu;
+    if (o->out == 1) return SBI_OK;
+    SBI_TRY(sbi_cpu_copy_half(cpu, SBI_CPU_DZ, o->dz, o->rows * o->out, &j->dz));
+    SBI_TRY(sbi_cpu_copy_half(cpu, SBI_CPU_X, o->x, o->rows * o->in, &j->x));
+    if (o->dx) SBI_TRY(sbi_cpu_copy_half(cpu, SBI_CPU_W, o->w, o->out * o->in, &j->w));
+    if (j->dz) return SBI_OK;
+    if (o->dx) SBI_TRY(sbi_cpu_share_panels(cpu, &j->data, j->rows.count, &panels[0]));
+    return sbi_cpu_share_panels(cpu, &j->weights, j->outs.count, &panels[1]);
 }
 
 sbi_status sbi_cpu_backward(void *self, const sbi_device_backward *op)
@@ -263,17 +326,19 @@ sbi_status sbi_cpu_backward(void *self, const sbi_device_backward *op)
         return SBI_OK;
     }
     backward_job job = {.cpu = cpu, .op = op};
-    job.rows = cut_make(op->rows, TILE_ROWS, 8);
-    job.columns = cut_make(op->in, op->out == 1 ? op->in : TILE_COLUMNS, SBI_CPU_PANEL);
-    job.outs = cut_make(op->out, TILE_COLUMNS, 8);
-    job.ins = cut_make(op->in, TILE_ROWS, SBI_CPU_PANEL);
+    cut_product(cpu, op->rows, op->in, &job.rows, &job.columns);
+    if (op->out == 1) job.columns = cut_make(op->in, op->in, 1);
+    cut_product(cpu, op->out, op->in, &job.outs, &job.ins);
     job.data_tiles = op->dx ? job.rows.count * job.columns.count : 0;
-    if (op->out > 1) {
-        SBI_TRY(sbi_cpu_copy_half(cpu, SBI_CPU_DZ, op->dz, op->rows * op->out, &job.dz));
-        SBI_TRY(sbi_cpu_copy_half(cpu, SBI_CPU_X, op->x, op->rows * op->in, &job.x));
-        if (op->dx) SBI_TRY(sbi_cpu_copy_half(cpu, SBI_CPU_W, op->w, op->out * op->in, &job.w));
-    }
-    return sbi_parallel_for(cpu->ctx, (size_t)(job.data_tiles + job.outs.count * job.ins.count), backward_tile, &job);
+    job.data = (sbi_cpu_tile){.m = op->rows, .n = op->in, .k = op->out, .a = op->dz, .b = op->w, .c = op->dx, .lda = op->out, .ldb = op->in,
+                              .ldc = op->in, .alpha = 1};
+    job.weights = (sbi_cpu_tile){.transpose_a = 1, .m = op->out, .n = op->in, .k = op->rows, .a = op->dz, .b = op->x, .c = op->dw,
+                                 .lda = op->out, .ldb = op->in, .ldc = op->in, .alpha = 1, .beta = op->accumulate ? 1.0f : 0.0f};
+    sbi_cpu_scratch *panels[2] = {NULL, NULL};
+    sbi_status status = share_operands(&job, panels);
+    if (status == SBI_OK) status = sbi_parallel_for(cpu->ctx, (size_t)(job.data_tiles + job.outs.count * job.ins.count), backward_tile, &job);
+    for (int i = 0; i < 2; i++) sbi_cpu_scratch_give(cpu, panels[i]);
+    return status;
 }
 
 /* ---- a normalisation backward: its sums by columns, then its rows ---- */

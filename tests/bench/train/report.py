@@ -61,7 +61,7 @@ def table(results):
     for r in results["training"]:
         head = f"| {r['depth']} x {r['width']} | {r['batch']} | {r['precision']} | {r['members']} | "
         if "refused" in r["libsbi"]:
-            lines.append(head + f"- | {count(rate(r['torch']))} | - | - | - |")
+            lines.append(head + "- | - | - | - | - |")
             continue
         lines.append(head + f"{count(rate(r['libsbi']))} | {count(rate(r['torch']))} | {ratio(r):.2f} | {share(r):.2f} | "
                      f"{r['libsbi']['loss']:.4f}, {r['torch']['loss']:.4f} |")

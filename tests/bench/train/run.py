@@ -72,9 +72,8 @@ def compare(sbi, torch, job, rounds, members):
     for _ in range(rounds):
         for name, worker, m in (("libsbi", sbi, members), ("torch", torch, 1)):
             answer = worker.ask("train", **job, members=m)
-            if "refused" in answer:
-                best[name] = answer
-                continue
+            if "refused" in answer: # nothing to compare
+                return {**best, name: answer}
             answer["events_per_second"] = job["events"] * job["epochs"] * m / answer["seconds"]
             if name not in best or answer["events_per_second"] > best[name].get("events_per_second", 0):
                 best[name] = answer
@@ -94,8 +93,8 @@ def run(arguments, folder):
                     continue
                 job["precision"] = precision
                 sgemm = torch.ask("sgemm", rows=batch, width=width, seconds=arguments.seconds / 4)["flops"]
-                first = torch.ask("train", **{**job, "epochs": 1, "members": 1})
-                job["epochs"] = max(1, round(arguments.seconds / first["seconds"]))
+                first = sbi.ask("train", **{**job, "epochs": 1, "members": 1})
+                job["epochs"] = max(1, round(arguments.seconds / first.get("seconds", arguments.seconds)))
                 record = dict(name=name, depth=depth, width=width, batch=batch, precision=precision, members=members, events=events,
                               epochs=job["epochs"], flops_per_event=weights_flops(depth, width),
                               **compare(sbi, torch, job, arguments.rounds, members))
