@@ -379,7 +379,13 @@ static sbi_status fetch_some(run *r, double end)
     SBI_TRY(sbi_campaign_store_sync(c));
     SBI_TRY(sbi_journal_flush(&c->journal, 1));
     (void)sbi_executor_release(r->exec, r->fetched, n); /* a courtesy */
-    for (size_t i = 0; i < n && c->options.done; i++) SBI_TRY(c->options.done(c->options.done_user, r->fetched[i]));
+    /* Each is told of, whatever is answered of the one before: no later run tells of it. */
+    for (size_t i = 0; i < n && c->options.done; i++) {
+        const sbi_status answer = c->options.done(c->options.done_user, r->fetched[i]);
+        if (answer == SBI_OK || status != SBI_OK) continue;
+        status = answer;
+        snprintf(message, sizeof message, "%s", sbi_last_error());
+    }
     if (status != SBI_OK) sbi_error_set_message(message);
     return status;
 }
