@@ -67,7 +67,8 @@ typedef struct sbi_campaign_options {
     uint64_t live;          /**< most tasks submitted and unfinished; default 0: what the executor says */
     uint64_t memory_cap;    /**< a task out of memory is tried with twice as much, up to this; default 0: no cap */
     /** Called by sbi_campaign_run(), in its thread, for every task whose result has just come and is safe; NULL: not. It may ask the
-     *  campaign and read results; a status other than SBI_OK ends the run with it. Tasks that were done before are not told. */
+     *  campaign and read results; a status other than SBI_OK ends the run with it, after those that came together with this one have been
+     *  told of too. Tasks that were done before are not told. */
     sbi_status (*done)(void *user, const char *key);
     void *done_user;
     /** Called by sbi_campaign_run(), in its thread, for every event, once it is in the journal; NULL: not. It may ask the campaign; a status

@@ -162,14 +162,13 @@ int sbi_file_writer_descriptor(const sbi_file_writer *w)
     return w->fd;
 }
 
-/* Makes a rename or link durable. */
-static sbi_status sync_folder(const sbi_file_writer *w)
+sbi_status sbi_file_sync_folder(const char *folder)
 {
-    int fd = open(w->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     /* One may be allowed to write into a folder but not to read it: then there is no way to sync it. */
-    if (fd < 0) return errno == EACCES ? SBI_OK : sbi_fail_errno(errno, "%s", w->folder);
+    if (fd < 0) return errno == EACCES ? SBI_OK : sbi_fail_errno(errno, "%s", folder);
     /* Some file systems refuse fsync on folders with EINVAL; they then need none. */
-    sbi_status status = fsync(fd) && errno != EINVAL ? sbi_fail_errno(errno, "%s", w->folder) : SBI_OK;
+    sbi_status status = fsync(fd) && errno != EINVAL ? sbi_fail_errno(errno, "%s", folder) : SBI_OK;
     close(fd);
     return status;
 }
@@ -199,7 +198,7 @@ static int link_new(const sbi_file_writer *w)
     return error;
 }
 
-static sbi_status commit(sbi_file_writer *w, int replace)
+static sbi_status commit(sbi_file_writer *w, int replace, int sync)
 {
     sbi_status status = w->failed;
     if (status != SBI_OK)
@@ -211,19 +210,24 @@ static sbi_status commit(sbi_file_writer *w, int replace)
         if (error) status = sbi_fail_errno(error, "%s", w->path);
     }
     if (status != SBI_OK || !replace) unlink(w->temporary);
-    if (status == SBI_OK) status = sync_folder(w);
+    if (status == SBI_OK && sync) status = sbi_file_sync_folder(w->folder);
     writer_free(w);
     return status;
 }
 
 sbi_status sbi_file_writer_commit(sbi_file_writer *w)
 {
-    return commit(w, 1);
+    return commit(w, 1, 1);
+}
+
+sbi_status sbi_file_writer_commit_unsynced(sbi_file_writer *w)
+{
+    return commit(w, 1, 0);
 }
 
 sbi_status sbi_file_writer_commit_new(sbi_file_writer *w)
 {
-    return commit(w, 0);
+    return commit(w, 0, 1);
 }
 
 static sbi_status write_whole(sbi_context *ctx, const char *path, const void *data, size_t size, int replace)
@@ -235,7 +239,7 @@ static sbi_status write_whole(sbi_context *ctx, const char *path, const void *da
         sbi_file_writer_abandon(w);
         return status;
     }
-    return commit(w, replace);
+    return commit(w, replace, 1);
 }
 
 sbi_status sbi_file_write(sbi_context *ctx, const char *path, const void *data, size_t size)

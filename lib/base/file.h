@@ -21,6 +21,10 @@ uint64_t sbi_file_writer_size(const sbi_file_writer *w);
 /* The open temporary file, for mapping it. */
 int sbi_file_writer_descriptor(const sbi_file_writer *w);
 sbi_status sbi_file_writer_commit(sbi_file_writer *w);
+/* The same but for the folder, which is left to the caller: of many files at once. */
+sbi_status sbi_file_writer_commit_unsynced(sbi_file_writer *w);
+/* Makes names in a folder durable. */
+sbi_status sbi_file_sync_folder(const char *folder);
 /* The same, but an existing file is never replaced: SBI_ERR_EXISTS (link(2), so two processes cannot both win). */
 sbi_status sbi_file_writer_commit_new(sbi_file_writer *w);
 void sbi_file_writer_abandon(sbi_file_writer *w);

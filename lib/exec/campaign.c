@@ -97,16 +97,6 @@ static sbi_status take_lock(sbi_campaign *c)
     return status;
 }
 
-/* Makes the entries of the folder durable. */
-static sbi_status sync_folder(const sbi_campaign *c)
-{
-    int fd = open(c->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    sbi_status status = SBI_OK;
-    if (fd < 0 || (fsync(fd) && errno != EINVAL)) status = sbi_fail_errno(errno, "%s", c->folder);
-    if (fd >= 0) close(fd);
-    return status;
-}
-
 static sbi_status open_folder(sbi_campaign *c, const char *folder)
 {
     int read_only = c->options.read_only;
@@ -124,7 +114,7 @@ static sbi_status open_folder(sbi_campaign *c, const char *folder)
     if (read_only && !sbi_path_exists(path))
         status = sbi_fail(SBI_ERR_NOT_FOUND, "%s: no such file; is this the folder of a campaign?", path);
     if (status == SBI_OK) status = sbi_journal_open(&c->journal, c->ctx, path, read_only, sbi_campaign_replay, c);
-    if (status == SBI_OK && !read_only) status = sync_folder(c);
+    if (status == SBI_OK && !read_only) status = sbi_file_sync_folder(c->folder);
     sbi_free(c->ctx, path);
     return status;
 }
@@ -234,8 +224,8 @@ static sbi_campaign_task *task_new(sbi_campaign *c, const char *key, const void 
     sbi_text_init(&t->result, c->ctx);
     snprintf(t->key, sizeof t->key, "%s", key);
     t->spec = sbi_alloc(c->ctx, spec_size + 1);
-    t->after = sbi_alloc_array(c->ctx, n_after, sizeof *t->after);
-    if (!t->spec || !t->after) {
+    if (n_after) t->after = sbi_alloc_array(c->ctx, n_after, sizeof *t->after);
+    if (!t->spec || (n_after && !t->after)) {
         task_free(c->ctx, t);
         return NULL;
     }

@@ -158,9 +158,11 @@ sbi_status sbi_campaign_record_undone(sbi_campaign *c, size_t index);
 sbi_status sbi_campaign_record_giveup(sbi_campaign *c, size_t index);
 
 /* ---- results (campaign_store.c) ---- */
-/* Fetches a result into the store. *local tells whether a failure was here and not the executor's. */
+/* Fetches a result into the store, its name not yet durable. *local tells whether a failure was here and not the executor's. */
 sbi_status sbi_campaign_store_fetch(sbi_campaign *c, size_t index, sbi_executor *exec, uint64_t *size,
                                     char sha256[SBI_SHA256_HEX_SIZE], int *local);
+/* Makes the names of results that were fetched durable. */
+sbi_status sbi_campaign_store_sync(const sbi_campaign *c);
 /* Looks at what the folder has: results without a record are taken in (a client died between the two), records without a
  * whole result are taken back. */
 sbi_status sbi_campaign_store_reconcile(sbi_campaign *c);

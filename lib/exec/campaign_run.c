@@ -8,10 +8,12 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "exec/campaign_internal.h"
+#include "exec/campaign_queue.h"
 #include "exec/executor.h"
 
 #define POLL_MS 100      /* how long a poll may wait: half of the promised cancel latency */
-#define REPORTS 64       /* a poll's room */
+#define REPORTS 64       /* a poll's room, and most results that are synced together */
+#define FETCH_SECONDS (1e-3 * POLL_MS) /* for results, before the executor is asked again */
 #define DRAIN_SECONDS 10 /* for tasks elsewhere to end after a cancel; tasks in this process are always waited for */
 
 typedef struct run {
@@ -19,19 +21,22 @@ typedef struct run {
     sbi_executor *exec;
     sbi_executor_caps caps;
     size_t slots;    /* most tasks with the executor */
-    size_t *waiting; /* indexes of WAITING and SUBMITTED tasks, oldest first */
-    size_t n_waiting;
-    size_t *fetching; /* indexes of FETCH tasks */
-    size_t n_fetching;
+    sbi_campaign_queue queue; /* tasks that are not with it */
     size_t live; /* LIVE tasks */
+    sbi_deadlines silent, overdue; /* of LIVE tasks, where such limits are set */
+    int heard_all;    /* the last poll brought all that the executor had to say */
+    double partial;   /* what LIVE tasks have done, in tasks */
+    size_t speaker;   /* the one that said last what it does */
     size_t done, given_up;
     size_t first_given_up;
+    double unreachable; /* seconds of outages that are over */
     double outage; /* since when the executor has been out of reach; 0: it is not */
     int32_t outages;
     sbi_task *batch;
     size_t *batch_index;
     size_t batch_size, batch_limit;
     sbi_task_report *reports;
+    const char **fetched; /* keys of results that came, until they are safe */
     double shown; /* when progress was last reported */
     double began; /* monotonic */
     int stopped;  /* everything is to be cancelled, whatever survives */
@@ -49,6 +54,7 @@ static void sleep_ms(int ms)
 static sbi_status after_call(run *r, sbi_status status)
 {
     if (status == SBI_OK) {
+        if (r->outage != 0) r->unreachable += sbi_campaign_now() - r->outage;
         r->outage = 0;
         r->outages = 0;
         return SBI_OK;
@@ -68,14 +74,6 @@ static sbi_status after_call(run *r, sbi_status status)
 }
 
 /* ---- submitting ------------------------------------------------------------------------------------------------ */
-
-static int dependencies_done(const sbi_campaign *c, const sbi_campaign_task *t)
-{
-    for (size_t i = 0; i < t->n_after; i++) {
-        if (c->tasks[t->after[i]]->phase != SBI_PHASE_DONE) return 0;
-    }
-    return 1;
-}
 
 static int stopping(const run *r)
 {
@@ -99,49 +97,52 @@ static void put_in_batch(run *r, size_t index)
     r->batch[r->batch_size++] = task;
 }
 
-/* Takes what may be submitted now out of the waiting list, journalled. What is submitted already, says the journal, goes
- * first and without being counted again. *next: seconds until the next task's time comes. */
-static sbi_status gather(run *r, double now, double *next, int *runnable)
+/* Takes what may be submitted now, journalled. What is submitted already, says the journal, goes first and without being counted again. */
+static sbi_status gather(run *r)
 {
     sbi_campaign *c = r->c;
-    size_t kept = 0, i = 0;
-    sbi_status status = SBI_OK;
     r->batch_size = 0;
-    *runnable = 0;
-    for (; i < r->n_waiting; i++) {
-        size_t index = r->waiting[i];
-        sbi_campaign_task *t = c->tasks[index];
-        int again = t->phase == SBI_PHASE_SUBMITTED;
-        int able = again || (!stopping(r) && dependencies_done(c, t));
-        int room = r->live + r->batch_size < r->slots && r->batch_size < r->batch_limit;
-        if (able) *runnable = 1;
-        if (able && t->due > now && t->due - now < *next) *next = t->due - now;
-        if (!able || !room || t->due > now) {
-            r->waiting[kept++] = index;
-            if (!room) break;
-            continue;
-        }
-        if (!again) status = sbi_campaign_record_submit(c, index);
-        if (status != SBI_OK) {
-            r->waiting[kept++] = index;
-            break;
-        }
+    while (r->live + r->batch_size < r->slots && r->batch_size < r->batch_limit) {
+        const size_t index = sbi_campaign_queue_take(&r->queue, stopping(r));
+        if (index == SIZE_MAX) return SBI_OK;
+        if (c->tasks[index]->phase != SBI_PHASE_SUBMITTED) SBI_TRY(sbi_campaign_record_submit(c, index));
         put_in_batch(r, index);
     }
-    if (i < r->n_waiting) {
-        size_t rest = r->n_waiting - i - 1;
-        memmove(r->waiting + kept, r->waiting + i + 1, rest * sizeof *r->waiting);
-        kept += rest;
-    }
-    r->n_waiting = kept;
-    return status;
+    return SBI_OK;
+}
+
+/* By a clock that stands still while the executor is out of reach, when nothing can be heard. */
+static void listen_until(run *r, size_t index, double now)
+{
+    if (r->silent.ctx) sbi_deadlines_set(&r->silent, index, now - r->unreachable + r->c->options.silence_seconds);
+}
+
+static void enter_live(run *r, size_t index, double now)
+{
+    sbi_campaign_task *t = r->c->tasks[index];
+    t->phase = SBI_PHASE_LIVE;
+    t->heard = now;
+    r->live++;
+    r->partial += t->progress;
+    listen_until(r, index, now);
+    if (r->overdue.ctx && t->started > 0) sbi_deadlines_set(&r->overdue, index, t->started + r->c->options.task_seconds);
+}
+
+/* From here on the executor has nothing to do with the task, whatever goes wrong here: it counts as submitted and not
+ * heard of, until a record says more. */
+static void leave_live(run *r, size_t index)
+{
+    sbi_campaign_task *t = r->c->tasks[index];
+    t->phase = SBI_PHASE_SUBMITTED;
+    r->partial = --r->live ? r->partial - t->progress : 0;
+    sbi_deadlines_remove(&r->silent, index);
+    sbi_deadlines_remove(&r->overdue, index);
 }
 
 /* Nothing is submitted that the disk does not know of. */
-static sbi_status submit(run *r, double *next, int *runnable)
+static sbi_status submit(run *r)
 {
-    double now = sbi_campaign_now();
-    sbi_status status = gather(r, now, next, runnable);
+    sbi_status status = gather(r);
     if (status == SBI_OK) status = sbi_journal_flush(&r->c->journal, r->batch_size > 0);
     if (status == SBI_OK) status = sbi_campaign_tell(r->c);
     if (r->batch_size == 0) return status;
@@ -151,15 +152,12 @@ static sbi_status submit(run *r, double *next, int *runnable)
         there = status == SBI_OK;
         status = after_call(r, status);
     }
+    const double now = sbi_campaign_now();
     for (size_t i = 0; i < r->batch_size; i++) {
-        sbi_campaign_task *t = r->c->tasks[r->batch_index[i]];
-        if (there) {
-            t->phase = SBI_PHASE_LIVE;
-            t->heard = now;
-            r->live++;
-        } else {
-            r->waiting[r->n_waiting++] = r->batch_index[i];
-        }
+        if (there)
+            enter_live(r, r->batch_index[i], now);
+        else
+            sbi_campaign_queue_add(&r->queue, r->batch_index[i], now);
     }
     return status;
 }
@@ -185,14 +183,15 @@ static sbi_status attempt_failed(run *r, size_t index, const sbi_task_report *re
     if (report->state == SBI_TASK_CANCELLED && sbi_cancelled(r->c->ctx)) {
         /* By our own caller: the loop is about to see it too. */
         t->state = SBI_TASK_PENDING;
-        r->waiting[r->n_waiting++] = index;
+        sbi_campaign_queue_add(&r->queue, index, t->due);
         return SBI_OK;
     }
     if (!v.again) return give_up(r, index);
     if (!v.preempted) t->failures++;
     t->memory = v.memory;
-    t->due = sbi_campaign_now() + v.wait;
-    r->waiting[r->n_waiting++] = index;
+    const double now = sbi_campaign_now();
+    t->due = now + v.wait;
+    sbi_campaign_queue_add(&r->queue, index, now);
     sbi_log(r->c->ctx, SBI_LOG_WARNING, "task %s: attempt %d: %s%s%s; again in %.1f s", t->key, (int)report->attempt,
             sbi_task_state_name(report->state), report->message[0] ? ": " : "", report->message, v.wait);
     return SBI_OK;
@@ -212,14 +211,6 @@ static size_t addressee(const run *r, const sbi_task_report *report)
     return old ? SBI_TABLE_NONE : index;
 }
 
-/* From here on the executor has nothing to do with the task, whatever goes wrong here: it counts as submitted and not
- * heard of, until a record says more. */
-static void leave_live(run *r, size_t index)
-{
-    r->c->tasks[index]->phase = SBI_PHASE_SUBMITTED;
-    r->live--;
-}
-
 /* An attempt that was cancelled for taking too long: as if lost. */
 static sbi_status attempt_overdue(run *r, size_t index, const sbi_task_report *report)
 {
@@ -236,14 +227,20 @@ static sbi_status take_report(run *r, const sbi_task_report *report)
     if (index == SBI_TABLE_NONE) return SBI_OK;
     sbi_campaign_task *t = r->c->tasks[index];
     t->heard = sbi_campaign_now();
+    listen_until(r, index, t->heard);
     if (!sbi_task_state_final(report->state)) {
+        r->partial += report->progress - t->progress;
         t->progress = report->progress;
         t->running = report->seconds;
         snprintf(t->doing, sizeof t->doing, "%.*s", (int)sizeof t->doing - 1, report->message);
+        if (t->doing[0]) r->speaker = index;
         int begins = report->state == SBI_TASK_RUNNING && t->state != SBI_TASK_RUNNING && report->attempt == t->attempt;
         if (begins) SBI_TRY(sbi_campaign_record_state(r->c, index, report));
         if (report->state != SBI_TASK_RUNNING || report->attempt != t->attempt) return SBI_OK;
-        if (t->started == 0) t->started = t->heard;
+        if (t->started == 0) {
+            t->started = t->heard;
+            if (r->overdue.ctx) sbi_deadlines_set(&r->overdue, index, t->started + r->c->options.task_seconds);
+        }
         return sbi_campaign_tell_progress(r->c, index, report);
     }
     leave_live(r, index);
@@ -252,14 +249,16 @@ static sbi_status take_report(run *r, const sbi_task_report *report)
     SBI_TRY(sbi_campaign_record_state(r->c, index, report));
     t->phase = SBI_PHASE_FETCH;
     t->due = 0;
-    r->fetching[r->n_fetching++] = index;
+    sbi_campaign_queue_add(&r->queue, index, 0);
     return SBI_OK;
 }
 
-static sbi_status poll(run *r, int timeout_ms)
+static sbi_status poll_once(run *r, int timeout_ms)
 {
     size_t n = 0;
+    r->heard_all = 0;
     SBI_TRY(after_call(r, sbi_executor_poll(r->exec, r->reports, REPORTS, &n, timeout_ms)));
+    r->heard_all = r->outage == 0 && n < REPORTS;
     sbi_status status = SBI_OK;
     for (size_t i = 0; i < n; i++) {
         size_t index = addressee(r, &r->reports[i]);
@@ -271,20 +270,27 @@ static sbi_status poll(run *r, int timeout_ms)
     return status;
 }
 
-/* Tasks that nobody has spoken of for too long have vanished. */
+/* Takes what the executor has to say, all of it if it can be brought to an end. */
+static sbi_status poll(run *r, int timeout_ms)
+{
+    SBI_TRY(poll_once(r, timeout_ms));
+    for (size_t left = r->live / REPORTS; left > 0 && !r->heard_all && r->outage == 0; left--) SBI_TRY(poll_once(r, 0));
+    return SBI_OK;
+}
+
+/* Tasks that nobody has spoken of for too long have vanished; not while news of them may wait in the executor, or it is out of reach. */
 static sbi_status find_silent(run *r)
 {
-    double limit = r->c->options.silence_seconds, now = sbi_campaign_now();
-    if (limit <= 0 || r->live == 0 || r->caps.in_process) return SBI_OK;
-    for (size_t i = 0; i < r->c->n_tasks; i++) {
-        const sbi_campaign_task *t = r->c->tasks[i];
-        if (t->phase != SBI_PHASE_LIVE || now - t->heard < limit) continue;
+    if (!r->silent.ctx || !r->heard_all) return SBI_OK;
+    const double now = sbi_campaign_now();
+    for (size_t index; (index = sbi_deadlines_take(&r->silent, now - r->unreachable)) != SIZE_MAX;) {
+        const sbi_campaign_task *t = r->c->tasks[index];
         sbi_task_report report = {.struct_size = (uint32_t)sizeof report, .state = SBI_TASK_LOST, .attempt = t->attempt};
         report.status = SBI_ERR_TASK_LOST;
         snprintf(report.key, sizeof report.key, "%s", t->key);
         snprintf(report.message, sizeof report.message, "not heard of for %.0f s", now - t->heard);
-        leave_live(r, i);
-        SBI_TRY(attempt_failed(r, i, &report));
+        leave_live(r, index);
+        SBI_TRY(attempt_failed(r, index, &report));
     }
     return SBI_OK;
 }
@@ -293,21 +299,25 @@ static sbi_status find_silent(run *r)
  * is given up at once. */
 static sbi_status find_overdue(run *r)
 {
-    const double limit = r->c->options.task_seconds, now = sbi_campaign_now();
-    if (limit <= 0 || r->live == 0) return SBI_OK;
-    for (size_t i = 0; i < r->c->n_tasks; i++) {
-        sbi_campaign_task *t = r->c->tasks[i];
-        if (t->phase != SBI_PHASE_LIVE || t->started == 0 || now - t->started < limit || t->overdue == t->attempt) continue;
+    if (!r->overdue.ctx) return SBI_OK;
+    const double now = sbi_campaign_now();
+    for (size_t index; (index = sbi_deadlines_take(&r->overdue, now)) != SIZE_MAX;) {
+        sbi_campaign_task *t = r->c->tasks[index];
         const char *key = t->key;
         if (r->caps.has_cancel) {
             SBI_TRY(after_call(r, sbi_executor_cancel(r->exec, &key, 1)));
-            if (r->outage == 0) t->overdue = t->attempt; /* else once more */
-        } else if (!r->caps.in_process) {
-            sbi_task_report report = {.struct_size = (uint32_t)sizeof report, .attempt = t->attempt, .seconds = now - t->started};
-            snprintf(report.key, sizeof report.key, "%s", t->key);
-            leave_live(r, i);
-            SBI_TRY(attempt_overdue(r, i, &report));
+            if (r->outage != 0) { /* once more */
+                sbi_deadlines_set(&r->overdue, index, now);
+                return SBI_OK;
+            }
+            t->overdue = t->attempt;
+            continue;
         }
+        if (r->caps.in_process) continue;
+        sbi_task_report report = {.struct_size = (uint32_t)sizeof report, .attempt = t->attempt, .seconds = now - t->started};
+        snprintf(report.key, sizeof report.key, "%s", t->key);
+        leave_live(r, index);
+        SBI_TRY(attempt_overdue(r, index, &report));
     }
     return SBI_OK;
 }
@@ -320,8 +330,9 @@ static sbi_status fetch_failed(run *r, size_t index, sbi_status why)
     sbi_campaign_task *t = r->c->tasks[index];
     int gone = why == SBI_ERR_NOT_FOUND || why == SBI_ERR_CHECKSUM || why == SBI_ERR_TASK_LOST;
     if (!gone && ++t->fetches < r->c->options.max_attempts) {
-        t->due = sbi_campaign_now() + sbi_retry_wait(&r->c->options, t->key, t->fetches);
-        r->fetching[r->n_fetching++] = index;
+        const double now = sbi_campaign_now();
+        t->due = now + sbi_retry_wait(&r->c->options, t->key, t->fetches);
+        sbi_campaign_queue_add(&r->queue, index, now);
         return SBI_OK;
     }
     t->spoilt = t->attempt;
@@ -332,7 +343,8 @@ static sbi_status fetch_failed(run *r, size_t index, sbi_status why)
     return attempt_failed(r, index, &report);
 }
 
-static sbi_status fetch_one(run *r, size_t index)
+/* A result comes into the store, and its record into the journal's buffer. */
+static sbi_status fetch_one(run *r, size_t index, size_t *n)
 {
     sbi_campaign_task *t = r->c->tasks[index];
     char sha256[SBI_SHA256_HEX_SIZE];
@@ -341,36 +353,48 @@ static sbi_status fetch_one(run *r, size_t index)
     sbi_status status = sbi_campaign_store_fetch(r->c, index, r->exec, &size, sha256, &local);
     if (status == SBI_OK) {
         SBI_TRY(sbi_campaign_record_done(r->c, index, size, sha256));
-        /* The executor may forget it only once the journal is safe. */
-        SBI_TRY(sbi_journal_flush(&r->c->journal, 1));
-        const char *key = t->key;
+        r->fetched[(*n)++] = t->key;
         r->done++;
-        (void)sbi_executor_release(r->exec, &key, 1); /* a courtesy */
-        return r->c->options.done ? r->c->options.done(r->c->options.done_user, key) : SBI_OK;
+        sbi_campaign_queue_done(&r->queue, index);
+        return SBI_OK;
     }
     if (!local && status != SBI_ERR_NO_MEMORY) return fetch_failed(r, index, status);
-    r->fetching[r->n_fetching++] = index; /* for the next run: its result is still there */
-    return sbi_fail_within(status, "task %s", t->key);
+    return sbi_fail_within(status, "task %s", t->key); /* for the next run: its result is still there */
 }
 
-static sbi_status fetch(run *r, double *next)
+/* Some results, made safe together. The executor may forget them, and others hear of them, only then. */
+static sbi_status fetch_some(run *r, double end)
 {
-    size_t n = r->n_fetching;
-    double now = sbi_campaign_now();
+    sbi_campaign *c = r->c;
     sbi_status status = SBI_OK;
-    /* What has to be fetched again is appended behind those looked at in this round. */
-    for (size_t i = 0; i < n; i++) {
-        size_t index = r->fetching[0];
-        memmove(r->fetching, r->fetching + 1, --r->n_fetching * sizeof *r->fetching);
-        double wait = r->c->tasks[index]->due - now;
-        if (status != SBI_OK || wait > 0 || sbi_cancelled(r->c->ctx)) {
-            r->fetching[r->n_fetching++] = index;
-            if (wait > 0 && wait < *next) *next = wait;
-        } else {
-            status = fetch_one(r, index);
-        }
+    size_t n = 0;
+    while (n < REPORTS && status == SBI_OK && sbi_campaign_now() < end && !sbi_cancelled(c->ctx)) {
+        const size_t index = sbi_campaign_queue_take_fetch(&r->queue);
+        if (index == SIZE_MAX) break;
+        status = fetch_one(r, index, &n);
     }
+    if (!n) return status;
+    char message[SBI_ERROR_MESSAGE_SIZE];
+    snprintf(message, sizeof message, "%s", sbi_last_error());
+    SBI_TRY(sbi_campaign_store_sync(c));
+    SBI_TRY(sbi_journal_flush(&c->journal, 1));
+    (void)sbi_executor_release(r->exec, r->fetched, n); /* a courtesy */
+    /* Each is told of, whatever is answered of the one before: no later run tells of it. */
+    for (size_t i = 0; i < n && c->options.done; i++) {
+        const sbi_status answer = c->options.done(c->options.done_user, r->fetched[i]);
+        if (answer == SBI_OK || status != SBI_OK) continue;
+        status = answer;
+        snprintf(message, sizeof message, "%s", sbi_last_error());
+    }
+    if (status != SBI_OK) sbi_error_set_message(message);
     return status;
+}
+
+static sbi_status fetch(run *r)
+{
+    const double end = sbi_campaign_now() + FETCH_SECONDS;
+    while (r->queue.fetching.n && sbi_campaign_now() < end && !sbi_cancelled(r->c->ctx)) SBI_TRY(fetch_some(r, end));
+    return SBI_OK;
 }
 
 /* ---- the loop -------------------------------------------------------------------------------------------------- */
@@ -378,33 +402,27 @@ static sbi_status fetch(run *r, double *next)
 static void report_progress(run *r)
 {
     sbi_campaign *c = r->c;
-    double done = (double)r->done;
-    const char *doing = "";
+    const sbi_campaign_task *speaker = c->n_tasks ? c->tasks[r->speaker] : NULL;
+    const char *doing = speaker && speaker->phase == SBI_PHASE_LIVE ? speaker->doing : "";
     double now = sbi_campaign_now();
     if (r->done < c->n_tasks && now - r->shown < 1e-3 * POLL_MS) return;
     r->shown = now;
-    for (size_t i = 0; i < c->n_tasks && r->live; i++) {
-        const sbi_campaign_task *t = c->tasks[i];
-        if (t->phase != SBI_PHASE_LIVE) continue;
-        done += 0.999 * t->progress; /* whole only with its result */
-        if (t->doing[0]) doing = t->doing;
-    }
-    sbi_progress(c->ctx, "campaign", done, (double)c->n_tasks, "%zu of %zu done, %zu running%s%s", r->done, c->n_tasks,
+    /* What runs is whole only with its result. */
+    sbi_progress(c->ctx, "campaign", (double)r->done + 0.999 * r->partial, (double)c->n_tasks, "%zu of %zu done, %zu running%s%s", r->done, c->n_tasks,
                  r->live, doing[0] ? "; " : "", doing);
 }
 
 static sbi_status step(run *r, int *finished)
 {
-    double next = 1e-3 * POLL_MS;
-    int runnable = 0;
-    SBI_TRY(fetch(r, &next)); /* first: what it brings, or fails to, decides what can be submitted */
-    SBI_TRY(submit(r, &next, &runnable));
+    const double next = sbi_campaign_queue_advance(&r->queue, sbi_campaign_now(), 1e-3 * POLL_MS);
+    SBI_TRY(fetch(r)); /* first: what it brings, or fails to, decides what can be submitted */
+    SBI_TRY(submit(r));
     report_progress(r);
-    *finished = !r->live && !r->n_fetching && !runnable;
+    *finished = !r->live && !sbi_campaign_queue_fetches(&r->queue) && !sbi_campaign_queue_runnable(&r->queue, stopping(r));
     if (*finished) return SBI_OK;
-    int ms = next > 1e-3 * POLL_MS ? POLL_MS : 1 + (int)(1000 * next);
+    const int ms = r->queue.fetching.n ? 0 : 1 + (int)(1000 * next);
     if (r->live) {
-        SBI_TRY(poll(r, r->n_fetching ? 1 : ms));
+        SBI_TRY(poll(r, ms));
         SBI_TRY(find_overdue(r));
         return find_silent(r);
     }
@@ -487,19 +505,23 @@ static sbi_status prepare(run *r)
     r->slots = slots && slots < n ? (size_t)slots : n;
     if (r->caps.batch && r->caps.batch < batch) batch = (size_t)r->caps.batch;
     r->batch_limit = batch;
-    r->waiting = sbi_alloc_array(c->ctx, n, sizeof *r->waiting);
-    r->fetching = sbi_alloc_array(c->ctx, n, sizeof *r->fetching);
     r->batch = sbi_alloc_array(c->ctx, batch, sizeof *r->batch);
     r->batch_index = sbi_alloc_array(c->ctx, batch, sizeof *r->batch_index);
     r->reports = sbi_alloc_array(c->ctx, REPORTS, sizeof *r->reports);
-    return r->waiting && r->fetching && r->batch && r->batch_index && r->reports ? SBI_OK : SBI_ERR_NO_MEMORY;
+    r->fetched = sbi_alloc_array(c->ctx, REPORTS, sizeof *r->fetched);
+    if (!r->batch || !r->batch_index || !r->reports || !r->fetched) return SBI_ERR_NO_MEMORY;
+    if (c->options.silence_seconds > 0 && !r->caps.in_process) SBI_TRY(sbi_deadlines_init(&r->silent, c->ctx, n));
+    if (c->options.task_seconds > 0) SBI_TRY(sbi_deadlines_init(&r->overdue, c->ctx, n));
+    return sbi_campaign_queue_init(&r->queue, c);
 }
 
 static void finish(run *r)
 {
     sbi_context *ctx = r->c->ctx;
-    sbi_free(ctx, r->waiting);
-    sbi_free(ctx, r->fetching);
+    sbi_campaign_queue_free(&r->queue);
+    sbi_deadlines_free(&r->silent);
+    sbi_deadlines_free(&r->overdue);
+    sbi_free(ctx, r->fetched);
     sbi_free(ctx, r->batch);
     sbi_free(ctx, r->batch_index);
     sbi_free(ctx, r->reports);
@@ -512,11 +534,7 @@ static sbi_status start(run *r)
     SBI_TRY(sbi_campaign_lines_open(c));
     SBI_TRY(sbi_campaign_record_begin(c, r->exec, r->caps.name));
     SBI_TRY(sbi_campaign_store_reconcile(c));
-    for (int phase = SBI_PHASE_SUBMITTED; phase >= SBI_PHASE_WAITING; phase--) {
-        for (size_t i = 0; i < c->n_tasks; i++) {
-            if (c->tasks[i]->phase == phase) r->waiting[r->n_waiting++] = i;
-        }
-    }
+    sbi_campaign_queue_fill(&r->queue, 1);
     for (size_t i = 0; i < c->n_tasks; i++) r->done += c->tasks[i]->phase == SBI_PHASE_DONE;
     SBI_TRY(sbi_journal_flush(&c->journal, 1));
     return sbi_campaign_tell(c);
@@ -557,15 +575,11 @@ sbi_status sbi_campaign_run(sbi_campaign *c, sbi_executor *exec)
 static sbi_status stop_adopted(run *r)
 {
     sbi_campaign *c = r->c;
-    for (size_t i = 0; i < c->n_tasks; i++) {
-        if (c->tasks[i]->phase == SBI_PHASE_SUBMITTED) r->waiting[r->n_waiting++] = i;
-    }
+    sbi_campaign_queue_fill(&r->queue, 0);
     r->slots = c->n_tasks;
-    while (r->n_waiting) {
-        double next = 0;
-        int runnable;
+    while (r->queue.again.n) {
         SBI_TRY(sbi_check_cancel(c->ctx, "campaign"));
-        SBI_TRY(submit(r, &next, &runnable));
+        SBI_TRY(submit(r));
     }
     r->stopped = 1;
     stop_tasks(r);

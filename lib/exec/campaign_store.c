@@ -65,7 +65,7 @@ sbi_status sbi_campaign_store_fetch(sbi_campaign *c, size_t index, sbi_executor 
     *local = status == SBI_OK || in.status != SBI_OK;
     if (status == SBI_OK) status = in.status; /* an executor may forget to hand our failure on */
     if (status == SBI_OK && in.file) {
-        status = sbi_file_writer_commit(in.file);
+        status = sbi_file_writer_commit_unsynced(in.file);
         in.file = NULL;
     }
     if (status != SBI_OK) {
@@ -78,6 +78,11 @@ sbi_status sbi_campaign_store_fetch(sbi_campaign *c, size_t index, sbi_executor 
     sbi_sha256_hex(digest, sha256);
     *size = in.size;
     return SBI_OK;
+}
+
+sbi_status sbi_campaign_store_sync(const sbi_campaign *c)
+{
+    return c->folder ? sbi_file_sync_folder(c->results) : SBI_OK;
 }
 
 /* ---- what the folder has --------------------------------------------------------------------------------------- */

@@ -272,9 +272,7 @@ static sbi_status part_commit(part *p)
     if (rename(p->name, p->path)) return sbi_fail_errno(errno, "%s", p->path);
     char *folder = sbi_path_folder(p->ctx, p->path);
     if (!folder) return SBI_ERR_NO_MEMORY;
-    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    sbi_status status = fd >= 0 && fsync(fd) && errno != EINVAL ? sbi_fail_errno(errno, "%s", folder) : SBI_OK;
-    if (fd >= 0) close(fd);
+    sbi_status status = sbi_file_sync_folder(folder);
     sbi_free(p->ctx, folder);
     return status;
 }

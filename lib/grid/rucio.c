@@ -202,12 +202,7 @@ static sbi_status read_user(rucio *r, const grid_config *c)
         SBI_TRY(sbi_secret_copy(&r->user, r->ctx, user));
         return sbi_secret_copy(&r->password, r->ctx, password);
     }
-    SBI_TRY(sbi_secret_read_line(&r->user, r->ctx, path));
-    char *colon = strchr(r->user, ':');
-    if (!colon) return sbi_fail(SBI_ERR_FORMAT, "%s: expected a line USER:PASSWORD", path);
-    SBI_TRY(sbi_secret_copy(&r->password, r->ctx, colon + 1));
-    explicit_bzero(colon, strlen(colon));
-    return SBI_OK;
+    return sbi_secret_read_user(&r->user, &r->password, r->ctx, path);
 }
 
 static sbi_status read_session(rucio *r, const grid_config *c, sbi_http_options *o)

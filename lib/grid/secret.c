@@ -37,6 +37,21 @@ sbi_status sbi_secret_read_line(char **out, sbi_context *ctx, const char *path)
     return status;
 }
 
+sbi_status sbi_secret_read_user(char **user, char **password, sbi_context *ctx, const char *path)
+{
+    *password = NULL;
+    SBI_TRY(sbi_secret_read_line(user, ctx, path));
+    char *colon = strchr(*user, ':');
+    sbi_status status = colon ? sbi_secret_copy(password, ctx, colon + 1) : sbi_fail(SBI_ERR_FORMAT, "%s: expected a line USER:PASSWORD", path);
+    if (status == SBI_OK) {
+        explicit_bzero(colon, strlen(colon));
+        return SBI_OK;
+    }
+    sbi_secret_free(ctx, *user);
+    *user = NULL;
+    return status;
+}
+
 void sbi_secret_free(sbi_context *ctx, char *secret)
 {
     if (!secret) return;

@@ -352,27 +352,17 @@ static sbi_status configure(webdav *w, const grid_config *c, const char *url)
 {
     sbi_http_options o = {0};
     const char *user_file;
-    char *user = NULL;
+    char *user = NULL, *password = NULL;
     SBI_TRY(read_url(w, url));
     SBI_TRY(grid_config_http(c, &o));
     SBI_TRY(sbi_json_get_string_or(c->json, &c->at, "user_file", NULL, &user_file));
-    if (user_file) {
-        SBI_TRY(sbi_secret_read_line(&user, w->ctx, user_file));
-        char *colon = strchr(user, ':');
-        if (!colon) {
-            sbi_secret_free(w->ctx, user);
-            return sbi_fail(SBI_ERR_FORMAT, "%s: expected a line USER:PASSWORD", user_file);
-        }
-        *colon = '\0';
-        o.user = user;
-        o.password = colon + 1;
-    }
+    if (user_file) SBI_TRY(sbi_secret_read_user(&user, &password, w->ctx, user_file));
+    o.user = user;
+    o.password = password;
     from_environment(&o, w);
     const sbi_status status = sbi_http_open(&w->http, w->ctx, &o);
-    if (user) {
-        explicit_bzero((char *)(uintptr_t)o.password, strlen(o.password));
-        sbi_secret_free(w->ctx, user);
-    }
+    sbi_secret_free(w->ctx, user);
+    sbi_secret_free(w->ctx, password);
     return status;
 }
 

@@ -454,16 +454,16 @@ END_TEST
 /* A storage element that takes no files: nothing appears, and once it does, it goes on. */
 START_TEST(storage_refuses)
 {
-    char name[120], path[600];
+    char name[120], path[600], parent[600];
     sbi_store_info info = {.struct_size = sizeof info};
-    unique(name, "refused");
-    path_of(path, "dav1", name);
-    *strrchr(path, '/') = '\0';
-    *strrchr(path, '/') = '\0'; /* a file where the folder is to be */
-    char parent[600];
+    do { /* a file where the folder is to be, which no other test has made yet */
+        unique(name, "refused");
+        path_of(path, "dav1", name);
+        *strrchr(path, '/') = '\0';
+        *strrchr(path, '/') = '\0';
+    } while (access(path, F_OK) == 0);
     snprintf(parent, sizeof parent, "%.*s", (int)(strrchr(path, '/') - path), path);
     mkdir(parent, 0777);
-    if (access(path, F_OK) == 0) return; /* another test has made this folder: 1 of 256 */
     write_file(path, "", 0);
     ck_assert_int_ne(sbi_store_put_bytes(store, name, "text", 4, 0), SBI_OK);
     IS(sbi_store_stat(store, name, &info), SBI_ERR_NOT_FOUND);
@@ -475,39 +475,47 @@ END_TEST
 
 /* ---- a server in trouble ------------------------------------------------------------------------------------------ */
 
-/* Another process holds the database: 500 "database is locked", which passes. */
+/* Another process holds the database: 500 "database is locked", which passes. It lets go 6 s after it was told to, by when SQLite, which waits for 5 s,
+ * has most likely refused once more. */
 START_TEST(locked_database)
 {
-    char name[120], command[900];
+    char name[120], command[1200];
     const char *client = server("SBI_TEST_RUCIO_CLIENT"), *db = server("SBI_TEST_RUCIO_DB");
+    test_folder f = folder_make();
+    const test_path held = folder_path(&f, "held");
     snprintf(command, sizeof command,
-             "%.*s/python -c \"import sqlite3, sys, time; c = sqlite3.connect('%s', isolation_level=None); c.execute('begin exclusive'); print('held', flush=True); "
-             "time.sleep(8); c.rollback()\"",
-             (int)(strrchr(client, '/') - client), client, db);
+             "%.*s/python -c \"import sqlite3, sys, time; c = sqlite3.connect('%s', timeout=60, isolation_level=None); c.execute('begin exclusive'); "
+             "open('%s', 'w').close(); sys.stdin.readline(); time.sleep(6); c.rollback()\"",
+             (int)(strrchr(client, '/') - client), client, db, held.text);
     OK(sbi_store_put_bytes(store, unique(name, "before"), "text", 4, 0));
-    FILE *holder = popen(command, "r");
-    char line[16];
-    ck_assert(holder && fgets(line, sizeof line, holder));
+    FILE *holder = popen(command, "w");
+    ck_assert_ptr_nonnull(holder);
+    for (int i = 0; i < 6000 && access(held.text, F_OK); i++) nanosleep(&(struct timespec){0, 10000000}, NULL);
+    ck_assert_int_eq(access(held.text, F_OK), 0);
     inner->retries = 0;
     sbi_store_info info = {.struct_size = sizeof info};
     const sbi_status status = sbi_store_put_bytes(store, unique(name, "during"), "text", 4, 0);
     ck_assert_msg(status == SBI_ERR_TRANSIENT, "%s: %s", sbi_status_name(status), sbi_last_error());
     inner->retries = 8;
     inner->backoff_ms = 500;
+    ck_assert(fputc('\n', holder) != EOF && fflush(holder) == 0);
     OK(sbi_store_put_bytes(store, name, "text", 4, 0));
     OK(sbi_store_stat(store, name, &info));
     ck_assert_int_eq(pclose(holder), 0);
+    folder_remove(&f);
 }
 END_TEST
 
 /* ---- the reference client ------------------------------------------------------------------------------------------ */
 
 static void run(const char *format, ...) SBI_PRINTF(1, 2);
+/* Its https needs a certificate of the user's, whether or not the storage asks for one. It says 0 of uploads that failed: look at what it did. */
 static void run(const char *format, ...)
 {
     char command[3000];
-    const int n = snprintf(command, sizeof command, "RUCIO_HOME='%s' RUCIO_CONFIG='%s/etc/rucio.cfg' REQUESTS_CA_BUNDLE='%s/ca.pem' '%s' ",
-                           server("SBI_TEST_RUCIO_CLIENT_HOME"), server("SBI_TEST_RUCIO_CLIENT_HOME"), storage, server("SBI_TEST_RUCIO_CLIENT"));
+    const char *home = server("SBI_TEST_RUCIO_CLIENT_HOME");
+    const int n = snprintf(command, sizeof command, "RUCIO_HOME='%s' RUCIO_CONFIG='%s/etc/rucio.cfg' REQUESTS_CA_BUNDLE='%s/ca.pem' X509_USER_PROXY='%s/proxy.pem' '%s' ",
+                           home, home, storage, storage, server("SBI_TEST_RUCIO_CLIENT"));
     va_list list;
     va_start(list, format);
     vsnprintf(command + n, sizeof command - (size_t)n, format, list);

@@ -46,7 +46,7 @@ class Campaigns(unittest.TestCase):
                 self.assertEqual(campaign.retry("a"), 1)
                 self.assertEqual([e["key"] for e in heard if e["event"] == "given up"], ["a", "b"])
                 self.assertEqual(len(campaign.timeline()["attempts"]), 2)
-            rows = [json.loads(line) for line in open(lines)]
+            rows = [json.loads(line) for line in pathlib.Path(lines).read_text().splitlines()]
             self.assertEqual([r["event"] for r in rows], [e["event"] for e in heard])
             self.assertEqual([r["seq"] for r in rows], list(range(len(rows))))
 

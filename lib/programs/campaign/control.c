@@ -4,6 +4,15 @@
 
 #include "programs/campaign/campaign.h"
 
+/* Opens to work in it. A folder that is no campaign's is not made one. */
+static sbi_status open_campaign(const campaign_command *command, const sbi_campaign_options *options, sbi_campaign **out)
+{
+    sbi_status status = campaign_look(command, out);
+    if (status != SBI_OK) return status;
+    sbi_campaign_close(*out);
+    return sbi_campaign_open(out, command->ctx, command->folder, options);
+}
+
 /* The executor that was asked for, or that of the last run. */
 static sbi_status open_executor(const campaign_command *command, const sbi_campaign *c, sbi_executor **out)
 {
@@ -27,7 +36,7 @@ static int run(const campaign_command *command, int afresh)
     sbi_campaign_options o = command->options;
     o.keep_given_up = afresh && command->n_keys > 0;
     size_t changed = 0;
-    sbi_status status = sbi_campaign_open(&c, command->ctx, command->folder, &o);
+    sbi_status status = open_campaign(command, &o, &c);
     if (status == SBI_OK) status = open_executor(command, c, &exec);
     for (int i = 0; i < command->n_keys && status == SBI_OK; i++) {
         size_t index;
@@ -77,10 +86,7 @@ static int stop(const campaign_command *command, sbi_campaign *c)
 int campaign_cancel(const campaign_command *command)
 {
     sbi_campaign *c;
-    sbi_status status = campaign_look(command, &c); /* is it a campaign? */
-    if (status != SBI_OK) return campaign_fail(status);
-    sbi_campaign_close(c);
-    status = sbi_campaign_open(&c, command->ctx, command->folder, &command->options);
+    sbi_status status = open_campaign(command, &command->options, &c);
     if (status == SBI_OK) return stop(command, c);
     if (status != SBI_ERR_STATE) return campaign_fail(status);
     status = sbi_campaign_cancel(command->ctx, command->folder);

@@ -49,14 +49,15 @@ http {
     root $storage/data;
     dav_methods PUT DELETE MKCOL COPY MOVE;
     dav_ext_methods PROPFIND OPTIONS;
-    create_full_put_path off;
     dav_access user:rw;
-    server { listen 127.0.0.1:$dav; }
+    autoindex on; # the reference client asks for the storage element's folder first, and wants 200
+    # Folders that are missing: over http the client makes them, over https the storage element, as the reference client wants.
+    server { listen 127.0.0.1:$dav; create_full_put_path off; }
     ssl_certificate $storage/server.pem;
     ssl_certificate_key $storage/server.key;
     ssl_client_certificate $storage/ca.pem;
     ssl_verify_client optional;
-    server { listen 127.0.0.1:$tls ssl; }
+    server { listen 127.0.0.1:$tls ssl; create_full_put_path on; }
     server {
         listen 127.0.0.1:$front ssl;
         location / {
