@@ -3,12 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/sha256_blocks.h"
 
 /* FIPS 180-4, section 4.2.2: fractional parts of the cube roots of the first 64 primes. */
 const uint32_t sbi_sha256_constants[64] = {
@@ -63,16 +61,16 @@ void sbi_sha256_blocks_portable(uint32_t state[8], const unsigned char *p, size_
     for (; n; n--, p += 64) compress(state, p);
 }
 
-static void blocks(uint32_t state[8], const unsigned char *p, size_t n)
+/* From so many blocks on it is worth to ask the processor what it can do, which takes microseconds in a virtual machine. */
+#define MANY 32
+
+static void take_blocks(sbi_sha256 *h, const unsigned char *p, size_t n)
 {
-    static _Atomic(sbi_sha256_blocks_fn) chosen; /* the same for every thread that looks first */
-    sbi_sha256_blocks_fn f = atomic_load_explicit(&chosen, memory_order_relaxed);
-    if (!f) {
-        f = sbi_sha256_blocks_x86();
-        if (!f) f = sbi_sha256_blocks_portable;
-        atomic_store_explicit(&chosen, f, memory_order_relaxed);
+    if (!h->blocks && n >= MANY) {
+        h->blocks = sbi_sha256_blocks_x86();
+        if (!h->blocks) h->blocks = sbi_sha256_blocks_portable;
     }
-    f(state, p, n);
+    (h->blocks ? h->blocks : sbi_sha256_blocks_portable)(h->state, p, n);
 }
 
 void sbi_sha256_init(sbi_sha256 *h)
@@ -90,7 +88,7 @@ void sbi_sha256_update(sbi_sha256 *h, const void *data, size_t size)
     while (size) {
         if (h->used == 0 && size >= sizeof h->block) {
             const size_t whole = size / sizeof h->block;
-            blocks(h->state, p, whole);
+            take_blocks(h, p, whole);
             p += whole * sizeof h->block;
             size -= whole * sizeof h->block;
             continue;
@@ -102,7 +100,7 @@ void sbi_sha256_update(sbi_sha256 *h, const void *data, size_t size)
         p += take;
         size -= take;
         if (h->used == sizeof h->block) {
-            blocks(h->state, h->block, 1);
+            take_blocks(h, h->block, 1);
             h->used = 0;
         }
     }

@@ -3,6 +3,7 @@
 #ifndef SBI_BASE_SHA256_H
 #define SBI_BASE_SHA256_H
 
+#include "base/sha256_blocks.h"
 #include "sbi/status.h"
 
 #define SBI_SHA256_HEX_SIZE 65 /* 64 digits and NUL */
@@ -12,6 +13,7 @@ typedef struct sbi_sha256 {
     uint64_t length;
     unsigned char block[64];
     size_t used;
+    sbi_sha256_blocks_fn blocks; /* NULL: not chosen yet */
 } sbi_sha256;
 
 void sbi_sha256_init(sbi_sha256 *h);
