@@ -205,7 +205,8 @@ class Cluster:
         network.mkdir()
         (network / "10-test.conflist").write_text(json.dumps(
             {"cniVersion": "0.4.0", "name": "test", "plugins": [{"type": "ptp", "ipMasq": False, "ipam": {
-                "type": "host-local", "dataDir": str(self.path("cni-data")), "ranges": [[{"subnet": "203.0.113.0/24"}]]}}]}))
+                "type": "host-local", "dataDir": str(self.path("cni-data")), "ranges": [[{"subnet": "203.0.113.0/24"}]],
+                "routes": [{"dst": f"{ADDRESS}/32"}]}}]}))
         self.path("containerd.toml").write_text(f"""version = 2
 root = "{self.path('containerd')}"
 state = "{self.path('containerd-state')}"
