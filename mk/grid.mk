@@ -68,13 +68,15 @@ $(CLUSTER_PROGRAMS): $(BUILD)/tests/cluster/%: $(BUILD)/obj/tests/cluster/%.o $(
 .PHONY: cluster-tests
 cluster-tests: $(CLUSTER_TESTS) programs ## Run tests/cluster against etcd, the API server, controllers, scheduler and a kubelet on this machine
 	@tests/servers/kubernetes/with_cluster.sh $(BUILD) scripts/run-tests.sh $(BUILD) $(CLUSTER_TESTS)
-.PHONY: check-cluster check-kubernetes-demo check-kubernetes-scale check-faults deps-servers
+.PHONY: check-cluster check-faults-here check-kubernetes-demo check-kubernetes-scale check-faults deps-servers
 check-cluster: $(CLUSTER_TESTS) programs ## The same; skipped, with a line, where a machine cannot have a cluster
 	@tests/cluster/check_cluster.sh $(BUILD) $(CLUSTER_TESTS)
 FAULTS ?= 100
 FAULTS_SEED ?= 1
 check-faults: $(BUILD)/tests/cluster/campaign_kubernetes ## Campaigns with FAULTS (100) seeded faults injected, results compared
 	@tests/servers/kubernetes/with_cluster.sh $(BUILD) --node agent tests/cluster/faults.py $(BUILD) --faults $(FAULTS) --seed $(FAULTS_SEED)
+check-faults-here: $(BUILD)/tests/cluster/campaign_kubernetes programs ## The same, where Kubernetes has been built before; a line says so elsewhere
+	@tests/cluster/check_faults.sh $(BUILD) $(FAULTS) $(FAULTS_SEED)
 check-kubernetes-demo: programs lib $(BUILD)/bin/offshell_higgs ## The main job in pods through S3, equal byte for byte to here (2 min)
 	@tests/servers/kubernetes/with_cluster.sh $(BUILD) tests/cluster/check_demo.sh $(BUILD)
 SCALE_TASKS ?= 10000

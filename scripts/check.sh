@@ -54,6 +54,7 @@ step contract "$make" -j"$jobs" contract
 step cuda-tests "$make" -j"$jobs" cuda-tests
 step cuda-check "$make" -j"$jobs" cuda-check
 step grid "$make" -j"$jobs" grid-tests
+step faults "$make" -j"$jobs" check-faults-here
 step torture "$make" -j"$jobs" torture
 step physics "$make" -j"$jobs" physics
 step python "$make" python-check
