@@ -278,6 +278,14 @@ static sbi_status poll(run *r, int timeout_ms)
     return SBI_OK;
 }
 
+/* What an executor would say of the attempt, where it says nothing. */
+static sbi_task_report report_of(const sbi_campaign_task *t, int32_t state, sbi_status status)
+{
+    sbi_task_report report = {.struct_size = (uint32_t)sizeof report, .state = state, .status = status, .attempt = t->attempt};
+    snprintf(report.key, sizeof report.key, "%s", t->key);
+    return report;
+}
+
 /* Tasks that nobody has spoken of for too long have vanished; not while news of them may wait in the executor, or it is out of reach. */
 static sbi_status find_silent(run *r)
 {
@@ -285,9 +293,7 @@ static sbi_status find_silent(run *r)
     const double now = sbi_campaign_now();
     for (size_t index; (index = sbi_deadlines_take(&r->silent, now - r->unreachable)) != SIZE_MAX;) {
         const sbi_campaign_task *t = r->c->tasks[index];
-        sbi_task_report report = {.struct_size = (uint32_t)sizeof report, .state = SBI_TASK_LOST, .attempt = t->attempt};
-        report.status = SBI_ERR_TASK_LOST;
-        snprintf(report.key, sizeof report.key, "%s", t->key);
+        sbi_task_report report = report_of(t, SBI_TASK_LOST, SBI_ERR_TASK_LOST);
         snprintf(report.message, sizeof report.message, "not heard of for %.0f s", now - t->heard);
         leave_live(r, index);
         SBI_TRY(attempt_failed(r, index, &report));
@@ -314,8 +320,8 @@ static sbi_status find_overdue(run *r)
             continue;
         }
         if (r->caps.in_process) continue;
-        sbi_task_report report = {.struct_size = (uint32_t)sizeof report, .attempt = t->attempt, .seconds = now - t->started};
-        snprintf(report.key, sizeof report.key, "%s", t->key);
+        sbi_task_report report = report_of(t, 0, SBI_OK);
+        report.seconds = now - t->started;
         leave_live(r, index);
         SBI_TRY(attempt_overdue(r, index, &report));
     }
@@ -336,9 +342,7 @@ static sbi_status fetch_failed(run *r, size_t index, sbi_status why)
         return SBI_OK;
     }
     t->spoilt = t->attempt;
-    sbi_task_report report = {.struct_size = (uint32_t)sizeof report, .state = SBI_TASK_LOST, .attempt = t->attempt};
-    report.status = why;
-    snprintf(report.key, sizeof report.key, "%s", t->key);
+    sbi_task_report report = report_of(t, SBI_TASK_LOST, why);
     snprintf(report.message, sizeof report.message, "its result: %.200s", sbi_last_error());
     return attempt_failed(r, index, &report);
 }
