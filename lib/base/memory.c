@@ -55,12 +55,15 @@ void *sbi_alloc(sbi_context *ctx, size_t size)
     return block + 1;
 }
 
+/* Of x86 and ARM. Smaller blocks cannot hold one: the advice would only cost a call and split the heap's mapping. */
+#define LARGE_PAGE ((uintptr_t)1 << 21)
+
 void sbi_prefer_large_pages(void *block, size_t size)
 {
 #ifdef MADV_HUGEPAGE
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     const uintptr_t first = ((uintptr_t)block + page - 1) / page * page, last = ((uintptr_t)block + size) / page * page;
-    if (last > first) (void)madvise((void *)first, last - first, MADV_HUGEPAGE);
+    if (last > first && last - first >= LARGE_PAGE) (void)madvise((void *)first, last - first, MADV_HUGEPAGE);
 #else
     (void)block;
     (void)size;
