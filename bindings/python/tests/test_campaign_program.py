@@ -94,6 +94,26 @@ class Programs(unittest.TestCase):
             self.assertLess(time.monotonic(), end, what)
             time.sleep(0.05)
 
+    def start_held(self, waiting):
+        """A client whose tasks are held back at the gate."""
+        (self.gate / "closed").touch()
+        client = self.start("retry", stderr=subprocess.DEVNULL)
+        self.until(lambda: self.status()["waiting"] == waiting, "the client to begin")
+        return client
+
+    def start_running(self):
+        client = self.start("retry", stderr=subprocess.PIPE)
+        self.until(lambda: self.status()["running"] == 3, "the tasks to run")
+        return client
+
+    def start_looking(self, interval):
+        """status on a terminal, and our end of it"""
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        look = self.start("status", "--interval", interval, stdout=theirs)
+        os.close(theirs)
+        return look, ours
+
     def work_left(self):
         """Whether a worker has one of its records locked."""
         for record in self.folder.glob("store/jobs/*/process"):
@@ -108,13 +128,8 @@ class Programs(unittest.TestCase):
 
     def test_status_on_a_terminal(self):
         self.begin()
-        (self.gate / "closed").touch()
-        client = self.start("retry", stderr=subprocess.DEVNULL)
-        self.until(lambda: self.status()["waiting"] == 3, "the client to begin")
-        ours, theirs = pty.openpty()
-        self.addCleanup(os.close, ours)
-        look = self.start("status", "--interval", "0.1", stdout=theirs)
-        os.close(theirs)
+        client = self.start_held(3)
+        look, ours = self.start_looking("0.1")
         seen = bytearray()
 
         def read():
@@ -137,13 +152,8 @@ class Programs(unittest.TestCase):
 
     def test_status_is_left_by_a_signal(self):
         self.begin()
-        (self.gate / "closed").touch()
-        client = self.start("retry", stderr=subprocess.DEVNULL)
-        self.until(lambda: self.status()["waiting"] == 3, "the client to begin")
-        ours, theirs = pty.openpty()
-        self.addCleanup(os.close, ours)
-        look = self.start("status", "--interval", "1000", stdout=theirs)
-        os.close(theirs)
+        client = self.start_held(3)
+        look, ours = self.start_looking("1000")
         self.assertTrue(select.select([ours], [], [], LIMIT)[0])
         look.send_signal(signal.SIGINT)
         self.assertEqual(look.wait(LIMIT), 0)
@@ -152,9 +162,7 @@ class Programs(unittest.TestCase):
 
     def test_events_are_followed(self):
         self.begin()
-        (self.gate / "closed").touch()
-        client = self.start("retry", stderr=subprocess.DEVNULL)
-        self.until(lambda: self.status()["waiting"] == 3, "the client to begin")
+        client = self.start_held(3)
         follow = self.start("events", "--follow", "--json", "--interval", "0.05", stdout=subprocess.PIPE)
         rows = [json.loads(follow.stdout.readline())]
         (self.gate / "closed").unlink()
@@ -202,8 +210,7 @@ class Programs(unittest.TestCase):
 
     def test_cancel_while_a_client_works(self):
         self.begin(**LONG)
-        client = self.start("retry", stderr=subprocess.PIPE)
-        self.until(lambda: self.status()["running"] == 3, "the tasks to run")
+        client = self.start_running()
         self.run_program("retry", code=1)  # no second client
         self.run_program("cancel")
         self.assertEqual(client.wait(LIMIT), 1)
@@ -214,8 +221,7 @@ class Programs(unittest.TestCase):
 
     def test_cancel_of_what_a_killed_client_left(self):
         self.begin(**LONG)
-        client = self.start("retry", stderr=subprocess.DEVNULL)
-        self.until(lambda: self.status()["running"] == 3, "the tasks to run")
+        client = self.start_running()
         client.kill()
         client.wait()
         self.assertTrue(self.work_left())
@@ -225,8 +231,7 @@ class Programs(unittest.TestCase):
 
     def test_a_client_that_is_interrupted(self):
         self.begin(**LONG)
-        client = self.start("retry", stderr=subprocess.PIPE)
-        self.until(lambda: self.status()["running"] == 3, "the tasks to run")
+        client = self.start_running()
         client.send_signal(signal.SIGTERM)
         self.assertEqual(client.wait(LIMIT), 1)
         self.assertIn(b"CANCELLED", client.stderr.read())
@@ -238,9 +243,7 @@ class Programs(unittest.TestCase):
         self.begin()
         first = self.tasks()[0]["key"]
         self.run_program("retry", first)
-        (self.gate / "closed").touch()
-        client = self.start("retry", stderr=subprocess.DEVNULL)
-        self.until(lambda: self.status()["waiting"] == 2, "the client to begin")
+        client = self.start_held(2)
         client.kill()
         client.wait()
         self.assertEqual([t["state"] for t in self.tasks()], ["done", "pending", "pending"])
