@@ -72,7 +72,7 @@ def compare(sbi, torch, job, rounds, members):
     for _ in range(rounds):
         for name, worker, m in (("libsbi", sbi, members), ("torch", torch, 1)):
             answer = worker.ask("train", **job, members=m)
-            if "refused" in answer: # nothing to compare
+            if "refused" in answer:  # nothing to compare
                 return {**best, name: answer}
             answer["events_per_second"] = job["events"] * job["epochs"] * m / answer["seconds"]
             if name not in best or answer["events_per_second"] > best[name].get("events_per_second", 0):
