@@ -95,8 +95,9 @@ typedef struct sbi_train_options {
     double min_improvement;     /**< of the loss, to count as better for `patience` and PLATEAU; default 0 */
     double checkpoint_seconds;  /**< between checkpoints; default 30; a cancelled run writes one too */
     const char *campaign;       /**< folder for checkpoints and the journal; NULL (default): nothing is kept, no resuming */
-    const char *device;         /**< "cpu" (also NULL, the default), "cuda", "cuda:1", "cuda:0?precision=tf32": docs/devices.md. Not
-                                     part of what a checkpoint was made for: training may go on with another device */
+    const char *device;         /**< "cpu" (also NULL, the default), "cuda", "cuda:1", "cuda:0?precision=tf32"; for ensembles also "cuda:*" and
+                                     "cuda:0,2", over which members are spread: docs/devices.md. Not part of what a checkpoint was made
+                                     for: training may go on with another device */
     int32_t residual;      /**< k > 0: hidden layers in a residual block, h + F(h); the first layer brings to `width`, so depth is 1 + a positive
                                 multiple of k; 0 (default): none */
     int32_t layer_norm;    /**< 1: layer normalisation (arXiv 1607.06450) before each activation; default 0 */
@@ -144,9 +145,9 @@ SBI_API void sbi_train_options_init(sbi_train_options *options);
 SBI_API sbi_status sbi_network_train(sbi_network **out, sbi_dataset *data, const sbi_train_options *options);
 
 /** Trains options->members networks, each one a task of a campaign run by `exec`, and makes an ensemble of them.
- *  @param[out] out NULL on failure. @param exec NULL: here, with the context's threads: small networks (up to 300,000 parameters, on
- *  the cpu) side by side, each in one thread, where there are as many as threads; others, and those of a context with a
- *  parallel_for of its own, one after the other.
+ *  @param[out] out NULL on failure. @param exec NULL: here, with the context's threads: small networks (up to 300,000 parameters)
+ *  side by side, each in one thread, where there are as many as threads, or on a GPU, at most 8 on each; others, and those of a context
+ *  with a parallel_for of its own, one after the other. Of several devices that the options name, one that is lost hands its members on.
  *  With a campaign folder, members that are done are not trained again, and one that diverges or fails does not stop the others: they
  *  are trained to their end and kept, and the call fails as the first one did. The networks are those that sbi_network_train() would
  *  give, whatever the executor and however many run at once. Errors: those of sbi_network_train() and sbi_campaign_run(). Since: 0.1 */

@@ -34,6 +34,14 @@ typedef struct sbi_device_plugin {
     const void *(*find)(const char *contract);
 } sbi_device_plugin;
 
+/* The contract "devices": how many there are. SBI_ERR_NOT_FOUND, with the message set, where driver or devices are missing. */
+#define SBI_DEVICE_COUNTER_CONTRACT "devices"
+#define SBI_DEVICE_COUNTER_ABI 1
+typedef struct sbi_device_counter {
+    uint32_t struct_size, abi;
+    sbi_status (*count)(const sbi_device_host *host, int32_t *n);
+} sbi_device_counter;
+
 /* Loads libsbi-NAME.so.ABI and checks it; `device` is NAME with options. It stays loaded until the process ends, since drivers do not
  * bear being unloaded. Looked for in: the folder in the environment's SBI_PLUGIN_PATH, and nowhere else if that is set; the folder of
  * libsbi; where the loader looks. SBI_ERR_NOT_FOUND: no such library, or one that it needs is missing; SBI_ERR_ABI: of another release. */

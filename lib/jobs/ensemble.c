@@ -102,6 +102,7 @@ typedef struct training {
     sbi_job_attachment attachment;
     char (*keys)[SBI_TASK_KEY_MAX + 1];
     sbi_network **networks;
+    sbi_spread *spread; /* devices that are not the cpu */
 } training;
 
 sbi_status sbi_jobs_add_member(sbi_campaign *campaign, sbi_context *ctx, const sbi_train_options *known, json_t *described, int32_t member,
@@ -168,14 +169,42 @@ static sbi_status prepare(training *t, int here)
     return sbi_campaign_open(&t->campaign, t->ctx, t->options.campaign, &o);
 }
 
-/* The executor for members that are trained here. Small ones run side by side if that leaves no thread without work; the
- * host's own scheduler is given one member after another, to share out as it likes. */
-static sbi_status open_here(training *t, sbi_executor **used, sbi_executor **owned)
+/* Executors elsewhere have devices of their own, which this machine need not have. */
+static int is_in_process(sbi_executor *exec)
 {
-    const int together = t->options.members >= sbi_context_threads(t->ctx) && !t->ctx->options.parallel_for &&
-                         sbi_members_are_small(&t->options, t->data);
+    sbi_executor_caps caps = {.struct_size = (uint32_t)sizeof caps};
+    return !exec || (sbi_executor_capabilities(exec, &caps) == SBI_OK && caps.in_process);
+}
+
+static int on_the_cpu(const char *device)
+{
+    return !device || strcmp(device, "cpu") == 0 || strncmp(device, "cpu?", 4) == 0;
+}
+
+/* The devices that members share, where they are not the cpu; *side_by_side: how many members at once, if they are trained here. */
+static sbi_status open_devices(training *t, int here, int32_t *side_by_side)
+{
+    int32_t each;
+    *side_by_side = 1;
+    if (on_the_cpu(t->options.device)) return SBI_OK;
+    SBI_TRY(sbi_spread_open(&t->spread, t->ctx, t->options.device, INT32_MAX));
+    t->attachment.spread = t->spread;
+    if (!here || t->options.members == 1 || t->ctx->options.parallel_for || sbi_context_threads(t->ctx) == 1) return SBI_OK;
+    SBI_TRY(sbi_spread_together(&each, t->spread, &t->options, t->data));
+    const int32_t places = each * sbi_spread_devices(t->spread), threads = sbi_context_threads(t->ctx);
+    sbi_spread_limit(t->spread, each);
+    *side_by_side = places < threads ? places : threads;
+    return SBI_OK;
+}
+
+/* The executor for members that are trained here. Small ones run side by side if that leaves no thread without work; the
+ * host's own scheduler is given one member after another, to share out as it likes. On devices a member's thread mostly waits. */
+static sbi_status open_here(training *t, int32_t side_by_side, sbi_executor **used, sbi_executor **owned)
+{
+    const int together = side_by_side > 1 || (t->options.members >= sbi_context_threads(t->ctx) && !t->ctx->options.parallel_for &&
+                                              sbi_members_are_small(&t->options, t->data));
     if (!together) return sbi_jobs_executor(used, owned, t->ctx, NULL);
-    SBI_TRY(sbi_local_open(owned, t->ctx, 0, sbi_job_run_local, NULL));
+    SBI_TRY(sbi_local_open(owned, t->ctx, side_by_side > 1 ? side_by_side : 0, sbi_job_run_local, NULL));
     *used = *owned;
     return SBI_OK;
 }
@@ -184,6 +213,7 @@ static void finish(training *t)
 {
     for (int32_t m = 0; t->networks && m < t->options.members; m++) sbi_network_destroy(t->networks[m]);
     sbi_campaign_close(t->campaign);
+    sbi_spread_close(t->spread);
     json_decref(t->described);
     sbi_free(t->ctx, t->networks);
     sbi_free(t->ctx, t->keys);
@@ -202,8 +232,10 @@ sbi_status sbi_ensemble_train(sbi_ensemble **out, sbi_dataset *data, const sbi_t
     t.attachment.folder = t.options.campaign;
     t.attachment.epoch_log = t.options.epoch_log;
     sbi_executor *used, *owned = NULL;
+    int32_t side_by_side = 1;
     sbi_status status = prepare(&t, !exec);
-    if (status == SBI_OK) status = exec ? sbi_jobs_executor(&used, &owned, t.ctx, exec) : open_here(&t, &used, &owned);
+    if (status == SBI_OK && is_in_process(exec)) status = open_devices(&t, !exec, &side_by_side);
+    if (status == SBI_OK) status = exec ? sbi_jobs_executor(&used, &owned, t.ctx, exec) : open_here(&t, side_by_side, &used, &owned);
     if (status == SBI_OK) status = train_members(&t, used);
     if (status == SBI_OK) status = sbi_ensemble_create(out, t.ctx, t.networks, (size_t)t.options.members);
     sbi_executor_close(owned);

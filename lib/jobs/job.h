@@ -4,6 +4,7 @@
 #define SBI_JOBS_JOB_H
 
 #include "io/json.h"
+#include "net/spread.h"
 #include "sbi/job.h"
 #include "sbi/model.h"
 #include "sbi/ratio.h"
@@ -92,6 +93,7 @@ typedef struct sbi_job_attachment {
     const sbi_ensemble *ensemble; /* evaluate_columns: with its features and calibration */
     const sbi_calibration *calibration;
     const sbi_array *features;
+    sbi_spread *spread; /* train_member, train_trial: devices that members share; NULL: each finds its own */
 } sbi_job_attachment;
 
 /* Where a job runs. */

@@ -270,10 +270,15 @@ sbi_status sbi_search_run(sbi_search *s, sbi_dataset *data, sbi_executor *exec)
     SBI_REQUIRE(s && data, "sbi_search_run: search or data is NULL");
     SBI_TRY(sbi_dataset_check_sides(data));
     sbi_executor *used = NULL, *owned = NULL;
+    sbi_spread *spread = NULL; /* of devices, over which trials go */
     sbi_status status = open_campaign(s, !exec);
+    if (status == SBI_OK && sbi_spread_is_list(s->device)) status = sbi_spread_open(&spread, s->ctx, s->device, INT32_MAX);
+    for (size_t i = 0; i < s->n; i++) s->trials[i].attachment.spread = spread;
     if (status == SBI_OK) status = exec ? sbi_jobs_executor(&used, &owned, s->ctx, exec) : open_here(s, data, &used, &owned);
     if (status == SBI_OK) status = run(s, data, used);
     sbi_executor_close(owned);
+    for (size_t i = 0; i < s->n; i++) s->trials[i].attachment.spread = NULL;
+    sbi_spread_close(spread);
     for (size_t i = 0; s->scratch && i < s->n; i++)
         for (size_t m = 0; m < s->members; m++) remove_copy(s, s->trials[i].members[m].key);
     return status;

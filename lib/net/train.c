@@ -126,6 +126,17 @@ int sbi_members_are_small(const sbi_train_options *options, const sbi_dataset *d
     return sbi_loss_choose(&loss, data, options) == SBI_OK && sbi_member_is_small(options, data->inputs, loss.outputs);
 }
 
+sbi_status sbi_member_size(sbi_network_size *size, const sbi_train_options *options, const sbi_dataset *data)
+{
+    sbi_mlp mlp = {0};
+    sbi_loss loss;
+    SBI_TRY(sbi_loss_choose(&loss, data, options));
+    const int64_t inputs = data->inputs + (data->transforms ? data->transforms->inputs - data->transforms->features : 0);
+    SBI_TRY(set_shape(&mlp, options, inputs, loss.outputs));
+    *size = (sbi_network_size){inputs, loss.outputs, (int64_t)options->depth * options->width, mlp.n};
+    return SBI_OK;
+}
+
 /* Beside the checkpoint, if there is not to be enough memory for them. */
 static sbi_status pack_events(sbi_trainer *t, const char *checkpoint)
 {

@@ -50,6 +50,15 @@ sbi_status sbi_member_train_run(sbi_network **out, sbi_context *ctx, sbi_dataset
 sbi_status sbi_member_train(sbi_network **out, sbi_context *ctx, sbi_dataset *data, const sbi_train_options *options,
                             int32_t member, const char *checkpoint, const sbi_train_watch *watch);
 
+/* Networks with more parameters fill a device, or all threads, each by itself. */
+#define SBI_SMALL_PARAMETERS 300000
+
+/* What a member's network will be; `hidden` is the number of values of all hidden layers. Fails as training would. */
+typedef struct sbi_network_size {
+    int64_t inputs, outputs, hidden, parameters;
+} sbi_network_size;
+sbi_status sbi_member_size(sbi_network_size *size, const sbi_train_options *options, const sbi_dataset *data);
+
 /* 1 if members of these options with so many inputs and outputs are trained faster side by side, each in one thread, than one after the other by all
  * threads: small networks, which wait for each other's threads at each batch, on the cpu. Their bits are the same either way. */
 int sbi_member_is_small(const sbi_train_options *options, int64_t inputs, int64_t outputs);

@@ -47,7 +47,7 @@ typedef struct sbi_lane {
 } sbi_lane;
 
 #define SBI_MAX_LANES 16
-#define SBI_LANE_PARAMETERS 300000 /* networks with more do not use lanes */
+#define SBI_LANE_PARAMETERS SBI_SMALL_PARAMETERS /* networks with more do not use lanes */
 #define SBI_MAX_PENDING 64
 
 typedef struct sbi_trainer {

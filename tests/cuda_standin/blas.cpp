@@ -135,12 +135,12 @@ cublasStatus_t submit(cudaStream_t stream, product p)
         set_last(error);
         return CUBLAS_STATUS_EXECUTION_FAILED;
     }
-    if (strike(CUDA_STANDIN_LOSS)) {
-        get().lost = true;
+    if (struck_by_loss()) {
         set_last(cudaErrorECCUncorrectable);
         return CUBLAS_STATUS_EXECUTION_FAILED;
     }
     if (strike(CUDA_STANDIN_LAUNCH)) return CUBLAS_STATUS_EXECUTION_FAILED;
+    get().launched[current_device()]++;
     if (p.m < 0 || p.n < 0 || p.k < 0 || p.count < 0) return CUBLAS_STATUS_INVALID_VALUE;
     if (p.m == 0 || p.n == 0 || p.count == 0) return CUBLAS_STATUS_SUCCESS;
     if (!fits(p.c, p.type_c, p.m, p.n, p.ldc, p.stride_c, p.count) ||

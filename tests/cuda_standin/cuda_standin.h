@@ -41,12 +41,17 @@ extern "C" {
 #define CUDA_STANDIN_SYNCHRONISED 6  /* calls that waited */
 #define CUDA_STANDIN_GRAPHS 7        /* graph launches */
 #define CUDA_STANDIN_PRODUCT_BYTES 8 /* of the operands and results of these products, each once */
-#define CUDA_STANDIN_COUNTS 9
+#define CUDA_STANDIN_STREAMS 9       /* the most streams that there were at once */
+#define CUDA_STANDIN_COUNTS 10
 
 /* Forgets failures to come, violations, counts and a loss; the device has `bytes` of memory and there are `devices` of it. */
 void cuda_standin_reset(size_t bytes, int devices);
 void cuda_standin_set_order(int order, uint64_t seed);
 void cuda_standin_fail(int what, int64_t after);
+/* One device alone is lost, at the `after`-th launch or copy from now that is asked of it; the others work on. */
+void cuda_standin_lose(int device, int64_t after);
+/* Kernels, products and graphs that were launched on a device since the last reset. */
+int64_t cuda_standin_launched(int device);
 /* -1: no driver (cudaErrorInsufficientDriver from every call). */
 void cuda_standin_set_driver(int version);
 /* The first wrong use since the last reset, or NULL. */

@@ -7,6 +7,7 @@
 namespace standin {
 
 static thread_local cudaError_t last_error = cudaSuccess;
+static thread_local int device_now = 0;
 
 state &get()
 {
@@ -38,7 +39,30 @@ bool strike(int what)
     return left > 0 && --left == 0;
 }
 
+int current_device()
+{
+    return device_now;
+}
+
+cudaError_t trouble_on(int device)
+{
+    return get().lost_devices.count(device) ? cudaErrorECCUncorrectable : trouble_of_all();
+}
+
 cudaError_t trouble()
+{
+    return trouble_on(device_now);
+}
+
+bool struck_by_loss()
+{
+    state &s = get();
+    auto own = s.lose_after.find(device_now);
+    if (own != s.lose_after.end() && own->second > 0 && --own->second == 0) return s.lost_devices[device_now] = true;
+    return strike(CUDA_STANDIN_LOSS) && (s.lost = true);
+}
+
+cudaError_t trouble_of_all()
 {
     const state &s = get();
     if (s.driver < 0) return cudaErrorInsufficientDriver;
@@ -72,6 +96,9 @@ void cuda_standin_reset(size_t bytes, int devices)
     state &s = get();
     std::lock_guard<std::recursive_mutex> guard(s.lock);
     s.lost = false;
+    s.lose_after.clear();
+    s.lost_devices.clear();
+    s.launched.clear();
     s.sticky = cudaSuccess;
     s.violation.clear();
     for (int64_t &n : s.fail_after) n = 0;
@@ -100,6 +127,18 @@ void cuda_standin_fail(int what, int64_t after)
     state &s = get();
     std::lock_guard<std::recursive_mutex> guard(s.lock);
     s.fail_after[what] = after;
+}
+
+void cuda_standin_lose(int device, int64_t after)
+{
+    std::lock_guard<std::recursive_mutex> guard(get().lock);
+    get().lose_after[device] = after;
+}
+
+int64_t cuda_standin_launched(int device)
+{
+    std::lock_guard<std::recursive_mutex> guard(get().lock);
+    return get().launched[device];
 }
 
 void cuda_standin_set_driver(int version)
@@ -179,17 +218,15 @@ cudaError_t cudaRuntimeGetVersion(int *version)
 cudaError_t cudaGetDeviceCount(int *count)
 {
     *count = 0;
-    STANDIN_BEGIN;
+    STANDIN_BEGIN_ANY;
     if (get().devices == 0) return set_last(cudaErrorNoDevice);
     *count = get().devices;
     return cudaSuccess;
 }
 
-static thread_local int device_now = 0;
-
 cudaError_t cudaSetDevice(int device)
 {
-    STANDIN_BEGIN;
+    STANDIN_BEGIN_ANY;
     if (device < 0 || device >= get().devices) return set_last(cudaErrorInvalidDevice);
     device_now = device;
     return cudaSuccess;
@@ -197,7 +234,7 @@ cudaError_t cudaSetDevice(int device)
 
 cudaError_t cudaGetDevice(int *device)
 {
-    STANDIN_BEGIN;
+    STANDIN_BEGIN_ANY;
     *device = device_now;
     return cudaSuccess;
 }

@@ -100,7 +100,7 @@ cudaError_t cudaMalloc(void **out, size_t bytes)
     *out = nullptr;
     STANDIN_BEGIN;
     state &s = get();
-    if (s.capturing) {
+    if (capturing()) {
         violate("cudaMalloc while a stream is capturing");
         return set_last(cudaErrorStreamCaptureUnsupported);
     }

@@ -36,9 +36,12 @@ struct state {
     uint64_t seed = 1, draws = 0;
     int64_t fail_after[CUDA_STANDIN_FAILURES] = {0}, counts[CUDA_STANDIN_COUNTS] = {0};
     bool lost = false;
+    std::map<int, int64_t> lose_after;  /* by device: launches and copies until it is lost */
+    std::map<int, bool> lost_devices;
+    std::map<int, int64_t> launched;    /* by device: kernels */
     cudaError_t sticky = cudaSuccess; /* of a kernel that went wrong: every later call returns it, as CUDA does */
     std::string violation;
-    int capturing = 0;
+    int capturing = 0; /* streams, in the mode that forbids allocations to every thread */
 };
 state &get();
 
@@ -48,8 +51,13 @@ cudaError_t set_last(cudaError_t error);
 void violate(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Counts one operation that may be made to fail; true: now. */
 bool strike(int what);
-/* What every call begins with: no driver, a lost device, an earlier fault. */
+/* What every call begins with: no driver, a lost device, an earlier fault; and the same but for the thread's own device being lost alone. */
 cudaError_t trouble();
+cudaError_t trouble_of_all();
+cudaError_t trouble_on(int device);
+/* The thread's device, and its loss at a launch or a copy: true if it was just lost, or all are. */
+int current_device();
+bool struck_by_loss();
 /* 0 .. n-1 in the order of the test. */
 std::vector<unsigned> arrange(size_t n);
 
@@ -62,6 +70,8 @@ void memory_open();
 void memory_close();
 
 /* stream.cpp */
+/* 1 while this thread may not allocate or wait for all: a capture of its own, or one in the global mode. */
+bool capturing();
 /* Queues, or adds to the graph that is being captured. */
 cudaError_t enqueue(cudaStream_t stream, operation what);
 void drain_all();
@@ -72,6 +82,9 @@ void run_grid(const cudaLaunchConfig_t &config, const operation &thread, char *s
 
 }
 
+#define STANDIN_BEGIN_ANY                                                                                              \
+    std::lock_guard<std::recursive_mutex> standin_guard(standin::get().lock);                                          \
+    if (cudaError_t standin_trouble = standin::trouble_of_all()) return standin::set_last(standin_trouble)
 #define STANDIN_BEGIN                                                                                                  \
     std::lock_guard<std::recursive_mutex> standin_guard(standin::get().lock);                                          \
     if (cudaError_t standin_trouble = standin::trouble()) return standin::set_last(standin_trouble)

@@ -3,6 +3,7 @@
  * it must; another runs only as far as an event asks. What a program forgot to order is therefore not done yet when it is needed. */
 #include "state.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 
@@ -16,7 +17,8 @@ struct CUgraphExec_st {
 };
 struct CUstream_st {
     std::deque<operation> queue;
-    bool blocking = true, running = false;
+    bool blocking = true, running = false, global = false;
+    int device = 0;
     CUgraph_st *capture = nullptr;
 };
 
@@ -35,11 +37,18 @@ namespace standin {
 static std::vector<cudaStream_t> streams;
 static CUstream_st null_stream;
 
+static thread_local int capturing_here;
+
+bool capturing()
+{
+    return capturing_here || get().capturing;
+}
+
 static void step(cudaStream_t s)
 {
     operation what = std::move(s->queue.front());
     s->queue.pop_front();
-    if (trouble() != cudaSuccess) return; /* what was queued on a broken device does not happen */
+    if (trouble_on(s == &null_stream ? current_device() : s->device) != cudaSuccess) return; /* what was queued on a broken device does not happen */
     what();
 }
 
@@ -68,6 +77,7 @@ void drain_all()
 void streams_reset()
 {
     null_stream.queue.clear();
+    capturing_here = 0;
     for (cudaStream_t s : streams) {
         s->queue.clear();
         delete s->capture;
@@ -88,6 +98,10 @@ cudaError_t enqueue(cudaStream_t stream, operation what)
 {
     cudaStream_t s = find(stream);
     if (!s) return set_last(cudaErrorInvalidResourceHandle);
+    if (s != &null_stream && s->device != current_device()) {
+        violate("work for device %d in a stream of device %d", current_device(), s->device);
+        return set_last(cudaErrorInvalidResourceHandle);
+    }
     if (s->capture) {
         s->capture->nodes.push_back(std::move(what));
         return cudaSuccess;
@@ -111,11 +125,9 @@ static cudaError_t refuse_capture(const char *call, cudaStream_t s)
 }
 
 /* A failure that was asked for, at a launch or a copy. */
-static cudaError_t struck_by_loss()
+static cudaError_t loss()
 {
-    if (!strike(CUDA_STANDIN_LOSS)) return cudaSuccess;
-    get().lost = true;
-    return set_last(cudaErrorECCUncorrectable);
+    return struck_by_loss() ? set_last(cudaErrorECCUncorrectable) : cudaSuccess;
 }
 
 static bool right_way(const void *to, const void *from, size_t bytes, cudaMemcpyKind kind)
@@ -145,7 +157,7 @@ extern "C" {
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream)
 {
     STANDIN_BEGIN;
-    if (cudaError_t error = struck_by_loss()) return error;
+    if (cudaError_t error = loss()) return error;
     if (bytes == 0) return cudaSuccess;
     if (!right_way(to, from, bytes, kind)) {
         violate("a copy of %zu bytes from %p to %p: kind %d does not fit, or it leaves the allocation", bytes, from, to, (int)kind);
@@ -176,7 +188,7 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, cudaMemcpyKind 
 cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stream)
 {
     STANDIN_BEGIN;
-    if (cudaError_t error = struck_by_loss()) return error;
+    if (cudaError_t error = loss()) return error;
     if (bytes == 0) return cudaSuccess;
     if (!on_device(to, bytes)) {
         violate("cudaMemsetAsync of %zu bytes at %p leaves the allocation", bytes, to);
@@ -198,7 +210,9 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned int flags)
     STANDIN_BEGIN;
     cudaStream_t s = new CUstream_st;
     s->blocking = !(flags & cudaStreamNonBlocking);
+    s->device = current_device();
     streams.push_back(s);
+    get().counts[CUDA_STANDIN_STREAMS] = std::max(get().counts[CUDA_STANDIN_STREAMS], (int64_t)streams.size());
     *out = s;
     return cudaSuccess;
 }
@@ -243,7 +257,7 @@ cudaError_t cudaStreamQuery(cudaStream_t stream)
 cudaError_t cudaDeviceSynchronize(void)
 {
     STANDIN_BEGIN;
-    if (get().capturing) {
+    if (capturing()) {
         violate("cudaDeviceSynchronize while a stream is capturing");
         return set_last(cudaErrorStreamCaptureUnsupported);
     }
@@ -320,14 +334,15 @@ cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t first, cudaEve
 
 /* ---- graphs ---- */
 
-cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode)
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode)
 {
     STANDIN_BEGIN;
     cudaStream_t s = find(stream);
     if (!s || s == &null_stream) return set_last(cudaErrorStreamCaptureUnsupported);
     if (s->capture) return set_last(cudaErrorInvalidValue);
     s->capture = new CUgraph_st;
-    get().capturing++;
+    s->global = mode == cudaStreamCaptureModeGlobal;
+    ++(s->global ? get().capturing : capturing_here);
     return cudaSuccess;
 }
 
@@ -337,7 +352,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
     std::lock_guard<std::recursive_mutex> guard(get().lock);
     cudaStream_t s = find(stream);
     if (!s || !s->capture) return set_last(cudaErrorInvalidValue);
-    get().capturing--;
+    --(s->global ? get().capturing : capturing_here);
     const cudaError_t error = set_last(trouble());
     if (error == cudaSuccess) {
         *graph = s->capture;
@@ -359,8 +374,9 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *out, cudaGraph_t graph, unsign
 cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t stream)
 {
     STANDIN_BEGIN;
-    if (cudaError_t error = struck_by_loss()) return error;
+    if (cudaError_t error = loss()) return error;
     if (strike(CUDA_STANDIN_LAUNCH)) return set_last(cudaErrorLaunchFailure);
+    get().launched[current_device()]++;
     get().counts[CUDA_STANDIN_GRAPHS]++;
     for (const operation &node : graph->nodes)
         if (cudaError_t error = enqueue(stream, node)) return error;
@@ -384,8 +400,9 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph)
 cudaError_t cuda_standin_launch(const cudaLaunchConfig_t *config, operation thread, char *shared, size_t shared_bytes)
 {
     STANDIN_BEGIN;
-    if (cudaError_t error = struck_by_loss()) return error;
+    if (cudaError_t error = loss()) return error;
     if (strike(CUDA_STANDIN_LAUNCH)) return set_last(cudaErrorLaunchFailure);
+    get().launched[current_device()]++;
     const dim3 g = config->gridDim, b = config->blockDim;
     const size_t threads = (size_t)b.x * b.y * b.z;
     if (threads == 0 || threads > 1024 || b.z > 64 || g.x == 0 || g.y == 0 || g.z == 0 || g.y > 65535 || g.z > 65535 ||

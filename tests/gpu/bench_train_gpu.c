@@ -110,6 +110,42 @@ static void train(sbi_dataset *data, const sizes *s, const char *device, const c
     fflush(stdout);
 }
 
+/* Members of an ensemble side by side: each a stream with its graph, `threads` of them at once. */
+static void train_members(const float *x, const sizes *s, int32_t threads)
+{
+    enum { MEMBERS = 8 };
+    sbi_context_options co = SBI_CONTEXT_OPTIONS_INIT;
+    sbi_context *ctx;
+    sbi_dataset *data;
+    sbi_ensemble *ens;
+    co.threads = threads;
+    ok(sbi_context_create(&ctx, &co));
+    ok(sbi_dataset_create(&data, ctx));
+    const int64_t n = s->events / 2;
+    for (int32_t side = 0; side < 2; side++) {
+        const sbi_array view = sbi_array_2d(x + side * n * s->features, SBI_F32, n, s->features);
+        ok(sbi_dataset_add_array(data, side, &view, NULL));
+    }
+    sbi_train_options o = SBI_TRAIN_OPTIONS_INIT;
+    o.depth = 4;
+    o.width = s->small ? 8 : 64;
+    o.batch = s->batches[0];
+    o.epochs = s->epochs;
+    o.members = MEMBERS;
+    o.validation_fraction = 0;
+    o.device = "cuda:0";
+    const double began = now();
+    ok(sbi_ensemble_train(&ens, data, &o, NULL));
+    const double seconds = now() - began;
+    printf("{\"bench\": \"train_members\", \"device\": \"cuda:0\", \"members\": %d, \"side_by_side\": %d, \"depth\": 4, \"width\": %d, "
+           "\"batch\": %lld, \"events_per_s\": %.6g, \"seconds\": %.4g}\n",
+           MEMBERS, (int)threads, (int)o.width, (long long)o.batch, (double)s->events * o.epochs * MEMBERS / seconds, seconds);
+    fflush(stdout);
+    sbi_ensemble_destroy(ens);
+    sbi_dataset_destroy(data);
+    sbi_context_destroy(ctx);
+}
+
 int main(void)
 {
     sizes s = {400000, 20, 1000, 4, 8192, {1024, 8192}, 5, 0};
@@ -142,6 +178,7 @@ int main(void)
             train(data, &little, "cuda:0?graph=0", "f32", s.batches[0], rate, square);
         }
     }
+    for (int32_t threads = 1; threads <= 8; threads *= 2) train_members(x, &s, threads);
     sbi_dataset_destroy(data);
     sbi_context_destroy(ctx);
     free(x);

@@ -181,6 +181,36 @@ START_TEST(every_optimiser_with_all_layers)
 }
 END_TEST
 
+/* Side by side on one device, and over all that there are: the bits of each alone. */
+START_TEST(members_together_have_the_bits_of_each_alone)
+{
+    static const char *const devices[] = {"cuda", "cuda:*"};
+    enum { MEMBERS = 6 };
+    sbi_context_options co = SBI_CONTEXT_OPTIONS_INIT;
+    sbi_context *many;
+    co.threads = MEMBERS;
+    ok(sbi_context_create(&many, &co));
+    sbi_train_options o = hundred_steps(SBI_OPTIMISER_NADAM, "cuda"), known;
+    o.width = small() ? 12 : 64;
+    o.members = MEMBERS;
+    sbi_dataset *data;
+    sbi_ensemble *ens;
+    ok(gaussians_dataset(&events, many, &data));
+    ok(sbi_train_options_read(&known, &o));
+    o.device = devices[_i];
+    ok(sbi_ensemble_train(&ens, data, &o, NULL));
+    for (int32_t m = 0; m < MEMBERS; m++) {
+        sbi_network *alone;
+        ok(sbi_member_train(&alone, many, data, &known, m, NULL, NULL));
+        ck_assert_msg(same_bits(alone, sbi_ensemble_network(ens, (size_t)m)), "member %d on %s has other bits than alone", (int)m, o.device);
+        sbi_network_destroy(alone);
+    }
+    sbi_ensemble_destroy(ens);
+    sbi_dataset_destroy(data);
+    sbi_context_destroy(many);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("gpu: training");
@@ -192,6 +222,7 @@ int main(void)
     tcase_add_test(c, a_checkpoint_goes_on_with_the_same_bits);
     tcase_add_loop_test(c, every_option, 0, OPTION_CASES);
     tcase_add_loop_test(c, every_optimiser_with_all_layers, SBI_OPTIMISER_ADAM, SBI_OPTIMISER_SGD + 1);
+    tcase_add_loop_test(c, members_together_have_the_bits_of_each_alone, 0, 2);
     suite_add_tcase(suite, c);
     return run_suite(suite);
 }

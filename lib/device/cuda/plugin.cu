@@ -62,21 +62,30 @@ static sbi_status read_options(sbi_cuda *cuda, const char *text)
     return SBI_OK;
 }
 
-/* Driver, device, capability: each with its own message. */
-static sbi_status find_device(const sbi_cuda *cuda)
+/* Driver and devices: each with its own message. */
+static sbi_status count_devices(const sbi_device_host *host, int *count)
 {
-    int driver = 0, runtime = 0, count = 0, major = 0, minor = 0;
+    int driver = 0, runtime = 0;
+    *count = 0;
     (void)cudaDriverGetVersion(&driver);
     (void)cudaRuntimeGetVersion(&runtime);
-    const cudaError_t error = cudaGetDeviceCount(&count);
+    const cudaError_t error = cudaGetDeviceCount(count);
     (void)cudaGetLastError();
-    if (driver == 0) return cuda->host->fail(SBI_ERR_NOT_FOUND, "device cuda: there is no NVIDIA driver");
+    if (driver == 0) return host->fail(SBI_ERR_NOT_FOUND, "device cuda: there is no NVIDIA driver");
     if (error == cudaErrorInsufficientDriver)
-        return sbi_cuda_fail_text(cuda->host, SBI_ERR_NOT_FOUND, "device cuda: the NVIDIA driver is for CUDA %d.%d, and %d.%d is needed",
+        return sbi_cuda_fail_text(host, SBI_ERR_NOT_FOUND, "device cuda: the NVIDIA driver is for CUDA %d.%d, and %d.%d is needed",
                                   driver / 1000, driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
-    if (error == cudaErrorNoDevice || (error == cudaSuccess && count == 0))
-        return cuda->host->fail(SBI_ERR_NOT_FOUND, "device cuda: the NVIDIA driver has no device");
-    if (error != cudaSuccess) return sbi_cuda_fail(cuda, error, "counting devices");
+    if (error == cudaErrorNoDevice || (error == cudaSuccess && *count == 0))
+        return host->fail(SBI_ERR_NOT_FOUND, "device cuda: the NVIDIA driver has no device");
+    if (error != cudaSuccess)
+        return sbi_cuda_fail_text(host, SBI_ERR_TRANSIENT, "device cuda: counting devices: %s", cudaGetErrorString(error));
+    return SBI_OK;
+}
+
+static sbi_status find_device(const sbi_cuda *cuda)
+{
+    int count = 0, major = 0, minor = 0;
+    SBI_CUDA_DO(count_devices(cuda->host, &count));
     if (cuda->index >= count)
         return sbi_cuda_fail_text(cuda->host, SBI_ERR_NOT_FOUND, "device cuda:%d: there are %d, counted from 0", cuda->index, count);
     SBI_CUDA_TRY(cuda, cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, cuda->index), "asking for its capability");
@@ -173,8 +182,15 @@ static sbi_status open_device(const sbi_device_ops **ops, void **self, const sbi
     return SBI_OK;
 }
 
+static sbi_status count_for_list(const sbi_device_host *host, int32_t *n)
+{
+    return count_devices(host, n);
+}
+
 static const void *find_contract(const char *contract)
 {
+    static const sbi_device_counter counter = {sizeof(sbi_device_counter), SBI_DEVICE_COUNTER_ABI, count_for_list};
+    if (strcmp(contract, SBI_DEVICE_COUNTER_CONTRACT) == 0) return &counter;
     return strcmp(contract, SBI_CUDA_LIKELIHOOD_CONTRACT) == 0 ? sbi_cuda_likelihood() : NULL;
 }
 
