@@ -44,14 +44,16 @@ int current_device()
     return device_now;
 }
 
-cudaError_t trouble_on(int device)
+int set_current_device(int device)
 {
-    return get().lost_devices.count(device) ? cudaErrorECCUncorrectable : trouble_of_all();
+    const int before = device_now;
+    device_now = device;
+    return before;
 }
 
 cudaError_t trouble()
 {
-    return trouble_on(device_now);
+    return get().lost_devices.count(device_now) ? cudaErrorECCUncorrectable : trouble_of_all();
 }
 
 bool struck_by_loss()

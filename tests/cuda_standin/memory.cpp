@@ -8,7 +8,7 @@
 
 namespace standin {
 
-static const size_t RESERVED = (size_t)4 << 30, GRAIN = 256, PAGE = 4096;
+static const size_t RESERVED = (size_t)4 << 30, GRAIN = 256, PAGE = (size_t)2 << 20; /* large pages: few entries to protect */
 
 static char *base = nullptr;
 static size_t limit = (size_t)1 << 30, top = 0; /* bytes the device has; bytes ever used, in whole pages */
@@ -105,9 +105,10 @@ cudaError_t cudaMalloc(void **out, size_t bytes)
         return set_last(cudaErrorStreamCaptureUnsupported);
     }
     if (!base) {
-        void *range = mmap(nullptr, RESERVED, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        void *range = mmap(nullptr, RESERVED + PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (range == MAP_FAILED) return set_last(cudaErrorMemoryAllocation);
-        base = (char *)range;
+        base = (char *)rounded((size_t)range, PAGE);
+        madvise(base, RESERVED, MADV_HUGEPAGE);
     }
     char *at = strike(CUDA_STANDIN_ALLOCATION) || (size_t)s.counts[CUDA_STANDIN_ALLOCATED] + bytes > limit ? nullptr : place(bytes);
     if (!at) return set_last(cudaErrorMemoryAllocation);

@@ -54,9 +54,9 @@ bool strike(int what);
 /* What every call begins with: no driver, a lost device, an earlier fault; and the same but for the thread's own device being lost alone. */
 cudaError_t trouble();
 cudaError_t trouble_of_all();
-cudaError_t trouble_on(int device);
-/* The thread's device, and its loss at a launch or a copy: true if it was just lost, or all are. */
+/* The thread's device; sets it and gives the one before; and its loss at a launch or a copy: true if it was just lost, or all are. */
 int current_device();
+int set_current_device(int device);
 bool struck_by_loss();
 /* 0 .. n-1 in the order of the test. */
 std::vector<unsigned> arrange(size_t n);

@@ -48,8 +48,10 @@ static void step(cudaStream_t s)
 {
     operation what = std::move(s->queue.front());
     s->queue.pop_front();
-    if (trouble_on(s == &null_stream ? current_device() : s->device) != cudaSuccess) return; /* what was queued on a broken device does not happen */
-    what();
+    /* It runs on the stream's device, whatever that of the thread is that waits: what was queued on a broken device does not happen. */
+    const int before = set_current_device(s == &null_stream ? current_device() : s->device);
+    if (trouble() == cudaSuccess) what();
+    set_current_device(before);
 }
 
 static void drain(cudaStream_t s)
