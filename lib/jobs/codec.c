@@ -170,6 +170,9 @@ static sbi_status read_training(sbi_job *job, const sbi_json_place *at)
     SBI_TRY(read_device(job, at));
     job->options.device = job->device;
     if (json_object_get(job->json, "memory")) SBI_TRY(sbi_json_get_u64(job->json, at, "memory", &job->options.memory));
+    double *often = &job->options.checkpoint_seconds;
+    SBI_TRY(sbi_json_get_number_or(job->json, at, "checkpoint_seconds", *often, often));
+    if (!(*often >= 0)) return sbi_json_fail(SBI_ERR_FORMAT, at, "checkpoint_seconds is %g, expected 0 or more", *often);
     SBI_TRY(sbi_json_get_object(job->json, at, "data", &data));
     in = sbi_json_member(at, "data");
     SBI_TRY(sbi_json_only_keys(data, &in, of_data));
@@ -186,14 +189,14 @@ static sbi_status read_training(sbi_job *job, const sbi_json_place *at)
 
 static sbi_status read_train(sbi_job *job, const sbi_json_place *at)
 {
-    static const char *const known[] = {"data", "device", "job", "member", "memory", "options", "version", NULL};
+    static const char *const known[] = {"checkpoint_seconds", "data", "device", "job", "member", "memory", "options", "version", NULL};
     SBI_TRY(sbi_json_only_keys(job->json, at, known));
     return read_training(job, at);
 }
 
 static sbi_status read_trial(sbi_job *job, const sbi_json_place *at)
 {
-    static const char *const known[] = {"data", "device", "from", "job", "member", "memory", "options", "until", "version", NULL};
+    static const char *const known[] = {"checkpoint_seconds", "data", "device", "from", "job", "member", "memory", "options", "until", "version", NULL};
     int64_t until;
     SBI_TRY(sbi_json_only_keys(job->json, at, known));
     SBI_TRY(read_training(job, at));
@@ -462,7 +465,17 @@ void sbi_job_free(sbi_job *job)
 
 /* ---- keys ------------------------------------------------------------------------------------------------------ */
 
-/* Removes where inputs lie and how much memory there is for them; what they contain is said by checksums. */
+/* "cuda:1?precision=bf16" without its number, or list: devices of a kind give the same bits. 0: out of memory. */
+static int remove_number(json_t *object)
+{
+    const char *name = json_string_value(json_object_get(object, "device"));
+    const size_t kind = name ? strcspn(name, ":?") : 0;
+    if (!name || name[kind] != ':') return 1;
+    json_t *shorter = json_sprintf("%.*s%s", (int)kind, name, name + kind + strcspn(name + kind, "?"));
+    return json_object_set_new(object, "device", shorter) == 0;
+}
+
+/* Removes where inputs lie, how much memory there is for them and how often there is a checkpoint; what they contain is said by checksums. */
 static void remove_places(json_t *value)
 {
     size_t i;
@@ -472,6 +485,7 @@ static void remove_places(json_t *value)
         json_object_del(value, "path");
         json_object_del(value, "parts");
         json_object_del(value, "memory");
+        json_object_del(value, "checkpoint_seconds");
         json_object_foreach(value, key, item) remove_places(item);
     } else if (json_is_array(value)) {
         json_array_foreach(value, i, item) remove_places(item);
@@ -481,7 +495,10 @@ static void remove_places(json_t *value)
 static sbi_status key_of_json(sbi_context *ctx, const json_t *json, char key[SBI_TASK_KEY_MAX + 1])
 {
     json_t *copy = json_deep_copy(json);
-    if (!copy) return sbi_fail(SBI_ERR_NO_MEMORY, DOCUMENT ": out of memory");
+    if (!copy || !remove_number(copy)) {
+        json_decref(copy);
+        return sbi_fail(SBI_ERR_NO_MEMORY, DOCUMENT ": out of memory");
+    }
     remove_places(copy);
     sbi_text text;
     sbi_text_init(&text, ctx);

@@ -39,14 +39,14 @@ sbi_status sbi_jobs_add(sbi_campaign *campaign, sbi_context *ctx, json_t *json, 
     return status;
 }
 
-/* What the first task that was given up failed of, if it ran and failed by itself. */
+/* What the first task that was given up failed of, if it ran and failed by itself, for good or for now. */
 static sbi_status own_failure(const sbi_campaign *campaign)
 {
     for (size_t i = 0; i < sbi_campaign_count(campaign); i++) {
         sbi_campaign_report r = {.struct_size = (uint32_t)sizeof r};
         SBI_TRY(sbi_campaign_report_get(campaign, i, &r));
         if (!r.given_up) continue;
-        if (r.status < 0 && (r.state == SBI_TASK_FAILED || r.state == SBI_TASK_OUT_OF_MEMORY))
+        if (r.status < 0 && (r.state == SBI_TASK_FAILED || r.state == SBI_TASK_OUT_OF_MEMORY || r.state == SBI_TASK_TRANSIENT))
             return sbi_fail(r.status, "%s", r.message);
         break;
     }

@@ -102,8 +102,19 @@ typedef struct training {
     sbi_job_attachment attachment;
     char (*keys)[SBI_TASK_KEY_MAX + 1];
     sbi_network **networks;
-    sbi_spread *spread; /* devices that are not the cpu */
+    sbi_member_devices *devices; /* devices that are not the cpu */
 } training;
+
+int sbi_jobs_say_how(json_t *json, const sbi_train_options *options, const char *device)
+{
+    const sbi_train_options usual = SBI_TRAIN_OPTIONS_INIT;
+    int failed = 0;
+    if (device && strcmp(device, "cpu") != 0) failed |= json_object_set_new(json, "device", json_string(device));
+    if (options->memory) failed |= json_object_set_new(json, "memory", sbi_json_from_u64(options->memory));
+    if (options->checkpoint_seconds != usual.checkpoint_seconds)
+        failed |= json_object_set_new(json, "checkpoint_seconds", json_real(options->checkpoint_seconds));
+    return !failed;
+}
 
 sbi_status sbi_jobs_add_member(sbi_campaign *campaign, sbi_context *ctx, const sbi_train_options *known, json_t *described, int32_t member,
                                const sbi_job_attachment *attachment, char key[SBI_TASK_KEY_MAX + 1])
@@ -112,12 +123,7 @@ sbi_status sbi_jobs_add_member(sbi_campaign *campaign, sbi_context *ctx, const s
     if (!options) return sbi_fail(SBI_ERR_NO_MEMORY, "training: out of memory");
     json_t *json = json_pack("{s:s, s:i, s:i, s:o, s:O}", "job", "train_member", "version", SBI_JOB_VERSION, "member",
                              (int)member, "options", options, "data", described);
-    const char *device = known->device;
-    if (json && device && strcmp(device, "cpu") != 0 && json_object_set_new(json, "device", json_string(device))) {
-        json_decref(json);
-        json = NULL;
-    }
-    if (json && known->memory && json_object_set_new(json, "memory", sbi_json_from_u64(known->memory))) {
+    if (json && !sbi_jobs_say_how(json, known, known->device)) {
         json_decref(json);
         json = NULL;
     }
@@ -187,12 +193,12 @@ static sbi_status open_devices(training *t, int here, int32_t *side_by_side)
     int32_t each;
     *side_by_side = 1;
     if (on_the_cpu(t->options.device)) return SBI_OK;
-    SBI_TRY(sbi_spread_open(&t->spread, t->ctx, t->options.device, INT32_MAX));
-    t->attachment.spread = t->spread;
+    SBI_TRY(sbi_member_devices_open(&t->devices, t->ctx, t->options.device, INT32_MAX));
+    t->attachment.devices = t->devices;
     if (!here || t->options.members == 1 || t->ctx->options.parallel_for || sbi_context_threads(t->ctx) == 1) return SBI_OK;
-    SBI_TRY(sbi_spread_together(&each, t->spread, &t->options, t->data));
-    const int32_t places = each * sbi_spread_devices(t->spread), threads = sbi_context_threads(t->ctx);
-    sbi_spread_limit(t->spread, each);
+    SBI_TRY(sbi_member_devices_together(&each, t->devices, &t->options, t->data));
+    const int32_t places = each * sbi_member_devices_count(t->devices), threads = sbi_context_threads(t->ctx);
+    sbi_member_devices_limit(t->devices, each);
     *side_by_side = places < threads ? places : threads;
     return SBI_OK;
 }
@@ -213,7 +219,7 @@ static void finish(training *t)
 {
     for (int32_t m = 0; t->networks && m < t->options.members; m++) sbi_network_destroy(t->networks[m]);
     sbi_campaign_close(t->campaign);
-    sbi_spread_close(t->spread);
+    sbi_member_devices_close(t->devices);
     json_decref(t->described);
     sbi_free(t->ctx, t->networks);
     sbi_free(t->ctx, t->keys);

@@ -4,7 +4,7 @@
 #define SBI_JOBS_JOB_H
 
 #include "io/json.h"
-#include "net/spread.h"
+#include "net/member_devices.h"
 #include "sbi/job.h"
 #include "sbi/model.h"
 #include "sbi/ratio.h"
@@ -93,7 +93,7 @@ typedef struct sbi_job_attachment {
     const sbi_ensemble *ensemble; /* evaluate_columns: with its features and calibration */
     const sbi_calibration *calibration;
     const sbi_array *features;
-    sbi_spread *spread; /* train_member, train_trial: devices that members share; NULL: each finds its own */
+    sbi_member_devices *devices; /* train_member, train_trial: devices that members share; NULL: each finds its own */
 } sbi_job_attachment;
 
 /* Where a job runs. */

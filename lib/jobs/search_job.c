@@ -113,12 +113,12 @@ static sbi_status send(sbi_context *ctx, const files *f, json_t *json, const cha
 
 /* ---- running ---- */
 
-static sbi_status train(sbi_context *ctx, const sbi_job *job, sbi_dataset *data, const sbi_member_run *run, sbi_spread *spread, const files *f,
+static sbi_status train(sbi_context *ctx, const sbi_job *job, sbi_dataset *data, const sbi_member_run *run, sbi_member_devices *devices, const files *f,
                         sbi_sink *sink)
 {
     sbi_network *net = NULL;
     const int last = job->until == job->options.epochs;
-    sbi_status status = sbi_member_train_spread(&net, ctx, data, &job->options, job->member, run, spread);
+    sbi_status status = sbi_member_train_on(&net, ctx, data, &job->options, job->member, run, devices);
     if (status == SBI_ERR_DIVERGED) {
         if (run->checkpoint) unlink(run->checkpoint);
         return send(ctx, f, describe(job, run->report, sbi_last_error()), NULL, sink);
@@ -145,7 +145,7 @@ static sbi_status run(sbi_context *ctx, const sbi_job *job, const sbi_job_attach
         .report = &report,
     };
     sbi_status status = job->from.path ? unpack_state(ctx, job, place, f->before) : SBI_OK;
-    if (status == SBI_OK) status = train(ctx, job, data, &run, attachment ? attachment->spread : NULL, f, sink);
+    if (status == SBI_OK) status = train(ctx, job, data, &run, attachment ? attachment->devices : NULL, f, sink);
     sbi_free(ctx, checkpoint);
     return status;
 }

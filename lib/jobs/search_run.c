@@ -90,7 +90,7 @@ static sbi_status add_member(sbi_search *s, sbi_search_one *one, size_t member, 
     json_t *json = json_pack("{s:s, s:i, s:i, s:i, s:o, s:O}", "job", "train_trial", "version", SBI_JOB_VERSION, "member", (int)member, "until",
                              until, "options", options, "data", s->described);
     sbi_status status = json ? SBI_OK : sbi_fail(SBI_ERR_NO_MEMORY, "search: out of memory");
-    if (status == SBI_OK && s->device && strcmp(s->device, "cpu") != 0 && json_object_set_new(json, "device", json_string(s->device)))
+    if (status == SBI_OK && !sbi_jobs_say_how(json, &one->options, s->device))
         status = sbi_fail(SBI_ERR_NO_MEMORY, "search: out of memory");
     if (status == SBI_OK && one->rungs > 0) status = add_from(s, json, m->key);
     if (status == SBI_OK) return sbi_jobs_add(s->campaign, s->ctx, json, &one->attachment, m->key);
@@ -270,15 +270,15 @@ sbi_status sbi_search_run(sbi_search *s, sbi_dataset *data, sbi_executor *exec)
     SBI_REQUIRE(s && data, "sbi_search_run: search or data is NULL");
     SBI_TRY(sbi_dataset_check_sides(data));
     sbi_executor *used = NULL, *owned = NULL;
-    sbi_spread *spread = NULL; /* of devices, over which trials go */
+    sbi_member_devices *devices = NULL; /* of devices, over which trials go */
     sbi_status status = open_campaign(s, !exec);
-    if (status == SBI_OK && sbi_spread_is_list(s->device)) status = sbi_spread_open(&spread, s->ctx, s->device, INT32_MAX);
-    for (size_t i = 0; i < s->n; i++) s->trials[i].attachment.spread = spread;
+    if (status == SBI_OK && sbi_member_devices_are_several(s->device)) status = sbi_member_devices_open(&devices, s->ctx, s->device, INT32_MAX);
+    for (size_t i = 0; i < s->n; i++) s->trials[i].attachment.devices = devices;
     if (status == SBI_OK) status = exec ? sbi_jobs_executor(&used, &owned, s->ctx, exec) : open_here(s, data, &used, &owned);
     if (status == SBI_OK) status = run(s, data, used);
     sbi_executor_close(owned);
-    for (size_t i = 0; i < s->n; i++) s->trials[i].attachment.spread = NULL;
-    sbi_spread_close(spread);
+    for (size_t i = 0; i < s->n; i++) s->trials[i].attachment.devices = NULL;
+    sbi_member_devices_close(devices);
     for (size_t i = 0; s->scratch && i < s->n; i++)
         for (size_t m = 0; m < s->members; m++) remove_copy(s, s->trials[i].members[m].key);
     return status;

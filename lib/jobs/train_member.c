@@ -37,7 +37,7 @@ static sbi_status train(sbi_context *ctx, const sbi_job *job, const sbi_job_atta
     const char *own = attachment ? attachment->epoch_log : NULL;
     const sbi_member_run run = {.checkpoint = checkpoint, .epoch_log = own ? own : place->checkpoint};
     sbi_network *net = NULL;
-    sbi_status status = sbi_member_train_spread(&net, ctx, data, &job->options, job->member, &run, attachment ? attachment->spread : NULL);
+    sbi_status status = sbi_member_train_on(&net, ctx, data, &job->options, job->member, &run, attachment ? attachment->devices : NULL);
     if (status == SBI_OK) status = send_network(ctx, net, sink);
     sbi_network_destroy(net);
     sbi_free(ctx, checkpoint);

@@ -301,6 +301,44 @@ START_TEST(keys_do_not_depend_on_places)
 }
 END_TEST
 
+/* How a training is done is read, and is no part of its key where the result does not depend on it. */
+START_TEST(keys_do_not_depend_on_how)
+{
+    static const char *const devices[] = {"cuda", "cuda:1", "cuda:*", "cuda:0,2", "cuda:1?precision=bf16", "cuda?precision=bf16", "opencl:1"};
+    static const int kinds[] = {0, 0, 0, 0, 1, 1, 2};
+    char keys[7][SBI_TASK_KEY_MAX + 1], plain[SBI_TASK_KEY_MAX + 1], often[SBI_TASK_KEY_MAX + 1];
+    json_t *json = train_spec();
+    sbi_job *job;
+    sbi_job_spec spec;
+    ck_assert_int_eq(sbi_job_spec_make(&spec, ctx, json_incref(json)), SBI_OK);
+    memcpy(plain, spec.key, sizeof plain);
+    sbi_text_clear(&spec.text);
+    json_object_set_new(json, "checkpoint_seconds", json_real(2.5));
+    json_object_set_new(json, "memory", json_string("12345"));
+    ck_assert_msg(parse(json, &job) == SBI_OK, "%s", sbi_last_error());
+    ck_assert(job->options.checkpoint_seconds == 2.5 && job->options.memory == 12345);
+    sbi_job_free(job);
+    ck_assert_int_eq(sbi_job_spec_make(&spec, ctx, json_incref(json)), SBI_OK);
+    memcpy(often, spec.key, sizeof often);
+    sbi_text_clear(&spec.text);
+    ck_assert_str_eq(plain, often);
+    for (int i = 0; i < 7; i++) {
+        json_object_set_new(json, "device", json_string(devices[i]));
+        ck_assert_msg(parse(json, &job) == SBI_OK, "%s", sbi_last_error());
+        ck_assert_str_eq(job->options.device, devices[i]);
+        sbi_job_free(job);
+        ck_assert_int_eq(sbi_job_spec_make(&spec, ctx, json_incref(json)), SBI_OK);
+        memcpy(keys[i], spec.key, sizeof keys[i]);
+        sbi_text_clear(&spec.text);
+        ck_assert_str_ne(keys[i], plain);
+        for (int k = 0; k < i; k++) ck_assert_msg((strcmp(keys[i], keys[k]) == 0) == (kinds[i] == kinds[k]), "%s and %s", devices[i], devices[k]);
+    }
+    json_object_set_new(json, "checkpoint_seconds", json_real(-1));
+    ck_assert_int_eq(parse(json, &job), SBI_ERR_FORMAT);
+    json_decref(json);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("jobs: codec");
@@ -312,6 +350,7 @@ int main(void)
     tcase_add_test(tc, rungs_of_trials);
     tcase_add_test(tc, ranges_are_checked);
     tcase_add_test(tc, keys_do_not_depend_on_places);
+    tcase_add_test(tc, keys_do_not_depend_on_how);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
 }

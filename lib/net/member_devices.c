@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "net/spread.h"
+#include "net/member_devices.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "device/list.h"
 #include "net/loss.h"
 
-struct sbi_spread {
+struct sbi_member_devices {
     sbi_context *ctx;
     sbi_device_list list;
     int32_t each;
@@ -21,15 +21,15 @@ struct sbi_spread {
     int32_t busy[SBI_DEVICE_LIST_MAX], lost[SBI_DEVICE_LIST_MAX];
 };
 
-int sbi_spread_is_list(const char *device)
+int sbi_member_devices_are_several(const char *device)
 {
     return sbi_device_is_list(device);
 }
 
-sbi_status sbi_spread_open(sbi_spread **out, sbi_context *ctx, const char *device, int32_t each)
+sbi_status sbi_member_devices_open(sbi_member_devices **out, sbi_context *ctx, const char *device, int32_t each)
 {
     *out = NULL;
-    sbi_spread *s = sbi_alloc_zero(ctx, 1, sizeof *s);
+    sbi_member_devices *s = sbi_alloc_zero(ctx, 1, sizeof *s);
     if (!s) return SBI_ERR_NO_MEMORY;
     s->ctx = ctx;
     s->each = each;
@@ -48,7 +48,7 @@ sbi_status sbi_spread_open(sbi_spread **out, sbi_context *ctx, const char *devic
     return SBI_OK;
 }
 
-void sbi_spread_close(sbi_spread *s)
+void sbi_member_devices_close(sbi_member_devices *s)
 {
     if (!s) return;
     pthread_cond_destroy(&s->change);
@@ -56,12 +56,12 @@ void sbi_spread_close(sbi_spread *s)
     sbi_free(s->ctx, s);
 }
 
-int32_t sbi_spread_devices(const sbi_spread *s)
+int32_t sbi_member_devices_count(const sbi_member_devices *s)
 {
     return s->list.n;
 }
 
-void sbi_spread_limit(sbi_spread *s, int32_t each)
+void sbi_member_devices_limit(sbi_member_devices *s, int32_t each)
 {
     s->each = each;
 }
@@ -88,14 +88,14 @@ static sbi_status free_memory(sbi_context *ctx, const char *name, double *bytes)
     return status;
 }
 
-sbi_status sbi_spread_together(int32_t *each, const sbi_spread *s, const sbi_train_options *options, sbi_dataset *data)
+sbi_status sbi_member_devices_together(int32_t *each, const sbi_member_devices *s, const sbi_train_options *options, sbi_dataset *data)
 {
     sbi_network_size size;
     char name[2 * SBI_DEVICE_NAME_SIZE];
     *each = 1;
     SBI_TRY(sbi_member_size(&size, options, data));
     const double wanted = bytes_of_member(options, data, &size);
-    int32_t least = size.parameters <= SBI_SMALL_PARAMETERS ? SBI_SPREAD_MOST : 1;
+    int32_t least = size.parameters <= SBI_SMALL_PARAMETERS ? SBI_MEMBERS_A_DEVICE : 1;
     for (int32_t k = 0; k < s->list.n; k++) {
         double bytes;
         sbi_device_list_name(&s->list, k, name);
@@ -109,7 +109,7 @@ sbi_status sbi_spread_together(int32_t *each, const sbi_spread *s, const sbi_tra
 /* ---- places ---- */
 
 /* The device with the fewest members, from that of the member's number on; -1: none has a place. `left`: devices that are not lost. */
-static int32_t find_place(const sbi_spread *s, int32_t member, int32_t *left)
+static int32_t find_place(const sbi_member_devices *s, int32_t member, int32_t *left)
 {
     int32_t best = -1;
     *left = 0;
@@ -123,7 +123,7 @@ static int32_t find_place(const sbi_spread *s, int32_t member, int32_t *left)
 }
 
 /* *place -1: all devices are lost. */
-static sbi_status acquire(sbi_spread *s, sbi_context *ctx, int32_t member, int32_t *place)
+static sbi_status acquire(sbi_member_devices *s, sbi_context *ctx, int32_t member, int32_t *place)
 {
     sbi_status status = SBI_OK;
     int32_t left;
@@ -146,7 +146,7 @@ static sbi_status acquire(sbi_spread *s, sbi_context *ctx, int32_t member, int32
 }
 
 /* How many devices are left. */
-static int32_t give_back(sbi_spread *s, int32_t place, int lost)
+static int32_t give_back(sbi_member_devices *s, int32_t place, int lost)
 {
     int32_t left = 0;
     pthread_mutex_lock(&s->lock);
@@ -159,7 +159,7 @@ static int32_t give_back(sbi_spread *s, int32_t place, int lost)
 }
 
 static sbi_status train(sbi_network **out, sbi_context *ctx, sbi_dataset *data, const sbi_train_options *options, int32_t member,
-                        const sbi_member_run *run, sbi_spread *s)
+                        const sbi_member_run *run, sbi_member_devices *s)
 {
     sbi_train_options there = *options;
     char name[2 * SBI_DEVICE_NAME_SIZE];
@@ -178,14 +178,14 @@ static sbi_status train(sbi_network **out, sbi_context *ctx, sbi_dataset *data, 
     }
 }
 
-sbi_status sbi_member_train_spread(sbi_network **out, sbi_context *ctx, sbi_dataset *data, const sbi_train_options *options, int32_t member,
-                                   const sbi_member_run *run, sbi_spread *spread)
+sbi_status sbi_member_train_on(sbi_network **out, sbi_context *ctx, sbi_dataset *data, const sbi_train_options *options, int32_t member,
+                                   const sbi_member_run *run, sbi_member_devices *devices)
 {
     *out = NULL;
-    if (!spread && !sbi_device_is_list(options->device)) return sbi_member_train_run(out, ctx, data, options, member, run);
-    if (spread) return train(out, ctx, data, options, member, run, spread);
-    SBI_TRY(sbi_spread_open(&spread, ctx, options->device, INT32_MAX));
-    sbi_status status = train(out, ctx, data, options, member, run, spread);
-    sbi_spread_close(spread);
+    if (!devices && !sbi_device_is_list(options->device)) return sbi_member_train_run(out, ctx, data, options, member, run);
+    if (devices) return train(out, ctx, data, options, member, run, devices);
+    SBI_TRY(sbi_member_devices_open(&devices, ctx, options->device, INT32_MAX));
+    sbi_status status = train(out, ctx, data, options, member, run, devices);
+    sbi_member_devices_close(devices);
     return status;
 }
