@@ -160,4 +160,14 @@ static inline sbi_status cw_ask(const sbi_model *m, cw_answers *a)
     return status;
 }
 
+static inline void cw_load_and_ask(const char *path, int32_t threads, uint64_t memory, cw_answers *answers)
+{
+    sbi_context *own = cw_context(threads);
+    sbi_model *m;
+    ck_assert_msg(cw_load(&m, own, path, memory) == SBI_OK, "%s", sbi_last_error());
+    ck_assert_msg(cw_ask(m, answers) == SBI_OK, "%s", sbi_last_error());
+    sbi_model_destroy(m);
+    sbi_context_destroy(own);
+}
+
 #endif
