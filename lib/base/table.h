@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Task keys to numbers. */
+/* Texts to numbers. */
 #ifndef SBI_BASE_TABLE_H
 #define SBI_BASE_TABLE_H
 

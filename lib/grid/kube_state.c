@@ -39,10 +39,8 @@ sbi_status kube_find_task(kubernetes *k, const char *key, kube_task **out)
 
 kube_batch_job *kube_find_job(const kubernetes *k, const char *name)
 {
-    for (size_t i = k->n_jobs; i-- > 0;) {
-        if (strcmp(k->jobs[i]->name, name) == 0) return k->jobs[i];
-    }
-    return NULL;
+    const size_t number = sbi_table_find(&k->job_names, name);
+    return number == SBI_TABLE_NONE ? NULL : k->jobs[number];
 }
 
 /* The task of a key, by its number. */
@@ -54,13 +52,6 @@ static sbi_status number_of(kubernetes *k, const char *key, size_t *out)
     return SBI_OK;
 }
 
-static size_t job_number(const kubernetes *k, const kube_batch_job *job)
-{
-    size_t j = k->n_jobs - 1;
-    while (k->jobs[j] != job) j--;
-    return j;
-}
-
 void kube_leave_job(kubernetes *k, kube_task *t)
 {
     if (t->job != KUBE_NONE) k->jobs[t->job]->superseded++;
@@ -69,7 +60,7 @@ void kube_leave_job(kubernetes *k, kube_task *t)
 
 void kube_attach(kubernetes *k, kube_batch_job *job)
 {
-    const size_t j = job_number(k, job);
+    const size_t j = job->number;
     for (size_t i = 0; i < job->n; i++) {
         kube_task *t = k->tasks[job->tasks[i]];
         if (t->job == j) continue;
@@ -100,11 +91,13 @@ sbi_status kube_add_job(kubernetes *k, const char *name, int32_t attempt, const 
     if (!job) return SBI_ERR_NO_MEMORY;
     snprintf(job->name, sizeof job->name, "%s", name);
     job->attempt = attempt;
+    job->number = k->n_jobs;
     job->n = n;
     job->tasks = sbi_alloc_array(k->ctx, n ? n : 1, sizeof *job->tasks);
     sbi_status status = job->tasks ? SBI_OK : SBI_ERR_NO_MEMORY;
     /* All tasks first: no task points at a Job that could not be added. */
     for (size_t i = 0; i < n && status == SBI_OK; i++) status = number_of(k, keys[i], &job->tasks[i]);
+    if (status == SBI_OK) status = sbi_table_insert(&k->job_names, job->name, job->number);
     if (status != SBI_OK) {
         sbi_free(k->ctx, job->tasks);
         sbi_free(k->ctx, job);
@@ -149,4 +142,5 @@ void kube_free_state(kubernetes *k)
     sbi_free(k->ctx, k->jobs);
     sbi_free(k->ctx, k->tasks);
     sbi_table_free(&k->table);
+    sbi_table_free(&k->job_names);
 }

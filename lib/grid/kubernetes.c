@@ -213,6 +213,7 @@ sbi_status grid_kubernetes_open(void *user, sbi_context *ctx, const char *config
     if (!k) return SBI_ERR_NO_MEMORY;
     k->ctx = ctx;
     sbi_table_init(&k->table, ctx);
+    sbi_table_init(&k->job_names, ctx);
     sbi_status status = set_up(k, config);
     if (status != SBI_OK) {
         kubernetes_close(k);

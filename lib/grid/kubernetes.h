@@ -31,6 +31,7 @@ typedef struct kube_batch_job {
     int32_t finished, gone, deleted;
     int32_t listing;   /* the last in which it was */
     int32_t reserved;
+    size_t number;     /* its own */
     size_t n;          /* 0: its list of keys is not in the store, and it is left alone */
     size_t *tasks;     /* of each index */
     size_t superseded; /* tasks that have another attempt elsewhere */
@@ -46,7 +47,8 @@ typedef struct kubernetes {
     kube_api api;
     kube_watch *watch;
     sbi_store *store;
-    sbi_table table; /* keys of tasks */
+    sbi_table table;     /* keys of tasks */
+    sbi_table job_names; /* of Jobs */
     kube_task **tasks;
     size_t n_tasks;
     kube_batch_job **jobs;
