@@ -49,6 +49,7 @@ static sbi_status get(transfer *t, uint64_t offset, double seconds)
         const uint64_t length = offset + t->size == t->file->size ? 0 : t->size - t->got;
         atomic_fetch_add(&s->requests, 1);
         status = sbi_store_get(s->store, t->file->object, begin, length, &sink);
+        if (offset + t->got > begin) outage = (sbi_outage){0, 0}; /* something came */
     } while (sbi_outage_again(s->ctx, &outage, seconds, status));
     if (status == SBI_ERR_ARGUMENT) /* the range ended beyond the object */
         return sbi_fail(SBI_ERR_CHECKSUM, "%s: has no longer the %llu bytes that it had", t->file->name, (unsigned long long)t->file->size);
