@@ -17,13 +17,13 @@ typedef struct passing_store {
     sbi_store *inner;
     atomic_int gets;        /* of objects whose name begins with cas/ */
     atomic_ullong bytes;    /* of these */
-    int break_every;        /* every n-th of these gives half of its bytes (of every one: none), then SBI_ERR_TRANSIENT; 0: none */
-    int damage_from, damage_to; /* gets [from, to), counted from 1, have the bit flipped; to 0: none */
-    uint64_t damage_at;     /* byte of the object */
-    int short_from;         /* gets from this one on give a byte too few, and say that all is well; 0: none */
-    int cancel_at;          /* this get cancels `cancelled`; 0: none */
+    atomic_int break_every;        /* every n-th of these gives half of its bytes (of every one: none), then SBI_ERR_TRANSIENT; 0: none */
+    atomic_int damage_from, damage_to; /* gets [from, to), counted from 1, have the bit flipped; to 0: none */
+    atomic_ullong damage_at;     /* byte of the object */
+    atomic_int short_from;         /* gets from this one on give a byte too few, and say that all is well; 0: none */
+    atomic_int cancel_at;          /* this get cancels `cancelled`; 0: none */
     sbi_context *cancelled;
-    const char *watched;    /* a folder whose size is looked at, at each get */
+    const char *watched;    /* a folder whose size is looked at, whenever a whole object is fetched and now and then */
     uint64_t watched_most;
 } passing_store;
 
@@ -75,7 +75,7 @@ static inline void passing_watch(passing_store *p)
 static inline sbi_status passing_get(void *self, const char *name, uint64_t offset, uint64_t length, sbi_sink *sink)
 {
     passing_store *p = self;
-    if (p->watched) passing_watch(p);
+    if (p->watched && (!length || offset % (1 << 20) == 0)) passing_watch(p);
     if (strncmp(name, "cas/", 4) != 0) return sbi_store_get(p->inner, name, offset, length, sink);
     const int get = atomic_fetch_add(&p->gets, 1) + 1;
     sbi_store_info info = {.struct_size = sizeof info};
