@@ -453,6 +453,9 @@ static sbi_status run_from(sbi_context *c, void *arg)
     sbi_store *from;
     int32_t code = -1;
     const sbi_worker_options o = options(must, 1, 1);
+    char attempts[700];
+    snprintf(attempts, sizeof attempts, "%s/jobs/%s/attempts", in_folder("store"), spec->key);
+    remove_tree(attempts); /* a worker lists them all */
     own = (passing_store){0};
     SBI_TRY(passing_store_open(&from, c, in_folder("store"), NULL, &own));
     const sbi_status status = sbi_job_run_store(c, from, spec->key, &o, &code);
