@@ -184,7 +184,7 @@ static sbi_status take_pass(void *user, const unsigned char *data, size_t size)
     if (p->load) take_load(p, data, size);
     else take_hashes(p, data, size);
     p->at += size;
-    sbi_progress(f->streams->ctx, "inputs", (double)p->at, (double)f->size, "%s", f->object);
+    sbi_progress(f->streams->ctx, "inputs", (double)p->at, 0, "%s", f->object);
     return SBI_OK;
 }
 
