@@ -88,6 +88,7 @@ deps-servers: ## Install what tests need that start servers: containerd, runc, C
 # The executor "panda" against the stand-in of tests/servers/panda.
 $(BUILD)/tests/grid/test_panda: $(BUILD)/obj/tests/contract/executor_conformance.o | $(TEST_WORKERS) programs
 $(BUILD)/tests/grid/test_panda: private GRID_TEST_SUPPORT += $(BUILD)/obj/tests/contract/executor_conformance.o
+$(BUILD)/tests/grid/test_worker_streams: | programs
 PANDA_FUZZED := $(addprefix $(BUILD)/obj/lib/grid/,panda_answers.o)
 $(BUILD)/fuzz/fuzz_panda_answers $(BUILD)/replay/fuzz_panda_answers: $(PANDA_FUZZED)
 $(BUILD)/fuzz/fuzz_panda_answers $(BUILD)/replay/fuzz_panda_answers: private LIBS += $(BUILD)/libsbi.a $(GRID_LIBS)

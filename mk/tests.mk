@@ -41,7 +41,7 @@ SANITIZED = $(MAKE) BUILD=$(BUILD)/$(1) OPT="-O1 -g1" SANITIZE="$(2)"
 # The tests that use several threads. A name without a file is an error, or a renamed test would be left out in silence.
 # test_net_packed is clean and left out: it takes two minutes.
 TSAN_NAMES := test_base_blas test_base_context test_base_pool test_exec_campaign test_executor_local test_executor_toy \
-              test_fit_model test_fit_objective test_io_npy test_jobs_columns test_jobs_hessian test_jobs_run test_jobs_search test_jobs_store \
+              test_fit_model test_fit_objective test_io_npy test_jobs_columns test_jobs_hessian test_jobs_run test_jobs_search test_jobs_store test_jobs_stream \
               test_jobs_together test_jobs_toys test_model_binned test_model_columns test_model_threads test_net_losses test_net_train \
               test_ratio test_store_folder test_tape_errors test_tape_mixed test_tape_mixture test_tape_shards \
               test_tape_shards_input test_tape_source test_tape_threads

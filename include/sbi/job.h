@@ -93,20 +93,23 @@ typedef struct sbi_worker_options {
     double heartbeat_seconds; /**< 1 to 3600; checkpoints are put into the store as often */
     double outage_seconds;    /**< how long calls to a store that is out of reach are repeated */
     const char *scratch;      /**< folder for this worker's files, made if missing; NULL: TMPDIR. It may be shared by workers */
-    uint64_t reserved_[2];    /**< zero */
+    uint64_t disk;            /**< bytes that this worker may take of that folder; 0: most of what is free there. Columns of models and features that do not
+                                   fit are read from the store whenever they are needed, and never stored; of anything else that does not, SBI_ERR_NO_SPACE */
+    uint64_t stream_memory;   /**< bytes of memory in which parts of these are held for a while; 0: a share of what the process may use */
+    uint64_t column_memory;   /**< most memory for columns of models that are held whole; 0: as sbi_workspace_options.column_memory by default */
 } sbi_worker_options;
 
 #define SBI_WORKER_OPTIONS_INIT                                                                                        \
     {                                                                                                                  \
-        (uint32_t)sizeof(sbi_worker_options), 0, 30, 600, NULL, {0, 0}                                                 \
+        (uint32_t)sizeof(sbi_worker_options), 0, 30, 600, NULL, 0, 0, 0                                                \
     }
 
 /** Fills in the defaults; the same values as SBI_WORKER_OPTIONS_INIT. Since: 0.1 */
 SBI_API void sbi_worker_options_init(sbi_worker_options *options);
 
 /** Runs one job of a store, as sbi-worker does on any machine: like sbi_job_run_folder(), which is this with a folder as the store. Inputs
- *  that the spec names relative to the store are brought into the scratch folder and verified; those of a store that is a folder are read where
- *  they lie. Heartbeats, the log and checkpoints are put into the store. When the context is cancelled the job stops at its next look
+ *  that the spec names relative to the store are brought into the scratch folder and verified, as far as `disk` allows; those of a store that is a folder are read
+ *  where they lie. Heartbeats, the log and checkpoints are put into the store. When the context is cancelled the job stops at its next look
  *  (200 ms of work), puts its checkpoint into the store and returns SBI_ERR_CANCELLED with SBI_EXIT_PREEMPTED.
  *  @param options NULL: defaults. @param[out] exit_code as there. Since: 0.1 */
 SBI_API sbi_status sbi_job_run_store(sbi_context *ctx, sbi_store *store, const char *key, const sbi_worker_options *options,

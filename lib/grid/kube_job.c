@@ -168,16 +168,21 @@ static json_t *environment(const kube_options *o)
     return if_whole(list, whole);
 }
 
+/* Takes `value`, whatever becomes of it. */
+static int add_argument(json_t *args, const char *option, json_t *value)
+{
+    const int first = json_array_append_new(args, json_string(option)) == 0, second = json_array_append_new(args, value) == 0;
+    return first && second;
+}
+
 static int add_store_config(json_t *args, const json_t *config)
 {
     char *text = json_dumps(config, JSON_COMPACT | JSON_SORT_KEYS);
-    json_t *const items[] = {json_string("--store-config"), text ? json_string(text) : NULL};
+    json_t *value = text ? json_string(text) : NULL;
     json_free_t release;
     json_get_alloc_funcs(NULL, &release);
     if (text) release(text);
-    /* Both are taken, whatever becomes of them. */
-    const int first = json_array_append_new(args, items[0]) == 0, second = json_array_append_new(args, items[1]) == 0;
-    return first && second;
+    return add_argument(args, "--store-config", value);
 }
 
 static json_t *container(const kube_options *o, const kube_batch *b, const char *name)
@@ -189,6 +194,7 @@ static json_t *container(const kube_options *o, const kube_batch *b, const char 
                           o->pod_store, "--array", name, "--attempt", attempt, "--heartbeat", heartbeat, "env", environment(o), "resources",
                           resources(o, b), "terminationMessagePolicy", "FallbackToLogsOnError", "volumeMounts", "name", "work", "mountPath", WORK);
     int whole = c != NULL;
+    if (whole && o->scratch) whole = add_argument(json_object_get(c, "args"), "--disk", bytes_text((uint64_t)o->scratch));
     if (whole && o->pod_store_config) whole = add_store_config(json_object_get(c, "args"), o->pod_store_config);
     if (whole && o->command) whole = put(c, "command", json_deep_copy(o->command));
     if (whole && o->pull_policy) whole = put(c, "imagePullPolicy", json_string(o->pull_policy));

@@ -51,6 +51,8 @@ typedef struct inputs {
     sbi_ensemble *loaded;
     sbi_calibration *loaded_calibration;
     sbi_npy *npy;
+    sbi_column_file *file; /* the features are read from the store */
+    uint64_t file_offset;  /* of the first row of the task */
     char *path;
 } inputs;
 
@@ -59,6 +61,7 @@ static void close_inputs(sbi_context *ctx, inputs *in)
     sbi_ensemble_destroy(in->loaded);
     sbi_calibration_destroy(in->loaded_calibration);
     sbi_npy_unmap(in->npy);
+    sbi_column_file_close(in->file);
     sbi_free(ctx, in->path);
 }
 
@@ -74,14 +77,26 @@ static sbi_status load_calibration(inputs *in, sbi_context *ctx, const sbi_job *
     return status == SBI_OK ? sbi_calibration_check(in->calibration, in->ens) : status;
 }
 
+/* Shape and strides of the features; where they are streamed, the data pointer stands for the file. */
+static sbi_status open_features(inputs *in, sbi_context *ctx, const sbi_job *job, const sbi_job_place *place, sbi_array *view)
+{
+    if (!sbi_streams_have(place->streams, job->features.path)) {
+        SBI_TRY(sbi_job_verify_file(in->path, job->features.sha256));
+        SBI_TRY(sbi_npy_map(&in->npy, ctx, in->path));
+        return sbi_npy_array(in->npy, view);
+    }
+    SBI_TRY(sbi_job_open_columns(&in->file, ctx, place, job->features.path));
+    SBI_TRY(sbi_column_file_check(in->file));
+    *view = sbi_npy_header_view(sbi_column_file_header(in->file), in->file);
+    return SBI_OK;
+}
+
 static sbi_status load_inputs(inputs *in, sbi_context *ctx, const sbi_job *job, const sbi_job_place *place)
 {
     sbi_array view;
     in->path = sbi_job_path(ctx, place, job->features.path);
     if (!in->path) return SBI_ERR_NO_MEMORY;
-    SBI_TRY(sbi_job_verify_file(in->path, job->features.sha256));
-    SBI_TRY(sbi_npy_map(&in->npy, ctx, in->path));
-    SBI_TRY(sbi_npy_array(in->npy, &view));
+    SBI_TRY(open_features(in, ctx, job, place, &view));
     SBI_TRY(sbi_features_view(&view, &in->features, in->path));
     SBI_TRY(load_members(&in->loaded, ctx, job, place));
     in->ens = in->loaded;
@@ -89,13 +104,17 @@ static sbi_status load_inputs(inputs *in, sbi_context *ctx, const sbi_job *job, 
 }
 
 /* The rows of the task alone. */
-static sbi_status cut_rows(sbi_array *features, const sbi_job *job)
+static sbi_status cut_rows(inputs *in, const sbi_job *job)
 {
+    sbi_array *features = &in->features;
     if (!job->rows) return SBI_OK;
     if (job->first_row + job->rows > features->shape[0])
         return sbi_fail(SBI_ERR_SHAPE, "job evaluate_columns: rows %" PRId64 " to %" PRId64 " of %" PRId64, job->first_row,
                         job->first_row + job->rows, features->shape[0]);
-    features->data = (const char *)features->data + job->first_row * features->strides[0];
+    if (in->file)
+        in->file_offset = (uint64_t)(job->first_row * features->strides[0]);
+    else
+        features->data = (const char *)features->data + job->first_row * features->strides[0];
     features->shape[0] = job->rows;
     return SBI_OK;
 }
@@ -106,6 +125,8 @@ static sbi_status evaluate(sbi_npy_output *out, const inputs *in, const sbi_job 
     const sbi_ratio_job ratio = {
         .ens = in->ens,
         .features = in->features,
+        .file = in->file,
+        .file_offset = in->file_offset,
         .name = in->path ? in->path : "features",
         .log = job->output == SBI_RATIO_LOG,
         .dtype = job->dtype,
@@ -152,7 +173,7 @@ sbi_status sbi_job_evaluate_columns(sbi_context *ctx, const sbi_job *job, const 
     } else {
         status = load_inputs(&in, ctx, job, place);
     }
-    if (status == SBI_OK) status = cut_rows(&in.features, job);
+    if (status == SBI_OK) status = cut_rows(&in, job);
     if (status == SBI_OK) status = write_column(ctx, &in, job, sink);
     close_inputs(ctx, &in);
     return status;

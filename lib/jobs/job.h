@@ -3,7 +3,9 @@
 #ifndef SBI_JOBS_JOB_H
 #define SBI_JOBS_JOB_H
 
+#include "io/column_file.h"
 #include "io/json.h"
+#include "jobs/stream.h"
 #include "net/member_devices.h"
 #include "sbi/job.h"
 #include "sbi/model.h"
@@ -101,6 +103,8 @@ typedef struct sbi_job_place {
     const char *root;       /* relative paths start here; NULL: the working directory */
     const char *checkpoint; /* folder of this job's checkpoints, or NULL */
     const json_t *files;    /* where the files are that a workspace names, by these names; NULL: relative to the workspace */
+    sbi_streams *streams;   /* inputs that are not under the root, but read from the store; NULL: none */
+    uint64_t column_memory; /* most for columns that are held; 0: the default */
 } sbi_job_place;
 
 sbi_status sbi_job_run_decoded(sbi_context *ctx, const sbi_job *job, const sbi_job_attachment *attachment,
@@ -142,6 +146,8 @@ sbi_status sbi_job_find_model(const sbi_model **out, sbi_model **loaded, sbi_con
 
 /* A path of a spec, absolute or under the root. Freed by sbi_free(). */
 char *sbi_job_path(sbi_context *ctx, const sbi_job_place *place, const char *path);
+/* Opens an input that may be one that is read from the store. */
+sbi_status sbi_job_open_columns(sbi_column_file **out, sbi_context *ctx, const sbi_job_place *place, const char *path);
 /* SBI_ERR_CHECKSUM unless the file has this SHA-256. */
 sbi_status sbi_job_verify_file(const char *path, const char *sha256);
 /* A file of our own that lives in a folder of its own under TMPDIR; remove deletes both. */

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "base/sha256.h"
 #include "jobs/job.h"
-#include "model/model.h"
+#include "model/workspace.h"
 #include "sbi/fit.h"
 #include "sbi/shard.h"
 
@@ -47,13 +47,12 @@ typedef struct elsewhere {
     const sbi_job_place *place;
 } elsewhere;
 
-static sbi_status find_file(void *user, sbi_context *ctx, const char *name, char **path)
+static sbi_status open_file(void *user, sbi_context *ctx, const char *name, sbi_column_file **out)
 {
     const elsewhere *e = user;
     const char *there = json_string_value(json_object_get(e->place->files, name));
     if (!there) return sbi_fail(SBI_ERR_NOT_FOUND, "%s: its file %s was not staged", e->job->workspace.path, name);
-    *path = sbi_job_path(ctx, e->place, there);
-    return *path ? SBI_OK : SBI_ERR_NO_MEMORY;
+    return sbi_job_open_columns(out, ctx, e->place, there);
 }
 
 sbi_status sbi_job_load_model(sbi_model **out, sbi_context *ctx, const sbi_job *job, const sbi_job_place *place)
@@ -66,8 +65,13 @@ sbi_status sbi_job_load_model(sbi_model **out, sbi_context *ctx, const sbi_job *
     sbi_model *model = NULL;
     sbi_status status = sbi_job_verify_file(path, job->workspace.sha256);
     elsewhere e = {job, place};
-    const sbi_model_files files = {find_file, &e};
-    if (status == SBI_OK) status = sbi_model_load_files(&model, ctx, path, NULL, place->files ? &files : NULL);
+    const sbi_model_files files = {open_file, &e};
+    sbi_workspace_options options = SBI_WORKSPACE_OPTIONS_INIT;
+    if (place->column_memory) {
+        options.column_memory = sbi_model_column_memory(SBI_COLUMN_MEMORY_DEFAULT);
+        if (place->column_memory < options.column_memory) options.column_memory = place->column_memory;
+    }
+    if (status == SBI_OK) status = sbi_model_load_files(&model, ctx, path, &options, place->files ? &files : NULL);
     if (status == SBI_OK) status = check_columns(model, job);
     sbi_free(ctx, path);
     if (status != SBI_OK) {

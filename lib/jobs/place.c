@@ -17,6 +17,20 @@ char *sbi_job_path(sbi_context *ctx, const sbi_job_place *place, const char *pat
     return place->root ? sbi_path_join(ctx, place->root, path) : sbi_strdup(ctx, path);
 }
 
+sbi_status sbi_job_open_columns(sbi_column_file **out, sbi_context *ctx, const sbi_job_place *place, const char *path)
+{
+    *out = NULL;
+    if (sbi_streams_have(place->streams, path)) {
+        sbi_random_file file;
+        SBI_TRY(sbi_streams_open_file(place->streams, path, &file));
+        return sbi_column_file_open_on(out, ctx, &file);
+    }
+    char *here = sbi_job_path(ctx, place, path);
+    sbi_status status = here ? sbi_column_file_open(out, ctx, here) : SBI_ERR_NO_MEMORY;
+    sbi_free(ctx, here);
+    return status;
+}
+
 sbi_status sbi_job_verify_file(const char *path, const char *sha256)
 {
     char hex[SBI_SHA256_HEX_SIZE];

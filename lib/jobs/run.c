@@ -28,7 +28,7 @@ sbi_status sbi_job_run(sbi_context *ctx, const sbi_task *task, const char *root,
     SBI_REQUIRE(sink && sink->write, "sbi_job_run: there is no sink");
     SBI_REQUIRE(task->spec || !task->spec_size, "sbi_job_run: spec is NULL");
     sbi_job *job;
-    const sbi_job_place place = {root, checkpoint, NULL};
+    const sbi_job_place place = {root, checkpoint, NULL, NULL, 0};
     SBI_TRY(sbi_job_parse(&job, ctx, task->spec, task->spec_size));
     sbi_status status = sbi_job_run_decoded(ctx, job, NULL, &place, sink);
     sbi_job_free(job);
@@ -40,7 +40,7 @@ sbi_status sbi_job_run_local(void *user, sbi_context *ctx, const sbi_task *task,
     (void)user;
     sbi_job *job;
     const sbi_job_attachment *attachment = task->attachment;
-    const sbi_job_place place = {NULL, attachment ? attachment->folder : NULL, NULL};
+    const sbi_job_place place = {NULL, attachment ? attachment->folder : NULL, NULL, NULL, 0};
     SBI_TRY(sbi_job_parse(&job, ctx, task->spec, task->spec_size));
     sbi_status status = sbi_job_run_decoded(ctx, job, attachment, &place, sink);
     sbi_job_free(job);

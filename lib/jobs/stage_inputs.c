@@ -166,15 +166,14 @@ typedef struct naming {
 } naming;
 
 /* Notes what the workspace names while it is loaded. */
-static sbi_status note_file(void *user, sbi_context *ctx, const char *name, char **path)
+static sbi_status note_file(void *user, sbi_context *ctx, const char *name, sbi_column_file **out)
 {
     naming *n = user;
-    *path = sbi_path_join(ctx, n->folder, name);
-    if (!*path) return SBI_ERR_NO_MEMORY;
-    if (json_object_set_new(n->paths, name, json_string(*path)) == 0) return SBI_OK;
-    sbi_status status = sbi_fail(SBI_ERR_UNSUPPORTED, "%s: the name is not UTF-8", *path);
-    sbi_free(ctx, *path);
-    *path = NULL;
+    char *path = sbi_path_join(ctx, n->folder, name);
+    if (!path) return SBI_ERR_NO_MEMORY;
+    sbi_status status = json_object_set_new(n->paths, name, json_string(path)) == 0 ? SBI_OK : sbi_fail(SBI_ERR_UNSUPPORTED, "%s: the name is not UTF-8", path);
+    if (status == SBI_OK) status = sbi_column_file_open(out, ctx, path);
+    sbi_free(ctx, path);
     return status;
 }
 

@@ -40,10 +40,11 @@ static sbi_status run_job(void *user, sbi_context *ctx, const sbi_task *task, sb
     const worker *w = user;
     const sbi_attempt *a = w->attempt;
     const char *folder = sbi_store_folder(a->store);
-    sbi_job_place place = {folder ? folder : a->scratch, a->checkpoint, NULL};
+    sbi_job_place place = {folder ? folder : a->scratch, a->checkpoint, NULL, NULL, a->options.column_memory};
     (void)task;
-    sbi_status status = sbi_inputs_bring(ctx, a->store, w->job, a->options.outage_seconds, &place);
+    sbi_status status = sbi_inputs_bring(ctx, a->store, w->job, &a->options, &place);
     if (status == SBI_OK) status = sbi_job_run_decoded(ctx, w->job, NULL, &place, sink);
+    sbi_inputs_end(ctx, &place);
     json_decref((json_t *)(uintptr_t)place.files);
     return status;
 }

@@ -79,7 +79,7 @@ static sbi_status hold(sbi_model *m, model_file *f, uint64_t *memory_left)
             sbi_column_file_release(f->file);
         else
             m->n_descriptors++;
-        return SBI_OK;
+        return sbi_column_file_check(f->file);
     }
     f->memory = sbi_alloc(m->ctx, size);
     if (!f->memory) return sbi_fail_within(SBI_ERR_NO_MEMORY, "%s", sbi_column_file_path(f->file));
@@ -90,11 +90,14 @@ static sbi_status hold(sbi_model *m, model_file *f, uint64_t *memory_left)
     return SBI_OK;
 }
 
-sbi_status sbi_model_open_file(sbi_model *m, const char *path, uint64_t *memory_left, model_file *out)
+sbi_status sbi_model_take_file(sbi_model *m, sbi_column_file *file, uint64_t *memory_left, model_file *out)
 {
     model_file *f = sbi_model_grow(m->ctx, (void **)&m->files, &m->n_files, sizeof *f);
-    if (!f) return SBI_ERR_NO_MEMORY;
-    SBI_TRY(sbi_column_file_open(&f->file, m->ctx, path));
+    if (!f) {
+        sbi_column_file_close(file);
+        return SBI_ERR_NO_MEMORY;
+    }
+    f->file = file;
     SBI_TRY(hold(m, f, memory_left));
     *out = *f;
     return SBI_OK;
@@ -124,7 +127,7 @@ sbi_status sbi_model_file_column(const model_file *f, const char *name, model_co
 
 /* ---- as sources of a tape ------------------------------------------------------------------------------------------ */
 
-/* Asking the kernel for what comes next costs time where it has the file in its cache, which is where reads are faster than this many
+/* Asking for what comes next costs time where it is in the kernel's cache, or a stream's, which is where reads are faster than this many
  * bytes in a second. But so are they where asking did its work: a slow read is followed by this many requests. */
 #define CACHED_RATE 4e9
 #define REQUESTS_AFTER_SLOW 256

@@ -121,15 +121,15 @@ model_column sbi_model_lent_column(const sbi_array *a);
 /* Rows [first, first + n), which must exist. Fails only where a file does. */
 sbi_status sbi_model_column_read(const model_column *c, int64_t first, int64_t n, double *out);
 
-/* Opens a file of columns; its data go into memory where they fit into *memory_left, which they then take. The model owns it. */
-sbi_status sbi_model_open_file(sbi_model *m, const char *path, uint64_t *memory_left, model_file *out);
+/* Takes a file of columns, also on failure; its data go into memory where they fit into *memory_left, which they then take. The model owns it. */
+sbi_status sbi_model_take_file(sbi_model *m, sbi_column_file *file, uint64_t *memory_left, model_file *out);
 void sbi_model_close_files(sbi_model *m);
 /* The whole file as one column; it must have one dimension. */
 sbi_status sbi_model_file_column(const model_file *file, const char *name, model_column *out);
 
-/* Where the files are that a workspace names: *path is freed by sbi_free(). For workspaces whose files lie elsewhere, under other names. */
+/* The files that a workspace names, of one whose files lie elsewhere, under other names. */
 typedef struct sbi_model_files {
-    sbi_status (*find)(void *user, sbi_context *ctx, const char *name, char **path);
+    sbi_status (*open)(void *user, sbi_context *ctx, const char *name, sbi_column_file **out);
     void *user;
 } sbi_model_files;
 /* As sbi_model_load_with(); files NULL: relative to the workspace. */

@@ -23,15 +23,16 @@ uint64_t sbi_model_column_memory(uint64_t option)
 
 sbi_status sbi_model_open_named(model_reader *r, const char *name, model_file *out)
 {
-    char *path = NULL;
-    if (r->files)
-        SBI_TRY(r->files->find(r->files->user, r->ctx, name, &path));
-    else
-        path = sbi_path_join(r->ctx, r->folder, name);
-    if (!path) return SBI_ERR_NO_MEMORY;
-    sbi_status status = sbi_model_open_file(r->model, path, &r->memory_left, out);
-    sbi_free(r->ctx, path);
-    return status;
+    sbi_column_file *file = NULL;
+    if (r->files) {
+        SBI_TRY(r->files->open(r->files->user, r->ctx, name, &file));
+    } else {
+        char *path = sbi_path_join(r->ctx, r->folder, name);
+        sbi_status status = path ? sbi_column_file_open(&file, r->ctx, path) : SBI_ERR_NO_MEMORY;
+        sbi_free(r->ctx, path);
+        SBI_TRY(status);
+    }
+    return sbi_model_take_file(r->model, file, &r->memory_left, out);
 }
 
 void sbi_model_log_files(const model_reader *r)

@@ -25,7 +25,7 @@ typedef struct model_reader {
     sbi_model *model;
     sbi_context *ctx;
     const char *folder;
-    const sbi_model_files *files; /* who tells where files are; NULL: relative to the folder */
+    const sbi_model_files *files; /* who opens files; NULL: relative to the folder */
     sbi_workspace_options options;
     json_t *config; /* of the chosen measurement; borrowed, may be NULL */
     sbi_json_place config_place;

@@ -131,6 +131,8 @@ void sbi_dataset_pack_free(sbi_dataset *data, sbi_dataset_pack *pack);
 /* Rows [first, first + n) of a two-dimensional view as row-major f64; SBI_ERR_VALUE with NAME, row and column at a NaN or
  * infinity. */
 sbi_status sbi_rows_read_checked(const sbi_array *a, int64_t first, int64_t n, double *out, const char *name);
+/* What that looks for, in rows that were read: [n, d], of which messages call the first one `first`. */
+sbi_status sbi_rows_check(const double *rows, int64_t first, int64_t n, int64_t d, const char *name);
 /* One-dimensional views become [n, 1]; checks dtype, dimensions and data. */
 sbi_status sbi_features_view(const sbi_array *in, sbi_array *out, const char *name);
 

@@ -81,16 +81,20 @@ void sbi_rows_read_f64(const sbi_array *a, int64_t first, int64_t n, double *out
     }
 }
 
-sbi_status sbi_rows_read_checked(const sbi_array *a, int64_t first, int64_t n, double *out, const char *name)
+sbi_status sbi_rows_check(const double *rows, int64_t first, int64_t n, int64_t d, const char *name)
 {
-    const int64_t d = a->shape[1];
-    sbi_rows_read_f64(a, first, n, out, d);
     for (int64_t k = 0; k < n * d; k++) {
-        if (!(fabs(out[k]) <= DBL_MAX))
+        if (!(fabs(rows[k]) <= DBL_MAX))
             return sbi_fail(SBI_ERR_VALUE, "%s: row %" PRId64 ", column %" PRId64 ": value is %g", name, first + k / d,
-                            k % d, out[k]);
+                            k % d, rows[k]);
     }
     return SBI_OK;
+}
+
+sbi_status sbi_rows_read_checked(const sbi_array *a, int64_t first, int64_t n, double *out, const char *name)
+{
+    sbi_rows_read_f64(a, first, n, out, a->shape[1]);
+    return sbi_rows_check(out, first, n, a->shape[1], name);
 }
 
 /* Events [first, first + n) of a side, from all parts that have some; either output may be NULL. */

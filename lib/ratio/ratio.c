@@ -126,6 +126,7 @@ typedef struct run {
 
 typedef struct scratch {
     double *x;      /* [chunk, d] */
+    char *raw;      /* the same as a file has them; NULL: there is no file */
     double *member; /* [members] */
     float *logit;   /* [members, chunk, outputs] */
     float *network;
@@ -186,6 +187,30 @@ static sbi_status store_row(const run *r, const scratch *s, int64_t row, int64_t
     return SBI_OK;
 }
 
+/* Rows of the file: one piece of it, or one for each column where these follow each other. */
+static sbi_status read_file_rows(const sbi_ratio_job *j, int64_t first, int64_t rows, char *raw, double *x)
+{
+    const sbi_array *a = &j->features;
+    const int64_t d = a->shape[1], size = (int64_t)sbi_dtype_size(a->dtype), begin = first * a->strides[0];
+    const int by_columns = d > 1 && a->strides[1] != size;
+    const size_t piece = (size_t)(by_columns ? rows * size : rows * d * size);
+    sbi_array view = sbi_array_2d(raw, a->dtype, rows, d);
+    for (int64_t c = 0; c < (by_columns ? d : 1); c++)
+        SBI_TRY(sbi_column_file_read(j->file, j->file_offset + (uint64_t)(begin + c * a->strides[1]), piece, raw + (size_t)c * piece));
+    if (by_columns) {
+        view.strides[0] = size;
+        view.strides[1] = rows * size;
+    }
+    sbi_rows_read_f64(&view, 0, rows, x, d);
+    return sbi_rows_check(x, first, rows, d, j->name);
+}
+
+static sbi_status read_rows(const sbi_ratio_job *j, int64_t first, int64_t rows, const scratch *s)
+{
+    if (j->file) return read_file_rows(j, first, rows, s->raw, s->x);
+    return sbi_rows_read_checked(&j->features, first, rows, s->x, j->name);
+}
+
 static sbi_status run_chunks(run *r, const scratch *s)
 {
     const sbi_ratio_job *j = r->job;
@@ -193,7 +218,7 @@ static sbi_status run_chunks(run *r, const scratch *s)
         const int64_t first = (int64_t)atomic_fetch_add(&r->next, SBI_EVALUATE_ROWS);
         if (first >= r->n) return SBI_OK;
         const int64_t rows = r->n - first < SBI_EVALUATE_ROWS ? r->n - first : SBI_EVALUATE_ROWS;
-        SBI_TRY(sbi_rows_read_checked(&j->features, first, rows, s->x, j->name));
+        SBI_TRY(read_rows(j, first, rows, s));
         if (j->theta) sbi_rows_append_theta(s->x, rows, sbi_network_features(j->ens->networks[0]), j->theta, (int64_t)j->n_theta);
         for (size_t m = 0; m < j->ens->n; m++) {
             SBI_TRY(sbi_check_cancel(j->ens->ctx, "evaluating ratios"));
@@ -235,7 +260,11 @@ static sbi_status run_worker(void *arg, size_t index)
     s.member = sbi_alloc_array(ens->ctx, ens->n, sizeof *s.member);
     s.logit = sbi_alloc_array(ens->ctx, ens->n * (size_t)r->outputs, SBI_EVALUATE_ROWS * sizeof *s.logit);
     s.network = sbi_alloc_array(ens->ctx, most, sizeof *s.network);
-    sbi_status status = s.x && s.member && s.logit && s.network ? run_chunks(r, &s) : SBI_ERR_NO_MEMORY;
+    const size_t row = (size_t)r->job->features.shape[1] * sbi_dtype_size(r->job->features.dtype);
+    s.raw = r->job->file ? sbi_alloc_array(ens->ctx, row, SBI_EVALUATE_ROWS) : NULL;
+    const int whole = s.x && s.member && s.logit && s.network && (s.raw || !r->job->file);
+    sbi_status status = whole ? run_chunks(r, &s) : SBI_ERR_NO_MEMORY;
+    sbi_free(ens->ctx, s.raw);
     sbi_free(ens->ctx, s.x);
     sbi_free(ens->ctx, s.member);
     sbi_free(ens->ctx, s.logit);

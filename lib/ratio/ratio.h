@@ -3,6 +3,7 @@
 #ifndef SBI_RATIO_RATIO_H
 #define SBI_RATIO_RATIO_H
 
+#include "io/column_file.h"
 #include "net/network.h"
 #include "ratio/calibration.h"
 #include "sbi/ratio.h"
@@ -11,6 +12,8 @@
 typedef struct sbi_ratio_job {
     const sbi_ensemble *ens;
     sbi_array features; /* two-dimensional */
+    const sbi_column_file *file; /* where the features are read from, by their shape and strides; NULL: from their data */
+    uint64_t file_offset;        /* of the first row */
     const char *name;   /* of the features, for messages */
     int32_t log;        /* 1: ln r and what follows from it */
     int32_t dtype;      /* of the outputs */

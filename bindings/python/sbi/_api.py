@@ -721,7 +721,9 @@ class WorkerOptions(Structure):
         ("heartbeat_seconds", c_double),
         ("outage_seconds", c_double),
         ("scratch", c_char_p),
-        ("reserved_", c_uint64 * 2),
+        ("disk", c_uint64),
+        ("stream_memory", c_uint64),
+        ("column_memory", c_uint64),
     ]
 
 

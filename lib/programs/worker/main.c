@@ -38,6 +38,10 @@ static void help(FILE *to)
             "  --threads N     threads; default: what affinity and the cgroup's CPU quota allow\n"
             "  --memory BYTES  most memory; default: nine tenths of the cgroup's limit; 0: no limit\n"
             "  --scratch DIR   folder for inputs and checkpoints; default: TMPDIR\n"
+            "  --disk BYTES    most that inputs and result may take there; default: seven eighths of what is free. Columns and features beyond it\n"
+            "                  are read from the store when they are needed; what else does not fit ends the job\n"
+            "  --stream-memory BYTES  for parts of these; default: an eighth of the memory, at most a quarter of what is free\n"
+            "  --column-memory BYTES  for columns that are held whole; default: a quarter of the memory, at most half of what is free\n"
             "  --heartbeat S   seconds between heartbeats and checkpoints (30)\n"
             "  --outage S      seconds for which a store that is out of reach is tried (600)\n"
             "  --attempt N     what heartbeats call this attempt\n"
@@ -77,6 +81,9 @@ static int take_option(arguments *a, int option, const char *text)
     case 'i': a->has_index = 1; return number(text, UINT64_MAX, &a->index);
     case 'm': return number(text, SIZE_MAX, &a->memory);
     case 'c': a->worker.scratch = text; return 1;
+    case 'd': a->worker.disk = number(text, UINT64_MAX, &n) ? n : 0; return a->worker.disk >= 1;
+    case 'k': a->worker.column_memory = number(text, UINT64_MAX - 1, &n) ? n : 0; return a->worker.column_memory >= 1;
+    case 'r': a->worker.stream_memory = number(text, SIZE_MAX, &n) ? n : 0; return a->worker.stream_memory >= 1;
     case 'u': a->supervise = text; return 1;
     case 't': a->threads = number(text, 4096, &n) ? (int32_t)n : -1; return a->threads >= 0;
     case 'n': a->worker.attempt = number(text, INT32_MAX, &n) ? (int32_t)n : -1; return a->worker.attempt >= 0;
@@ -107,7 +114,8 @@ static int read_arguments(arguments *a, int argc, char **argv, int *end)
                                           {"memory", required_argument, NULL, 'm'},    {"scratch", required_argument, NULL, 'c'},
                                           {"heartbeat", required_argument, NULL, 'b'}, {"outage", required_argument, NULL, 'o'},
                                           {"attempt", required_argument, NULL, 'n'},   {"supervise", required_argument, NULL, 'u'},
-                                          {"store-config", required_argument, NULL, 'f'},
+                                          {"store-config", required_argument, NULL, 'f'}, {"disk", required_argument, NULL, 'd'},
+                                          {"stream-memory", required_argument, NULL, 'r'}, {"column-memory", required_argument, NULL, 'k'},
                                           {"help", no_argument, NULL, 'h'},            {"version", no_argument, NULL, 'v'},
                                           {NULL, 0, NULL, 0}};
     *end = 1;
@@ -186,5 +194,7 @@ int worker_main(int argc, char **argv, worker_run run)
     options.threads = a.threads;
     options.log = print_log;
     worker_limit_memory(&options, (size_t)a.memory);
+    if (!a.worker.stream_memory) a.worker.stream_memory = a.memory / 8;
+    if (!a.worker.column_memory) a.worker.column_memory = a.memory / 4;
     return run_job(&a, &options, run);
 }
