@@ -28,6 +28,7 @@ typedef struct failing_allocator_block {
 } failing_allocator_block;
 
 #define FAILING_ALLOCATOR_MARK 0x5b1a110c5b1a110cu
+#define FAILING_ALLOCATOR_DIRTY ((size_t)256 << 10) /* of the bytes of a block: buffers of megabytes are allocated hundreds of times */
 
 static inline void *failing_allocate(void *user, size_t size, size_t alignment)
 {
@@ -42,7 +43,7 @@ static inline void *failing_allocate(void *user, size_t size, size_t alignment)
     memory = (unsigned char *)whole + offset;
     failing_allocator_block block = {size, offset, FAILING_ALLOCATOR_MARK};
     memcpy(memory - sizeof block, &block, sizeof block);
-    memset(memory, 0xa5, size); /* whoever relies on zeroed memory shows it */
+    memset(memory, 0xa5, size < FAILING_ALLOCATOR_DIRTY ? size : FAILING_ALLOCATOR_DIRTY); /* whoever relies on zeroed memory shows it */
     atomic_fetch_add(&f->live_blocks, 1);
     atomic_fetch_add(&f->live_bytes, (long)size);
     return memory;

@@ -6,6 +6,10 @@
 #include <check.h>
 #include <stdlib.h>
 
+/* Check tells its parent of every assertion that holds, by a write into a pipe, so that it knows the last one before a crash. Tests that compare
+ * many values spend most of their time so; where one crashed is said by sanitizers and cores. */
+#define _mark_point(file, line) ((void)0)
+
 static inline int run_suite(Suite *suite)
 {
     SRunner *runner = srunner_create(suite);
