@@ -135,6 +135,7 @@ static sbi_status take_over(kubernetes *k, const char *name, const json_t *objec
         keys[n++] = at;
         if (!end) break;
     }
+    if (status == SBI_ERR_CHECKSUM) status = SBI_ERR_TRANSIENT; /* damaged on its way: asked for again */
     if (status == SBI_OK) status = kube_add_job(k, name, attempt ? (int32_t)strtol(attempt, NULL, 10) : 1, keys, n, out);
     sbi_free(k->ctx, keys);
     sbi_text_clear(&text);

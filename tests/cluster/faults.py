@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import struct
 import subprocess
@@ -106,13 +107,15 @@ class Round:
         for path in self.clocks:
             path.write_bytes(bytes(8))
         self.client = self.away = None
+        self.to_mend = []
         self.damaged, self.committed, self.looked = set(), {}, 0.0
         self.counts = dict.fromkeys(KINDS, 0)
 
     def configuration(self):
         """Less patient than by default, so that a server that is slow is left within a round."""
         patience = {"timeout_ms": 2500, "slow_s": 2, "backoff_ms": 50}
-        environment = {"TMPDIR": str(self.folder / "scratch"), "LD_PRELOAD": self.setup.clock, "SBI_TEST_CLOCK": str(self.clocks[1])}
+        environment = {"TMPDIR": str(self.folder / "scratch"), "LD_PRELOAD": self.setup.clock, "SBI_TEST_CLOCK": str(self.clocks[1]),
+                       "SBI_PLUGIN_PATH": self.a.build}
         config = {"store": self.url, "image": "libsbi.test/sbi-worker:1", "cpus": 0.01, "memory": 67108864, "grace_s": 5, "heartbeat_s": 1, "batch": 25,
                   "environment": environment, "command": [f"{self.a.build}/tests/workers/conformance_worker"], "kubeconfig": str(self.setup.folder / "kubeconfig"),
                   **patience}
@@ -249,9 +252,20 @@ class Round:
         path, (low, high) = self.chance.choice(self.clocks), self.chance.choice([(60, 1200), (3600, 6 * 3600), (86400, 3 * 86400)])
         seconds = self.chance.choice([-1, 1, 0]) * self.chance.randrange(low, high)
         before = struct.unpack("q", path.read_bytes())[0]
+        self.set_clock(path, seconds)
+        if self.in_s3 and abs(seconds) > 600:  # no signature holds until the clock is set right again
+            self.to_mend.append((time.monotonic() + self.chance.uniform(0.5, 4), path))
+        return seconds != before
+
+    @staticmethod
+    def set_clock(path, seconds):
         with open(path, "r+b") as f:
             f.write(struct.pack("q", seconds))
-        return seconds != before
+
+    def mend_clocks(self):
+        for due, path in [m for m in self.to_mend if m[0] < time.monotonic()]:
+            self.set_clock(path, 0)
+            self.to_mend.remove((due, path))
 
     def arm_proxy(self, kind):
         """Counted when it hits. Some hit several requests in a row, more than are tried again at once."""
@@ -284,6 +298,7 @@ class Round:
         finally:
             self.client.kill()
             self.client.wait()
+            shutil.copy(self.folder / "client.log", self.cluster.path(f"client-{self.folder.name}.log"))
             for route in (self.setup.to_api, self.setup.to_store):
                 route.disarm()
                 route.hits = {}
@@ -325,6 +340,7 @@ class Round:
             if code == 75:
                 time.sleep(0.3)
                 self.start_client()
+            self.mend_clocks()
             if self.away:
                 try:
                     self.bring_node_back()
