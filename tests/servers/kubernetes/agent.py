@@ -197,7 +197,7 @@ class Pod(threading.Thread):
 
 
 def replaced(text, places):
-    if os.path.isfile(text):  # a program of this machine, even below a path that is a mount in the pod
+    if text not in places and os.path.exists(text):  # a program or folder of this machine, even below a path that is a mount in the pod
         return text
     for mount, place in sorted(places.items(), key=lambda p: -len(p[0])):  # the innermost mount
         if text == mount or text.startswith(mount + "/"):
