@@ -10,6 +10,7 @@ In the end each result is there once and has its bytes, whatever the number of a
 was injected."""
 
 import argparse
+import http.client
 import json
 import os
 import pathlib
@@ -32,7 +33,7 @@ import proxy  # noqa: E402
 PODS = "/api/v1/namespaces/default/pods"
 NODE = "/api/v1/nodes/node1"
 NODE_AWAY_MOST = 120
-FAULTS_A_ROUND = 40
+FAULTS_A_ROUND = 50
 # How often each kind comes among the others. Those that cost the cluster seconds are rarer.
 KINDS = {"client killed": 3, "worker killed": 6, "pod deleted": 4, "pod evicted": 4, "API server restarted": 1, "etcd frozen": 2, "node restarted": 1,
          "node gone": 1, "result damaged": 3, "busy": 4, "error": 4, "truncated": 4, "corrupted": 4, "slow": 4, "duplicate": 4, "disk full": 4,
@@ -319,7 +320,7 @@ class Round:
             return
         try:
             hurt = functions[kind]()
-        except (OSError, urllib.error.URLError):
+        except (OSError, http.client.HTTPException):
             hurt = False  # the server is away already
         self.counts[kind] += bool(hurt)
         if not hurt:
@@ -344,13 +345,13 @@ class Round:
             if self.away:
                 try:
                     self.bring_node_back()
-                except (OSError, urllib.error.URLError):
+                except (OSError, http.client.HTTPException):
                     pass
             if sum(self.injected().values()) < wanted:
                 self.inject(deck)
             if time.monotonic() > self.looked + 2:
                 self.look_at_commits()
-            time.sleep(self.chance.uniform(0.05, 0.5))
+            time.sleep(self.chance.uniform(0.05, 0.4))
         self.end_badly(f"the campaign did not end within {self.a.patience} s")
 
     def check(self):
