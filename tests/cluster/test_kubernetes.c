@@ -467,6 +467,18 @@ static void poll_a_while(int turns)
     }
 }
 
+static void wait_until_told(const char *key, const char *what)
+{
+    sbi_task_report r[4];
+    for (int i = 0; i < 600; i++) {
+        size_t n = 0;
+        OK(sbi_executor_poll(exec, r, 4, &n, 100));
+        for (size_t k = 0; k < n; k++)
+            if (strcmp(r[k].key, key) == 0 && r[k].state == SBI_TASK_PENDING && strstr(r[k].message, what)) return;
+    }
+    ck_abort_msg("%s: nothing said \"%s\"", key, what);
+}
+
 /* Suspended when it is made, started, suspended again while it runs, started again: one attempt, which resumes. */
 START_TEST(suspended_by_its_queue)
 {
@@ -479,6 +491,7 @@ START_TEST(suspended_by_its_queue)
     answered("o['items'][0]['metadata']['name']", job, sizeof job);
     answered("o['items'][0]['spec']['suspend']", yes, sizeof yes);
     ck_assert_str_eq(yes, "True");
+    wait_until_told("queued", "suspended");
     poll_a_while(20);
     ck_assert_int_eq(count_pods(job), 0);
     suspend(job, 0);
@@ -486,6 +499,7 @@ START_TEST(suspended_by_its_queue)
     for (int i = 0; i < 600 && count_attempts("queued") == 0; i++) usleep(100000);
     ck_assert_int_eq(count_attempts("queued"), 1);
     suspend(job, 1);
+    wait_until_told("queued", "suspended");
     for (int i = 0; i < 300 && count_pods(job); i++) poll_a_while(1); /* SIGTERM, the checkpoint, exit code 75 */
     ck_assert_int_eq(count_pods(job), 0);
     poll_a_while(20);
