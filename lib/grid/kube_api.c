@@ -15,7 +15,7 @@
 #define EARLY_MS 60000 /* credentials are renewed so long before they end */
 #define REFUSED_MS 10000 /* a server that has just started knows no roles for a moment, and answers 403 until it does */
 #define REFUSED_PAUSE_MS 500
-#define WATCH_IDLE_MS 150000 /* the server ends a watch after 120 s, where nothing between here and there swallowed it */
+#define WATCH_IDLE_MS 75000 /* the server ends a watch after 60 s, where nothing between here and there swallowed it */
 #define LINE_LARGEST ((size_t)4 << 20)
 
 /* ---- credentials ----------------------------------------------------------------------------------------------- */

@@ -82,7 +82,8 @@ static sbi_task task_of(const char *key, const char *spec, int attempt)
 static sbi_task_report wait_for(const char *key, int32_t state)
 {
     sbi_task_report r[8], last = {.state = 0};
-    for (int i = 0; i < 900; i++) {
+    /* Long: after a server's restart controllers come back after a pause that doubles, up to a minute. */
+    for (int i = 0; i < 2400; i++) {
         size_t n = 0;
         sbi_status status = sbi_executor_poll(exec, r, 8, &n, 100);
         ck_assert_msg(status == SBI_OK || status == SBI_ERR_TRANSIENT, "%s", sbi_last_error());
@@ -482,7 +483,7 @@ static void wait_until_told(const char *key, const char *what)
 /* Suspended when it is made, started, suspended again while it runs, started again: one attempt, which resumes. */
 START_TEST(suspended_by_its_queue)
 {
-    char job[200], yes[20], spec[160];
+    char job[200], yes[20], spec[160], path[300];
     sbi_task t = held("queued", spec, sizeof spec);
     sbi_executor_close(exec);
     OK(open_store(&exec, ctx, store, ",\"queue\":\"team\""));
@@ -504,6 +505,8 @@ START_TEST(suspended_by_its_queue)
     ck_assert_int_eq(count_pods(job), 0);
     poll_a_while(20);
     ck_assert_int_eq(count_attempts("queued"), 1);
+    snprintf(path, sizeof path, "grep -q '\"exit_code\": 75' %s/jobs/queued/attempts/*/heartbeat.json", store);
+    ck_assert_int_eq(system(path), 0);
     let_go();
     suspend(job, 0);
     const sbi_task_report r = wait_for("queued", -1);
@@ -567,7 +570,7 @@ int main(void)
     Suite *suite = suite_create("executor kubernetes: faults");
     TCase *tc = tcase_create("faults");
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_set_timeout(tc, 180);
+    tcase_set_timeout(tc, 600);
     tcase_add_test(tc, ends_are_told_apart);
     tcase_add_test(tc, configuration_ends_all);
     tcase_add_test(tc, killed_client_finds_its_tasks_again);
