@@ -243,13 +243,31 @@ START_TEST(somebody_deletes_the_job)
 }
 END_TEST
 
+/* Tasks that are held until the test lets them go, by a file that they wait for; pods see the store's folder. */
+static sbi_task held(const char *key, char *spec, size_t size)
+{
+    snprintf(spec, size, "until %s/go-on", store);
+    return task_of(key, spec, 1);
+}
+
+static void let_go(void)
+{
+    char path[120];
+    snprintf(path, sizeof path, "%s/go-on", store);
+    FILE *f = fopen(path, "w");
+    ck_assert_ptr_nonnull(f);
+    fclose(f);
+}
+
 /* The server is killed and started again while a task runs. */
 START_TEST(server_goes_away)
 {
-    sbi_task t = task_of("patient", "sleep 4000", 1);
+    char spec[160];
+    sbi_task t = held("patient", spec, sizeof spec);
     OK(sbi_executor_submit(exec, &t, 1));
     wait_for("patient", SBI_TASK_RUNNING);
     ck_assert_int_eq(system("python3 tests/servers/kubernetes/cluster.py restart \"$SBI_CLUSTER\" kube-apiserver"), 0);
+    let_go();
     ck_assert_int_eq(wait_for("patient", -1).state, SBI_TASK_DONE);
     ck_assert_int_eq(system("python3 tests/servers/kubernetes/cluster.py restart \"$SBI_CLUSTER\" etcd --pause 3"), 0);
     t = task_of("later", "echo x", 1);
@@ -368,24 +386,6 @@ START_TEST(image_that_is_not_there)
     image = "libsbi.test/sbi-worker:1";
 }
 END_TEST
-
-/* ---- tasks that are held until the test lets them go ----------------------------------------------------------------- */
-
-/* The file that they wait for; pods see the store's folder. */
-static sbi_task held(const char *key, char *spec, size_t size)
-{
-    snprintf(spec, size, "until %s/go-on", store);
-    return task_of(key, spec, 1);
-}
-
-static void let_go(void)
-{
-    char path[120];
-    snprintf(path, sizeof path, "%s/go-on", store);
-    FILE *f = fopen(path, "w");
-    ck_assert_ptr_nonnull(f);
-    fclose(f);
-}
 
 static void offer_gpus(const char *n)
 {
