@@ -395,6 +395,7 @@ def main():
     parser.add_argument("--patience", type=float, default=600)
     a = parser.parse_args()
     a.build = os.path.realpath(a.build)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of what stops and unmounts
     cluster.join_namespace(cluster.Cluster(os.environ["SBI_CLUSTER"]).state["namespace"])
     counts, rounds, deck, began = dict.fromkeys(KINDS, 0), 0, Deck(random.Random(f"{a.seed}-deck")), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sbi-faults-", ignore_cleanup_errors=True) as a.scratch:
