@@ -65,6 +65,10 @@ $(CLUSTER_PROGRAMS): $(BUILD)/tests/cluster/%: $(BUILD)/obj/tests/cluster/%.o $(
     $(BUILD)/$(GRID_SONAME) | $(TEST_WORKERS)
 	@mkdir -p $(@D); echo "  link  $(@:$(BUILD)/%=%)"
 	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -L$(BUILD) -lsbi -Wl,-rpath,'$$ORIGIN/../..' $(GRID_LIBS) $(CHECK_LIBS) -lm
+# A clock that jumps, preloaded into clients and workers of faults.py.
+CLUSTER_CLOCK := $(BUILD)/tests/cluster/shifted_clock.so
+$(CLUSTER_CLOCK): tests/cluster/shifted_clock.c
+	@mkdir -p $(@D); echo "  link  $(@:$(BUILD)/%=%)"; $(CC) -std=c11 -O2 -Wall -Wextra -Werror -fPIC -shared -o $@ $<
 .PHONY: cluster-tests
 cluster-tests: $(CLUSTER_TESTS) programs ## Run tests/cluster against etcd, the API server, controllers, scheduler and a kubelet on this machine
 	@tests/servers/kubernetes/with_cluster.sh $(BUILD) scripts/run-tests.sh $(BUILD) $(CLUSTER_TESTS)
@@ -73,9 +77,9 @@ check-cluster: $(CLUSTER_TESTS) programs ## The same; skipped, with a line, wher
 	@tests/cluster/check_cluster.sh $(BUILD) $(CLUSTER_TESTS)
 FAULTS ?= 100
 FAULTS_SEED ?= 1
-check-faults: $(BUILD)/tests/cluster/campaign_kubernetes ## Campaigns with FAULTS (100) seeded faults injected, results compared
+check-faults: $(BUILD)/tests/cluster/campaign_kubernetes $(CLUSTER_CLOCK) ## Campaigns with FAULTS (100) seeded faults injected, results compared
 	@tests/servers/kubernetes/with_cluster.sh $(BUILD) --node agent tests/cluster/faults.py $(BUILD) --faults $(FAULTS) --seed $(FAULTS_SEED)
-check-faults-here: $(BUILD)/tests/cluster/campaign_kubernetes programs ## The same, where Kubernetes has been built before; a line says so elsewhere
+check-faults-here: $(BUILD)/tests/cluster/campaign_kubernetes $(CLUSTER_CLOCK) programs ## The same, where Kubernetes has been built before; a line says so elsewhere
 	@tests/cluster/check_faults.sh $(BUILD) $(FAULTS) $(FAULTS_SEED)
 check-kubernetes-demo: programs lib $(BUILD)/bin/offshell_higgs ## The main job in pods through S3, equal byte for byte to here (2 min)
 	@tests/servers/kubernetes/with_cluster.sh $(BUILD) tests/cluster/check_demo.sh $(BUILD)

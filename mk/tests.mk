@@ -18,6 +18,8 @@ $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/physics/test_*.c)): $(EXA
 # Workers with other work, for tests of executors whose tasks run in processes of their own.
 TEST_WORKERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/workers/*.c))
 $(TEST_WORKERS): $(WORKER_OBJECTS)
+# libsbi-grid.so, which they load for stores on servers, is to find the one libsbi of the process in the program.
+$(TEST_WORKERS): private LDFLAGS_ALL += -rdynamic -Wl,--whole-archive $(BUILD)/libsbi.a -Wl,--no-whole-archive
 $(BUILD)/tests/contract/test_executor_processes $(BUILD)/tests/contract/test_executor_slurm: | $(TEST_WORKERS)
 $(BUILD)/tests/contract/test_executor_slurm: $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(wildcard examples/slurm_executor/*.c)))
 

@@ -2,15 +2,20 @@
 #include "grid/kube_api.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/memory.h"
 
 #define JSON "application/json"
 #define LIST_METADATA JSON ";as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 #define PAGE 500
 #define EARLY_MS 60000 /* credentials are renewed so long before they end */
+#define REFUSED_MS 10000 /* a server that has just started knows no roles for a moment, and answers 403 until it does */
+#define REFUSED_PAUSE_MS 500
+#define WATCH_IDLE_MS 75000 /* the server ends a watch after 60 s, where nothing between here and there swallowed it */
 #define LINE_LARGEST ((size_t)4 << 20)
 
 /* ---- credentials ----------------------------------------------------------------------------------------------- */
@@ -43,7 +48,26 @@ void kube_api_close(kube_api *api)
 
 /* ---- one request ----------------------------------------------------------------------------------------------- */
 
-static sbi_status send(kube_api *api, sbi_http_request *request, const char *path, sbi_http_answer *answer)
+/* Whether a 403 may be one of a server that has just started; if so, after a pause. */
+static sbi_status refused_for_a_moment(kube_api *api, const sbi_http_answer *answer, int *again)
+{
+    const int64_t now = sbi_now_ms();
+    *again = 0;
+    if (answer->code != 403) {
+        api->refused = 0;
+        return SBI_OK;
+    }
+    if (!api->refused) api->refused = now;
+    if (now - api->refused > REFUSED_MS) return SBI_OK;
+    while (sbi_now_ms() - now < REFUSED_PAUSE_MS) {
+        SBI_TRY(sbi_check_cancel(api->ctx, "kubernetes"));
+        nanosleep(&(struct timespec){0, 50000000L}, NULL);
+    }
+    *again = 1;
+    return SBI_OK;
+}
+
+static sbi_status send_once(kube_api *api, sbi_http_request *request, const char *path, sbi_http_answer *answer)
 {
     memset(answer, 0, sizeof *answer);
     if (!api->http || (api->expires && sbi_date_ms() > api->expires - EARLY_MS)) SBI_TRY(connect_anew(api));
@@ -59,6 +83,16 @@ static sbi_status send(kube_api *api, sbi_http_request *request, const char *pat
     }
     sbi_free(api->ctx, url);
     return status;
+}
+
+static sbi_status send(kube_api *api, sbi_http_request *request, const char *path, sbi_http_answer *answer)
+{
+    for (int again = 0;;) {
+        sbi_status status = send_once(api, request, path, answer);
+        if (status == SBI_OK) status = refused_for_a_moment(api, answer, &again);
+        if (status != SBI_OK || !again) return status;
+        sbi_http_answer_clear(answer);
+    }
 }
 
 /* The server says what is wrong in an object of kind Status. */
@@ -130,7 +164,7 @@ sbi_status kube_api_watch(kube_api *api, const char *path, sbi_status (*each)(vo
 {
     sbi_http_answer answer;
     watcher w = {each, user};
-    sbi_http_request request = {.method = "GET", .line = read_line, .line_user = &w, .limit = LINE_LARGEST, .idle_ms = 400000,
+    sbi_http_request request = {.method = "GET", .line = read_line, .line_user = &w, .limit = LINE_LARGEST, .idle_ms = WATCH_IDLE_MS,
                                 .headers = {"Accept: " JSON}};
     sbi_status status = send(api, &request, path, &answer);
     if (status == SBI_OK) status = judge(&answer, "GET", path);

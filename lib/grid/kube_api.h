@@ -13,6 +13,7 @@ typedef struct kube_api {
     grid_kubeconfig config;
     sbi_http *http;
     int64_t expires; /* of the credentials, ms since 1970; 0: never */
+    int64_t refused; /* since when everything has been answered with 403, by sbi_now_ms(); 0: not */
 } kube_api;
 
 /* `kubeconfig` and `context` as in grid_kubeconfig_find(). kube_api_close() whatever the status. */

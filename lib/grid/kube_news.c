@@ -81,6 +81,23 @@ static sbi_status see_failure(kubernetes *k, kube_batch_job *job, const json_t *
     return end_rest(k, job, reason && strcmp(reason, "PodFailurePolicy") == 0 ? SBI_TASK_REJECTED : SBI_TASK_LOST, why);
 }
 
+/* What ran has been told to stop, and resumes when its queue lets it. */
+static void see_suspension(kubernetes *k, kube_batch_job *job, int suspended)
+{
+    const int before = job->suspended;
+    char message[KUBE_NAME_SIZE + 40] = "";
+    job->suspended = suspended;
+    if (!suspended && !before) return;
+    if (suspended) snprintf(message, sizeof message, "waiting: Job %s is suspended", job->name);
+    for (size_t i = 0; i < job->n; i++) {
+        kube_task *t = kube_live(k, job, i);
+        if (!t || (t->report.state == SBI_TASK_PENDING && strcmp(t->report.message, message) == 0)) continue;
+        t->report.state = SBI_TASK_PENDING;
+        snprintf(t->report.message, sizeof t->report.message, "%s", message);
+        t->changed = 1;
+    }
+}
+
 static sbi_status see_status(kubernetes *k, kube_batch_job *job, const json_t *status)
 {
     marks m = {k, job, sbi_alloc(k->ctx, job->n), 0};
@@ -98,6 +115,7 @@ static sbi_status see_status(kubernetes *k, kube_batch_job *job, const json_t *s
     job->finished = failed || condition(status, "Complete");
     if (failed) SBI_TRY(see_failure(k, job, failed));
     if (job->finished) SBI_TRY(end_rest(k, job, SBI_TASK_LOST, "its Job has ended without it"));
+    see_suspension(k, job, condition(status, "Suspended") != NULL);
     return SBI_OK;
 }
 
@@ -135,6 +153,7 @@ static sbi_status take_over(kubernetes *k, const char *name, const json_t *objec
         keys[n++] = at;
         if (!end) break;
     }
+    if (status == SBI_ERR_CHECKSUM) status = SBI_ERR_TRANSIENT; /* damaged on its way: asked for again */
     if (status == SBI_OK) status = kube_add_job(k, name, attempt ? (int32_t)strtol(attempt, NULL, 10) : 1, keys, n, out);
     sbi_free(k->ctx, keys);
     sbi_text_clear(&text);

@@ -135,7 +135,7 @@ static kube_task *task_of(kubernetes *k, const json_t *pod)
     const char *name = text_at(json_object_get(pod, "metadata"), "labels", NAME_LABEL);
     size_t index;
     kube_batch_job *job = name && index_of(pod, &index) ? kube_find_job(k, name) : NULL;
-    return job ? kube_live(k, job, index) : NULL;
+    return job && !job->suspended ? kube_live(k, job, index) : NULL; /* pods of a suspended one are ending */
 }
 
 static sbi_status see_running(void *user, const json_t *pod)

@@ -198,7 +198,7 @@ static sbi_status see_event(void *user, json_t *event)
 
 static sbi_status follow(kube_watch *w)
 {
-    char *path = sbi_strf(w->ctx, "/apis/batch/v1/namespaces/%s/jobs?labelSelector=%s%%3D%s&watch=true&allowWatchBookmarks=true&timeoutSeconds=300&"
+    char *path = sbi_strf(w->ctx, "/apis/batch/v1/namespaces/%s/jobs?labelSelector=%s%%3D%s&watch=true&allowWatchBookmarks=true&timeoutSeconds=60&"
                                   "resourceVersion=%s", w->options->namespace_, "libsbi.org%2Fstore", w->options->store_label, w->version);
     if (!path) return SBI_ERR_NO_MEMORY;
     sbi_status status = kube_api_watch(&w->api, path, see_event, w);

@@ -30,7 +30,7 @@ typedef struct kube_batch_job {
     int32_t attempt;
     int32_t finished, gone, deleted;
     int32_t listing;   /* the last in which it was */
-    int32_t reserved;
+    int32_t suspended; /* by its queue, from the beginning or again */
     size_t number;     /* its own */
     size_t n;          /* 0: its list of keys is not in the store, and it is left alone */
     size_t *tasks;     /* of each index */

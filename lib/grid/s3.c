@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/sha256.h"
@@ -14,6 +15,7 @@
 #include "grid/xml.h"
 
 #define CHUNK ((size_t)1 << 16)
+#define CLOCK_MOST_MS 300000
 #define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define SINGLE_PUT_MOST ((uint64_t)5 << 30)
 
@@ -49,6 +51,14 @@ static sbi_status read_error(void *user, const char *path, const char *text)
     return SBI_OK;
 }
 
+/* Signatures hold for minutes of the server's clock. One that is set right in between makes them good again, so that this is no refusal for good. */
+static int clock_is_wrong(const sbi_http_answer *answer)
+{
+    char text[64];
+    const int64_t there = sbi_http_header(answer, "date", text, sizeof text) ? grid_date_ms(text) : 0, here = sbi_date_ms();
+    return there && (there - here > CLOCK_MOST_MS || here - there > CLOCK_MOST_MS);
+}
+
 sbi_status grid_s3_status(grid_s3 *s, const sbi_http_answer *answer, const char *name)
 {
     char code[64] = "";
@@ -61,6 +71,10 @@ sbi_status grid_s3_status(grid_s3 *s, const sbi_http_answer *answer, const char 
     if (strcmp(code, "NoSuchBucket") == 0 || strcmp(code, "NoSuchUpload") == 0) status = SBI_ERR_NOT_FOUND;
     if (strcmp(code, "QuotaExceeded") == 0 || strcmp(code, "XMinioStorageFull") == 0 || strcmp(code, "EntityTooLarge") == 0) status = SBI_ERR_NO_SPACE;
     if (strcmp(code, "BadDigest") == 0 || strcmp(code, "XAmzContentSHA256Mismatch") == 0) status = SBI_ERR_CHECKSUM;
+    if (answer->code == 403 && clock_is_wrong(answer)) {
+        status = SBI_ERR_TRANSIENT;
+        snprintf(code, sizeof code, "since the clocks of this machine and of the server differ");
+    }
     if (strcmp(code, "RequestTimeout") == 0 || strcmp(code, "SlowDown") == 0 || strcmp(code, "ConditionalRequestConflict") == 0) status = SBI_ERR_TRANSIENT;
     return sbi_fail(status, "%s%s: HTTP %d %s", s->base, name, (int)answer->code, code);
 }

@@ -6,11 +6,12 @@
 #include "grid/s3.h"
 #include "grid/s3_answers.h"
 
+#define READS 3
+
 static sbi_status fetch_page(grid_s3 *s, const char *prefix, const char *token, grid_s3_page *page)
 {
     sbi_text query;
     sbi_http_answer a;
-    sbi_http_request r = {.method = "GET"};
     sbi_text_init(&query, s->ctx);
     if (token) {
         sbi_text_addf(&query, "continuation-token=");
@@ -24,11 +25,17 @@ static sbi_status fetch_page(grid_s3 *s, const char *prefix, const char *token, 
         sbi_text_clear(&query);
         return SBI_ERR_NO_MEMORY;
     }
-    sbi_status status = grid_s3_send(s, NULL, query.data, &r, NULL, &a);
+    sbi_status status;
+    int tries = 0;
+    /* What cannot be read may have been damaged on its way. */
+    do {
+        sbi_http_request r = {.method = "GET"};
+        status = grid_s3_send(s, NULL, query.data, &r, NULL, &a);
+        if (status == SBI_OK) status = grid_s3_status(s, &a, "(list)");
+        if (status == SBI_OK) status = grid_s3_read_page(page, s->ctx, a.body.data, a.body.size, s->prefix, s->bucket);
+        sbi_http_answer_clear(&a);
+    } while (status == SBI_ERR_FORMAT && ++tries < READS);
     sbi_text_clear(&query);
-    if (status == SBI_OK) status = grid_s3_status(s, &a, "(list)");
-    if (status == SBI_OK) status = grid_s3_read_page(page, s->ctx, a.body.data, a.body.size, s->prefix, s->bucket);
-    sbi_http_answer_clear(&a);
     return status;
 }
 

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -26,7 +27,7 @@
 double sbi_attempt_now(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
+    clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -63,7 +64,7 @@ static sbi_status make_uuid(char out[SBI_UUID_SIZE])
     const ssize_t got = fd < 0 ? -1 : read(fd, r, sizeof r);
     if (fd >= 0) close(fd);
     if (got != (ssize_t)sizeof r) return sbi_fail(SBI_ERR_IO, "/dev/urandom cannot be read");
-    const uint64_t ms = (uint64_t)(1e3 * sbi_attempt_now());
+    const uint64_t ms = (uint64_t)sbi_date_ms();
     for (int i = 0; i < 6; i++) r[i] = (unsigned char)(ms >> (40 - 8 * i));
     r[6] = (unsigned char)((r[6] & 0x0f) | 0x70);
     r[8] = (unsigned char)((r[8] & 0x3f) | 0x80);
@@ -115,7 +116,7 @@ static void beat(sbi_attempt *a, const char *state, int32_t exit_code, sbi_statu
     snprintf(b.state, sizeof b.state, "%s", state);
     snprintf(b.host, sizeof b.host, "%s", a->host);
     snprintf(b.message, sizeof b.message, "%.*s", (int)sizeof b.message - 1, message);
-    b.time_ms = (int64_t)(1e3 * a->beaten);
+    b.time_ms = sbi_date_ms();
     b.progress = a->last.progress;
     b.seconds = a->last.seconds;
     b.cpu_seconds = processor_seconds() - a->cpu_begin;

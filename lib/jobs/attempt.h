@@ -63,7 +63,7 @@ typedef struct sbi_outage {
 } sbi_outage;
 int sbi_outage_again(sbi_context *ctx, sbi_outage *outage, double seconds, sbi_status status);
 
-double sbi_attempt_now(void);
+double sbi_attempt_now(void); /* seconds of the monotonic clock: time of day may jump */
 
 /* ---- checkpoints.c ---- */
 

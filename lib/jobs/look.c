@@ -183,7 +183,10 @@ sbi_status sbi_job_fetch(sbi_context *ctx, sbi_store *store, const char *key, sb
     SBI_TRY(sbi_commit_get(ctx, store, key, &commit));
     sbi_content_name(name, commit.sha256);
     const int small = commit.size <= KEPT_LARGEST;
-    sbi_status status = small ? send_kept(ctx, store, name, &commit, sink) : check_object(store, name, &commit);
+    sbi_status status = SBI_ERR_CHECKSUM;
+    /* Once more, since it may have been damaged on its way only. */
+    for (int i = 0; i < 2 && status == SBI_ERR_CHECKSUM; i++)
+        status = small ? send_kept(ctx, store, name, &commit, sink) : check_object(store, name, &commit);
     if (status == SBI_OK && !small) status = sbi_store_get(store, name, 0, 0, sink);
     if (status == SBI_ERR_CHECKSUM) {
         char message[SBI_ERROR_MESSAGE_SIZE];

@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "io/json.h"
 
+#define READS 3
+
 /* ---- exit codes ------------------------------------------------------------------------------------------------- */
 
 int32_t sbi_exit_code_of(sbi_status status)
@@ -96,8 +98,14 @@ sbi_status sbi_object_read(sbi_store *store, const char *name, size_t limit, sbi
 {
     bounded b = {out, name, limit};
     sbi_sink sink = {(uint32_t)sizeof sink, 0, take, &b};
-    sbi_text_clear(out);
-    return sbi_store_get(store, name, 0, 0, &sink);
+    sbi_status status;
+    int tries = 0;
+    /* What the store finds damaged may have been damaged on its way. */
+    do {
+        sbi_text_clear(out);
+        status = sbi_store_get(store, name, 0, 0, &sink);
+    } while (status == SBI_ERR_CHECKSUM && ++tries < READS);
+    return status;
 }
 
 sbi_status sbi_commit_get(sbi_context *ctx, sbi_store *store, const char *key, sbi_commit *out)

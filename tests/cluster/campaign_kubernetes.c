@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client of faults.py: a campaign of N short tasks over the executor "kubernetes", gone on from where an earlier one was killed. Writes every result, in the
- * order of the tasks, to OUT. Exit code 75: the server or the store is out of reach, start me again.
- * Usage: campaign_kubernetes FOLDER STORE N OUT */
+ * order of the tasks, to OUT. CONFIG is the executor's, STORE_CONFIG the store's. Exit code 75: the server or the store is out of reach, or a disk is full: start
+ * me again.
+ * Usage: campaign_kubernetes FOLDER STORE N OUT CONFIG STORE_CONFIG */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,16 +19,12 @@ static sbi_status append(void *user, const void *data, size_t size)
     return ((sbi_text *)user)->status;
 }
 
-static sbi_status open_executor(sbi_executor **out, sbi_context *ctx, const char *path)
+static sbi_status open_executor(sbi_executor **out, sbi_context *ctx, char **argv)
 {
-    char config[2000];
     sbi_executor *inner;
     sbi_store *store;
-    snprintf(config, sizeof config,
-             "{\"store\":\"%s\",\"image\":\"libsbi.test/sbi-worker:1\",\"cpus\":0.01,\"memory\":67108864,\"grace_s\":5,\"heartbeat_s\":1,\"batch\":25,\"retries\":1,"
-             "\"command\":[\"%s/tests/workers/conformance_worker\"]}", path, getenv("SBI_BUILD"));
-    SBI_TRY(sbi_executor_open(&inner, ctx, "kubernetes", config));
-    SBI_TRY(sbi_store_open(&store, ctx, path, NULL));
+    SBI_TRY(sbi_executor_open(&inner, ctx, "kubernetes", argv[5]));
+    SBI_TRY(sbi_store_open(&store, ctx, argv[2], argv[6]));
     return staging_executor_wrap(out, ctx, inner, store);
 }
 
@@ -51,7 +48,7 @@ static sbi_status run(sbi_context *ctx, char **argv)
         t.spec_size = strlen(spec);
         SBI_TRY(sbi_campaign_add(c, &t, NULL, 0, NULL));
     }
-    SBI_TRY(open_executor(&exec, ctx, argv[2]));
+    SBI_TRY(open_executor(&exec, ctx, argv));
     SBI_TRY(sbi_campaign_run(c, exec));
     FILE *f = fopen(argv[4], "w");
     if (!f) return sbi_fail(SBI_ERR_IO, "%s", argv[4]);
@@ -74,12 +71,12 @@ static sbi_status run(sbi_context *ctx, char **argv)
 int main(int argc, char **argv)
 {
     sbi_context *ctx;
-    if (argc != 5 || !getenv("SBI_BUILD") || sbi_context_create(&ctx, NULL) != SBI_OK) return 64;
+    if (argc != 7 || sbi_context_create(&ctx, NULL) != SBI_OK) return 64;
     sbi_status status = run(ctx, argv);
     if (status == SBI_OK) {
         sbi_context_destroy(ctx);
         return 0;
     }
     fprintf(stderr, "campaign_kubernetes: %s: %s\n", sbi_status_name(status), sbi_last_error());
-    return status == SBI_ERR_TRANSIENT ? 75 : 1;
+    return status == SBI_ERR_TRANSIENT || status == SBI_ERR_NO_SPACE ? 75 : 1;
 }

@@ -82,7 +82,8 @@ static sbi_task task_of(const char *key, const char *spec, int attempt)
 static sbi_task_report wait_for(const char *key, int32_t state)
 {
     sbi_task_report r[8], last = {.state = 0};
-    for (int i = 0; i < 900; i++) {
+    /* Long: after a server's restart controllers come back after a pause that doubles, up to a minute. */
+    for (int i = 0; i < 2400; i++) {
         size_t n = 0;
         sbi_status status = sbi_executor_poll(exec, r, 8, &n, 100);
         ck_assert_msg(status == SBI_OK || status == SBI_ERR_TRANSIENT, "%s", sbi_last_error());
@@ -220,8 +221,8 @@ static void request(const char *method, const char *path, const char *body)
     char command[1600];
     snprintf(command, sizeof command,
              "t=$(cat \"$SBI_CLUSTER/admin.token\"); printf 'Authorization: Bearer %%s\\n' \"$t\" | curl -sf -o \"$SBI_CLUSTER/answer\" -X %s --cacert "
-             "\"$SBI_CLUSTER/pki/apiserver.crt\" -H @- -H 'Content-Type: application/json' %s%s%s 'https://'\"$SBI_CLUSTER_ADDRESS\"':6443%s'",
-             method, body ? "-d '" : "", body ? body : "", body ? "'" : "", path);
+             "\"$SBI_CLUSTER/pki/apiserver.crt\" -H @- -H 'Content-Type: application/%sjson' %s%s%s 'https://'\"$SBI_CLUSTER_ADDRESS\"':6443%s'",
+             method, strcmp(method, "PATCH") ? "" : "merge-patch+", body ? "-d '" : "", body ? body : "", body ? "'" : "", path);
     ck_assert_msg(system(command) == 0, "%s %s", method, path);
 }
 
@@ -242,13 +243,31 @@ START_TEST(somebody_deletes_the_job)
 }
 END_TEST
 
+/* Tasks that are held until the test lets them go, by a file that they wait for; pods see the store's folder. */
+static sbi_task held(const char *key, char *spec, size_t size)
+{
+    snprintf(spec, size, "until %s/go-on", store);
+    return task_of(key, spec, 1);
+}
+
+static void let_go(void)
+{
+    char path[120];
+    snprintf(path, sizeof path, "%s/go-on", store);
+    FILE *f = fopen(path, "w");
+    ck_assert_ptr_nonnull(f);
+    fclose(f);
+}
+
 /* The server is killed and started again while a task runs. */
 START_TEST(server_goes_away)
 {
-    sbi_task t = task_of("patient", "sleep 4000", 1);
+    char spec[160];
+    sbi_task t = held("patient", spec, sizeof spec);
     OK(sbi_executor_submit(exec, &t, 1));
     wait_for("patient", SBI_TASK_RUNNING);
     ck_assert_int_eq(system("python3 tests/servers/kubernetes/cluster.py restart \"$SBI_CLUSTER\" kube-apiserver"), 0);
+    let_go();
     ck_assert_int_eq(wait_for("patient", -1).state, SBI_TASK_DONE);
     ck_assert_int_eq(system("python3 tests/servers/kubernetes/cluster.py restart \"$SBI_CLUSTER\" etcd --pause 3"), 0);
     t = task_of("later", "echo x", 1);
@@ -368,6 +387,136 @@ START_TEST(image_that_is_not_there)
 }
 END_TEST
 
+static void offer_gpus(const char *n)
+{
+    char body[200];
+    snprintf(body, sizeof body, "{\"status\":{\"capacity\":{\"nvidia.com/gpu\":%s},\"allocatable\":{\"nvidia.com/gpu\":%s}}}", n, n);
+    request("PATCH", "/api/v1/nodes/node1/status", body);
+}
+
+/* A node that says it has two: nothing in the pods uses them. */
+START_TEST(gpus_are_shared_out)
+{
+    enum { N = 5 };
+    char keys[N][8], spec[160];
+    sbi_task t[N];
+    sbi_task_report r[N];
+    int32_t state[N] = {0};
+    int running = 0, told = 0, done = 0;
+    const sbi_task plain = task_of("no-gpu", "echo x", 1);
+    offer_gpus("\"2\"");
+    sbi_executor_close(exec);
+    OK(open_store(&exec, ctx, store, ",\"gpus\":1"));
+    for (int i = 0; i < N; i++) {
+        snprintf(keys[i], sizeof keys[i], "gpu-%d", i);
+        t[i] = held(keys[i], spec, sizeof spec);
+    }
+    OK(sbi_executor_submit(exec, t, N));
+    for (int turn = 0; turn < 900 && done < N; turn++) {
+        size_t n = 0;
+        OK(sbi_executor_poll(exec, r, N, &n, 100));
+        for (size_t k = 0; k < n; k++) {
+            const int i = r[k].key[4] - '0';
+            ck_assert_msg(r[k].state <= SBI_TASK_DONE, "%s: state %d: %s", r[k].key, r[k].state, r[k].message);
+            if (r[k].state == SBI_TASK_PENDING && strstr(r[k].message, "nvidia.com/gpu")) told |= 1 << i;
+            running += state[i] != SBI_TASK_RUNNING && r[k].state == SBI_TASK_RUNNING;
+            done += state[i] != SBI_TASK_DONE && r[k].state == SBI_TASK_DONE;
+            state[i] = r[k].state;
+        }
+        if (done) continue;
+        ck_assert_int_le(running, 2);
+        if (running == 2 && __builtin_popcount((unsigned)told) == N - 2) let_go();
+    }
+    ck_assert_msg(done == N, "%d done, %d ran at first, told of those that wait: %x", done, running, (unsigned)told);
+    for (int i = 0; i < N; i++) assert_result(keys[i], "went on");
+    offer_gpus("null");
+    /* Without, a node without GPUs does. */
+    sbi_executor_close(exec);
+    OK(open_store(&exec, ctx, store, ""));
+    OK(sbi_executor_submit(exec, &plain, 1));
+    ck_assert_int_eq(wait_for("no-gpu", -1).state, SBI_TASK_DONE);
+}
+END_TEST
+
+#define QUEUED "?labelSelector=kueue.x-k8s.io%2Fqueue-name%3Dteam"
+
+/* As Kueue does it. */
+static void suspend(const char *job, int yes)
+{
+    char path[300];
+    snprintf(path, sizeof path, "/apis/batch/v1/namespaces/default/jobs/%s", job);
+    request("PATCH", path, yes ? "{\"spec\":{\"suspend\":true}}" : "{\"spec\":{\"suspend\":false}}");
+}
+
+static int count_pods(const char *job)
+{
+    char path[300], n[20];
+    snprintf(path, sizeof path, "/api/v1/namespaces/default/pods?labelSelector=batch.kubernetes.io%%2Fjob-name%%3D%s", job);
+    request("GET", path, NULL);
+    answered("len(o['items'])", n, sizeof n);
+    return atoi(n);
+}
+
+/* Nothing of it ends while it is suspended. */
+static void poll_a_while(int turns)
+{
+    sbi_task_report r[4];
+    for (int i = 0; i < turns; i++) {
+        size_t n = 0;
+        OK(sbi_executor_poll(exec, r, 4, &n, 100));
+        for (size_t k = 0; k < n; k++) ck_assert_msg(r[k].state < SBI_TASK_DONE, "%s: state %d: %s", r[k].key, r[k].state, r[k].message);
+    }
+}
+
+static void wait_until_told(const char *key, const char *what)
+{
+    sbi_task_report r[4];
+    for (int i = 0; i < 600; i++) {
+        size_t n = 0;
+        OK(sbi_executor_poll(exec, r, 4, &n, 100));
+        for (size_t k = 0; k < n; k++)
+            if (strcmp(r[k].key, key) == 0 && r[k].state == SBI_TASK_PENDING && strstr(r[k].message, what)) return;
+    }
+    ck_abort_msg("%s: nothing said \"%s\"", key, what);
+}
+
+/* Suspended when it is made, started, suspended again while it runs, started again: one attempt, which resumes. */
+START_TEST(suspended_by_its_queue)
+{
+    char job[200], yes[20], spec[160], path[300];
+    sbi_task t = held("queued", spec, sizeof spec);
+    sbi_executor_close(exec);
+    OK(open_store(&exec, ctx, store, ",\"queue\":\"team\""));
+    OK(sbi_executor_submit(exec, &t, 1));
+    request("GET", "/apis/batch/v1/namespaces/default/jobs" QUEUED, NULL);
+    answered("o['items'][0]['metadata']['name']", job, sizeof job);
+    answered("o['items'][0]['spec']['suspend']", yes, sizeof yes);
+    ck_assert_str_eq(yes, "True");
+    wait_until_told("queued", "suspended");
+    poll_a_while(20);
+    ck_assert_int_eq(count_pods(job), 0);
+    suspend(job, 0);
+    wait_for("queued", SBI_TASK_RUNNING);
+    for (int i = 0; i < 600 && count_attempts("queued") == 0; i++) usleep(100000);
+    ck_assert_int_eq(count_attempts("queued"), 1);
+    suspend(job, 1);
+    wait_until_told("queued", "suspended");
+    for (int i = 0; i < 300 && count_pods(job); i++) poll_a_while(1); /* SIGTERM, the checkpoint, exit code 75 */
+    ck_assert_int_eq(count_pods(job), 0);
+    poll_a_while(20);
+    ck_assert_int_eq(count_attempts("queued"), 1);
+    snprintf(path, sizeof path, "grep -q '\"exit_code\": 75' %s/jobs/queued/attempts/*/heartbeat.json", store);
+    ck_assert_int_eq(system(path), 0);
+    let_go();
+    suspend(job, 0);
+    const sbi_task_report r = wait_for("queued", -1);
+    ck_assert_msg(r.state == SBI_TASK_DONE, "%d: %s", r.state, r.message);
+    ck_assert_int_eq(r.attempt, 1);
+    ck_assert_int_eq(count_attempts("queued"), 2); /* two pods began */
+    assert_result("queued", "went on");
+}
+END_TEST
+
 /* The real worker of the image, through a campaign: an ensemble with data in memory. */
 START_TEST(an_ensemble)
 {
@@ -421,7 +570,7 @@ int main(void)
     Suite *suite = suite_create("executor kubernetes: faults");
     TCase *tc = tcase_create("faults");
     tcase_add_checked_fixture(tc, setup, teardown);
-    tcase_set_timeout(tc, 180);
+    tcase_set_timeout(tc, 600);
     tcase_add_test(tc, ends_are_told_apart);
     tcase_add_test(tc, configuration_ends_all);
     tcase_add_test(tc, killed_client_finds_its_tasks_again);
@@ -434,6 +583,8 @@ int main(void)
     tcase_add_test(tc, no_node_fits);
     const char *node = getenv("SBI_CLUSTER_NODE");
     if (node && strcmp(node, "kubelet") == 0) tcase_add_test(tc, image_that_is_not_there);
+    tcase_add_test(tc, gpus_are_shared_out);
+    tcase_add_test(tc, suspended_by_its_queue);
     tcase_add_test(tc, an_ensemble);
     suite_add_tcase(suite, tc);
     failed |= run_suite(suite);

@@ -131,6 +131,21 @@ START_TEST(wrong_credentials)
 }
 END_TEST
 
+/* Until one of the clocks is set right nothing can be signed; that is no refusal for good. */
+START_TEST(clocks_differ)
+{
+    char config[600];
+    sbi_store *other;
+    sbi_store_info info = {.struct_size = sizeof info};
+    snprintf(config, sizeof config, "{\"credentials_file\": \"%s\", \"endpoint\": \"%s\"}", credentials, server("SBI_TEST_FAULTY"));
+    ck_assert_int_eq(sbi_store_open(&other, ctx, "s3://clock/1", config), SBI_OK);
+    ck_assert_int_eq(sbi_store_stat(other, "some-object", &info), SBI_ERR_TRANSIENT);
+    ck_assert_msg(strstr(sbi_last_error(), "clocks") != NULL, "%s", sbi_last_error());
+    ck_assert_int_eq(sbi_store_stat(other, "some-object", &info), SBI_OK); /* it is served the second time */
+    sbi_store_close(other);
+}
+END_TEST
+
 START_TEST(no_bucket)
 {
     sbi_store *s;
@@ -228,6 +243,7 @@ int main(void)
     tcase_add_test(t, in_parts);
     tcase_add_test(t, in_parts_resumed);
     tcase_add_test(t, wrong_credentials);
+    tcase_add_test(t, clocks_differ);
     tcase_add_test(t, no_bucket);
     tcase_add_test(t, pre_signed);
     tcase_add_test(t, pages);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sbi-worker with other work: the tasks of tests/contract/executor_conformance.h, and ways to die. For tests of executors whose tasks run in
  * processes of their own. Specs "die SIGNAL", "exit CODE" end the process in the middle of the work; "once SIGNAL" does so at the first attempt alone;
- * "need MEGABYTES" fills that much memory and holds it for a while; the others are those of conformance_run(). */
+ * "need MEGABYTES" fills that much memory and holds it for a while; "until FILE" waits until that file is there; the others are those of conformance_run(). */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/error.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "contract/executor_conformance.h"
 #include "exec/executor.h"
@@ -44,6 +46,15 @@ static sbi_status fill_memory(sbi_sink *sink, size_t size)
     return sbi_sink_write(sink, "filled", 6);
 }
 
+static sbi_status wait_until(sbi_context *ctx, const char *path, sbi_sink *sink)
+{
+    while (access(path, F_OK)) {
+        SBI_TRY(sbi_check_cancel(ctx, "until"));
+        usleep(20000);
+    }
+    return sbi_sink_write(sink, "went on", 7);
+}
+
 /* The first process of a container gets no signal whose action is the default: it ends with the code that is told of one that did. */
 static void die(int signal_number)
 {
@@ -61,6 +72,7 @@ static sbi_status run_spec(void *user, sbi_context *ctx, const sbi_task *task, s
     if (strncmp(w->spec, "die ", 4) == 0) die(atoi(w->spec + 4));
     if (strncmp(w->spec, "exit ", 5) == 0) _exit(atoi(w->spec + 5));
     if (strncmp(w->spec, "need ", 5) == 0) return fill_memory(sink, (size_t)atol(w->spec + 5) << 20);
+    if (strncmp(w->spec, "until ", 6) == 0) return wait_until(ctx, w->spec + 6, sink);
     if (strncmp(w->spec, "once ", 5) == 0) {
         if (w->attempt <= 1) die(atoi(w->spec + 5));
         return sbi_sink_write(sink, "again", 5);

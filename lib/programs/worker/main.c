@@ -143,18 +143,31 @@ static int read_arguments(arguments *a, int argc, char **argv, int *end)
     return EXIT_SUCCESS;
 }
 
+/* Before a job is known. What is not in passing is wrong for all tasks that begin so. */
+static int32_t code_of_store(sbi_status status)
+{
+    switch (status) {
+    case SBI_ERR_CANCELLED: return SBI_EXIT_PREEMPTED;
+    case SBI_ERR_NO_MEMORY: return SBI_EXIT_OUT_OF_MEMORY;
+    case SBI_ERR_TRANSIENT:
+    case SBI_ERR_NO_SPACE:
+    case SBI_ERR_CHECKSUM: return SBI_EXIT_STORAGE;
+    default: return SBI_EXIT_CONFIGURATION;
+    }
+}
+
 static sbi_status run_in_store(const arguments *a, worker_run run, int32_t *code)
 {
     char key[SBI_TASK_KEY_MAX + 1];
     sbi_store *store;
     sbi_status status = sbi_store_open(&store, context, a->store, a->store_config);
     if (status != SBI_OK) {
-        *code = status == SBI_ERR_TRANSIENT ? SBI_EXIT_STORAGE : SBI_EXIT_CONFIGURATION;
+        *code = code_of_store(status);
         return status;
     }
     if (a->array) {
         status = sbi_job_array_key(context, store, a->array, a->index, key);
-        if (status != SBI_OK) *code = status == SBI_ERR_TRANSIENT ? SBI_EXIT_STORAGE : SBI_EXIT_CONFIGURATION;
+        if (status != SBI_OK) *code = code_of_store(status);
     }
     if (status == SBI_OK) status = run(context, store, a->array ? key : a->job, &a->worker, code);
     sbi_store_close(store);

@@ -84,6 +84,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.reply(307, b"", [("Location", to)])
         if not troubled:
             return self.serve() if self.command in ("GET", "HEAD") else self.reply(200, body)
+        if trouble == "clock":  # of a server whose day is another one
+            self.send_response_only(403)
+            self.send_header("Date", self.date_time_string(time.time() - 86400))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return None
         if trouble.isdigit():
             return self.reply(int(trouble), b"trouble", [("Retry-After", "1")] if trouble == "429" else [])
         if trouble == "later":

@@ -197,7 +197,7 @@ class Pod(threading.Thread):
 
 
 def replaced(text, places):
-    if os.path.isfile(text):  # a program of this machine, even below a path that is a mount in the pod
+    if text not in places and os.path.exists(text):  # a program or folder of this machine, even below a path that is a mount in the pod
         return text
     for mount, place in sorted(places.items(), key=lambda p: -len(p[0])):  # the innermost mount
         if text == mount or text.startswith(mount + "/"):
@@ -244,9 +244,11 @@ class Agent:
         self.api.call("POST", "/api/v1/nodes", node)
         self.api.call("PATCH", f"/api/v1/nodes/{self.node}/status", {"status": {
             "capacity": capacity, "allocatable": capacity, "addresses": [{"type": "InternalIP", "address": self.address}],
-            "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
-            "conditions": [{"type": "Ready", "status": "True", "reason": "Agent", "message": "stand-in", "lastHeartbeatTime": stamp(),
-                            "lastTransitionTime": stamp()}]}}, "application/merge-patch+json")
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": port}}, "conditions": self.ready()}}, "application/merge-patch+json")
+
+    @staticmethod
+    def ready():
+        return [{"type": "Ready", "status": "True", "reason": "Agent", "message": "stand-in", "lastHeartbeatTime": stamp(), "lastTransitionTime": stamp()}]
 
     def renew(self):
         lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": self.node, "namespace": "kube-node-lease"},
@@ -257,6 +259,8 @@ class Agent:
                                       "application/merge-patch+json")
             if status == 404:
                 self.api.call("POST", base, lease)
+            # A controller that heard nothing for a while, since the API server was away, has said that it is not ready.
+            self.api.call("PATCH", f"/api/v1/nodes/{self.node}/status", {"status": {"conditions": self.ready()}}, "application/merge-patch+json")
             time.sleep(10)
 
     def serve_logs(self):
