@@ -25,7 +25,7 @@ sbi_status panda_kill_task(panda_api *api, int64_t task);
 sbi_status panda_kill_jobs(panda_api *api, const int64_t *jobs, size_t n);
 /* Lets what runs end, and starts no more. */
 sbi_status panda_finish_task(panda_api *api, int64_t task);
-/* Runs the failed jobs of an ended task again. SBI_ERR_EXISTS: the server says that there is nothing to do again. */
+/* Runs the failed jobs of an ended task again. SBI_ERR_EXISTS: the server says that there is nothing to do again. SBI_ERR_PERMISSION until it is refined. */
 sbi_status panda_retry_task(panda_api *api, int64_t task);
 
 #endif
