@@ -64,7 +64,7 @@ START_TEST(answers)
     ck_assert_int_eq(panda_task_status(&api, 99, status, sizeof status), SBI_ERR_NOT_FOUND);
     ck_assert_int_eq(panda_kill_task(&api, 99), SBI_ERR_NOT_FOUND);
     ck_assert_int_eq(panda_finish_task(&api, 99), SBI_ERR_NOT_FOUND);
-    ck_assert_int_eq(panda_retry_task(&api, 99), SBI_ERR_PERMISSION); /* of a task that it does not know the server says that it is another's */
+    ck_assert_int_eq(panda_retry_task(&api, 99), SBI_ERR_NOT_FOUND);
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         panda_order(faults[i].order);
         ck_assert_int_eq(panda_task_status(&api, 99, status, sizeof status), faults[i].status);
@@ -217,6 +217,47 @@ START_TEST(credentials)
 }
 END_TEST
 
+/* A proxy is certificate, key and chain in one file. The name that the server is told is that of the certificate; without one the connection is refused. */
+START_TEST(proxies)
+{
+    char text[400], proxy[200];
+    int64_t task;
+    const char *folder = server("SBI_TEST_PANDA_CERTIFICATES"), *url = server("SBI_TEST_PANDA_TLS");
+    unsetenv("PANDA_AUTH_ID_TOKEN");
+    snprintf(proxy, sizeof proxy, "%s/proxy.pem", folder);
+    snprintf(text, sizeof text, "{\"url\":\"%s\",\"ca_file\":\"%s/ca.pem\",\"cert_file\":\"%s\",\"vo\":\"testvo\"}", url, folder, proxy);
+    OK(open_api(ctx, text));
+    OK(panda_find_task(&api, "x", &task));
+    close_api();
+    json_t *all = panda_control(NULL);
+    const json_t *subjects = json_object_get(all, "subjects");
+    ck_assert_str_eq(json_string_value(json_array_get(subjects, json_array_size(subjects) - 1)), "/DC=test/CN=Jane Doe/CN=1234567");
+    json_decref(all);
+    snprintf(text, sizeof text, "{\"url\":\"%s\",\"ca_file\":\"%s/ca.pem\",\"auth\":\"x509\"}", url, folder);
+    ck_assert_int_eq(open_api(ctx, text), SBI_ERR_PERMISSION);
+    close_api();
+    setenv("X509_USER_PROXY", proxy, 1);
+    OK(open_api(ctx, text));
+    OK(panda_find_task(&api, "x", &task));
+    close_api();
+    unsetenv("PANDA_AUTH_VO");
+    ck_assert_int_eq(open_api(ctx, text), SBI_ERR_ARGUMENT);
+    close_api();
+    setenv("PANDA_AUTH_ID_TOKEN", "eyJ.e30.x", 1); /* no certificate */
+    setenv("PANDA_AUTH_VO", "testvo", 1);
+    snprintf(text, sizeof text, "{\"url\":\"%s\",\"ca_file\":\"%s/ca.pem\",\"retries\":0}", url, folder);
+    OK(open_api(ctx, text));
+    ck_assert_int_ne(panda_find_task(&api, "x", &task), SBI_OK);
+    close_api();
+    /* Neither: what the server itself says of it. */
+    snprintf(text, sizeof text, "{\"cert_file\":\"%s\"}", proxy);
+    OK(open_api(ctx, text));
+    ck_assert_int_eq(panda_find_task(&api, "x", &task), SBI_ERR_PERMISSION);
+    ck_assert_ptr_nonnull(strstr(sbi_last_error(), "SSL secure connection"));
+    unsetenv("X509_USER_PROXY");
+}
+END_TEST
+
 /* A login, the cache, a refresh, a login that is refused. Nothing secret is told. */
 START_TEST(device_flow)
 {
@@ -297,6 +338,7 @@ int main(void)
     tcase_add_test(tc, words_of_refusals);
     tcase_add_test(tc, sandboxes);
     tcase_add_test(tc, credentials);
+    tcase_add_test(tc, proxies);
     tcase_add_test(tc, device_flow);
     tcase_add_test(tc, every_allocation_fails);
     suite_add_tcase(suite, tc);

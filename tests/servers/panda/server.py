@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stand-in, not PanDA: answers like the api/v1 of a PanDA server 1.0.3, as they were recorded, faults included, with pilots that run the payload's command
 line and report its end as runGen and pilot 3.11.5 do, and the OIDC provider of a login. tests/servers/panda/real.sh starts the real one.
-Usage: server.py PORT FOLDER
+Usage: server.py PORT FOLDER TLS_PORT
 
 POST /control {"fault": NAME, "count": N} makes the next N requests of api/v1 fail: "500", "403", "garbage", "html", "empty", "too many", "lost" (acts, and
 closes the connection), "duplicate-blind" (get_tasks_detailed_info_since finds nothing). {"set": {NAME: VALUE}}: refine_s, pilots, login ("slow", "denied"),
@@ -18,6 +18,7 @@ import os
 import pathlib
 import re
 import signal
+import ssl
 import struct
 import subprocess
 import sys
@@ -27,15 +28,17 @@ import time
 import traceback
 import urllib.parse
 
-PORT, FOLDER = int(sys.argv[1]), pathlib.Path(sys.argv[2])
+PORT, FOLDER, TLS = int(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3])
 BASE = f"http://127.0.0.1:{PORT}"
 LOCK = threading.RLock()
 TASKS, JOBS, FILES, FAULTS = {}, {}, {}, {}
 SETTINGS = {"refine_s": 0.3, "pilots": 4, "login": "slow", "token_s": 3600}
-COUNTS = {"requests": {}, "gzip": 0, "logins": 0, "refreshes": 0, "certificates": 0, "polls": []}
+COUNTS = {"requests": {}, "gzip": 0, "logins": 0, "refreshes": 0, "subjects": [], "polls": []}
 REFRESH = {"value": 0}
 LOGIN = {"asked": 0}
 ENDED = ("done", "finished", "failed", "aborted", "broken")
+SHORT = {"domainComponent": "DC", "commonName": "CN"}
+OWNER = "not the task owner or no production role"  # what the server says of tasks that it does not know, too
 NOT_KILLED = (*ENDED, "prepared", "toabort", "aborting")
 
 
@@ -63,10 +66,10 @@ def token_is_good(text):
 
 # ---- tasks and jobs --------------------------------------------------------------------------------------------------
 
-def find_task(task_id, otherwise="Task not found", data=None):
+def find_task(task_id, otherwise="Task not found"):
     task = TASKS.get(int(task_id))
     if task is None or time.time() < task["refined"]:
-        raise Refused(otherwise, data)
+        raise Refused(otherwise)
     return task
 
 
@@ -229,7 +232,7 @@ def get_details(task_id, include_parameters=None, include_status=None):
 
 def get_detailed_info(task_id):
     task = find_task(task_id, "Task not found or error retrieving task info")
-    return {"jediTaskID": task["id"], "taskName": task["name"], "status": task["status"], "errorDialog": "why it is so" if task["status"] == "broken" else None}
+    return {"jediTaskID": task["id"], "taskName": task["name"], "status": task["status"], "errorDialog": "<a href=\"x\">why</a> it is so" if task["status"] == "broken" else None}
 
 
 def tasks_since(filters="{}", since=None):
@@ -242,7 +245,7 @@ def tasks_since(filters="{}", since=None):
 
 
 def command(name, task_id, refused):
-    task = find_task(task_id, f"jediTaskID={task_id} not found", 2)
+    task = find_task(task_id, OWNER)
     if task["status"] in refused:
         raise Refused(f"Command rejected: the {name} command is not accepted if the task is in {task['status']} status ", 4)
     return task, f"command={name} is registered for task ID {task_id}. will be executed in a few minutes"
@@ -260,7 +263,7 @@ def finish_task(task_id, soft=False, broadcast=None):
 
 
 def retry_task(task_id):
-    task = find_task(task_id, "not the task owner or no production role")
+    task = find_task(task_id, OWNER)
     if task["status"] in ("running", "scouting", "pending"):
         return 0, f"retry has been triggered for failed jobs while the task is still {task['status']}"
     if task["status"] not in ("finished", "failed"):
@@ -350,6 +353,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                                          "jobs": [[j["PandaID"], j["jobStatus"]] for j in JOBS.values()], "files": len(FILES),
                                          "token": token(SETTINGS["token_s"])}), "application/json")
 
+    def subject(self):
+        """Whose certificate it is, as /DC=test/CN=Jane Doe/CN=1234567."""
+        return "".join(f"/{SHORT.get(k, k)}={v}" for part in self.connection.getpeercert()["subject"] for k, v in part) if isinstance(self.connection, ssl.SSLSocket) else None
+
     # ---- one call ----
 
     def fault(self, path):
@@ -375,9 +382,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self.answer(403, "ERROR : Token authentication failed. Invalid token. Signature has expired")
             if bearer and self.headers.get("Origin") != "testvo":
                 return self.answer(403, f"ERROR : Token authentication failed. Unknown vo : {self.headers.get('Origin')}")
-            if not bearer and not self.headers.get("X-Client-DN"):  # nginx in front has asked for a certificate, and passes on whose it is
+            if not bearer and not self.subject():
                 return self.envelope(False, "SSL secure connection is required", None)
-            COUNTS["certificates"] += not bearer
+            if not bearer:
+                COUNTS["subjects"].append(self.subject())
             if (verb, path) == UPLOAD:
                 call = lambda: upload(*self.file_of(body))
                 arguments = {}
@@ -456,6 +464,18 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
 
+def serve_tls():
+    """Proxies are let in, as GridSite does."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(FOLDER / "server.pem", FOLDER / "server.key")
+    context.load_verify_locations(FOLDER / "ca.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_flags |= ssl.VERIFY_ALLOW_PROXY_CERTS
+    server = Server(("127.0.0.1", TLS), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    server.serve_forever()
+
+
 def stop(*_):
     for job in JOBS.values():
         if job["process"] and job["process"].poll() is None:
@@ -468,4 +488,5 @@ def stop(*_):
 
 signal.signal(signal.SIGTERM, stop)
 threading.Thread(target=pilots, daemon=True).start()
+threading.Thread(target=serve_tls, daemon=True).start()
 Server(("127.0.0.1", PORT), Handler).serve_forever()

@@ -1,0 +1,3 @@
+build/obj/lib/base/distributions.o: lib/base/distributions.c \
+ lib/base/distributions.h
+lib/base/distributions.h:

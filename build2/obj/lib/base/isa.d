@@ -1,0 +1,2 @@
+build/obj/lib/base/isa.o: lib/base/isa.c lib/base/isa.h
+lib/base/isa.h:

@@ -1,0 +1,3 @@
+build/obj/lib/base/processors.o: lib/base/processors.c \
+ lib/base/processors.h
+lib/base/processors.h:

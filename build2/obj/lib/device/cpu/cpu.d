@@ -1,0 +1,15 @@
+build/obj/lib/device/cpu/cpu.o: lib/device/cpu/cpu.c lib/device/cpu/cpu.h \
+ lib/device/cpu/kernels.h lib/base/isa.h lib/device/device.h \
+ include/sbi/context.h include/sbi/status.h include/sbi/version.h \
+ lib/base/error.h include/sbi/status.h lib/base/memory.h lib/base/pool.h
+lib/device/cpu/cpu.h:
+lib/device/cpu/kernels.h:
+lib/base/isa.h:
+lib/device/device.h:
+include/sbi/context.h:
+include/sbi/status.h:
+include/sbi/version.h:
+lib/base/error.h:
+include/sbi/status.h:
+lib/base/memory.h:
+lib/base/pool.h:

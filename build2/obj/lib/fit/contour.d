@@ -1,0 +1,30 @@
+build/obj/lib/fit/contour.o: lib/fit/contour.c lib/fit/contour.h \
+ lib/fit/crossing.h lib/fit/fit.h lib/fit/minimiser.h lib/fit/bounds.h \
+ lib/fit/trust_region.h include/sbi/context.h include/sbi/status.h \
+ include/sbi/version.h lib/fit/objective.h lib/fit/constraint.h \
+ include/sbi/model.h include/sbi/tape.h include/sbi/array.h \
+ include/sbi/context.h include/sbi/fit.h include/sbi/interval.h \
+ include/sbi/fit.h lib/base/error.h include/sbi/status.h \
+ lib/base/memory.h lib/base/options.h
+lib/fit/contour.h:
+lib/fit/crossing.h:
+lib/fit/fit.h:
+lib/fit/minimiser.h:
+lib/fit/bounds.h:
+lib/fit/trust_region.h:
+include/sbi/context.h:
+include/sbi/status.h:
+include/sbi/version.h:
+lib/fit/objective.h:
+lib/fit/constraint.h:
+include/sbi/model.h:
+include/sbi/tape.h:
+include/sbi/array.h:
+include/sbi/context.h:
+include/sbi/fit.h:
+include/sbi/interval.h:
+include/sbi/fit.h:
+lib/base/error.h:
+include/sbi/status.h:
+lib/base/memory.h:
+lib/base/options.h:

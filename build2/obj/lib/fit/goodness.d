@@ -1,0 +1,30 @@
+build/obj/lib/fit/goodness.o: lib/fit/goodness.c lib/base/error.h \
+ include/sbi/status.h include/sbi/version.h lib/base/memory.h \
+ include/sbi/context.h include/sbi/status.h lib/base/distributions.h \
+ lib/fit/fit.h lib/fit/minimiser.h lib/fit/bounds.h \
+ lib/fit/trust_region.h lib/fit/objective.h lib/fit/constraint.h \
+ include/sbi/model.h include/sbi/tape.h include/sbi/array.h \
+ include/sbi/context.h include/sbi/fit.h include/sbi/limit.h \
+ include/sbi/fit.h include/sbi/toy.h include/sbi/model.h
+lib/base/error.h:
+include/sbi/status.h:
+include/sbi/version.h:
+lib/base/memory.h:
+include/sbi/context.h:
+include/sbi/status.h:
+lib/base/distributions.h:
+lib/fit/fit.h:
+lib/fit/minimiser.h:
+lib/fit/bounds.h:
+lib/fit/trust_region.h:
+lib/fit/objective.h:
+lib/fit/constraint.h:
+include/sbi/model.h:
+include/sbi/tape.h:
+include/sbi/array.h:
+include/sbi/context.h:
+include/sbi/fit.h:
+include/sbi/limit.h:
+include/sbi/fit.h:
+include/sbi/toy.h:
+include/sbi/model.h:

@@ -1,0 +1,22 @@
+build/obj/lib/fit/result.o: lib/fit/result.c lib/base/error.h \
+ include/sbi/status.h include/sbi/version.h lib/fit/fit.h \
+ lib/fit/minimiser.h lib/fit/bounds.h lib/fit/trust_region.h \
+ include/sbi/context.h include/sbi/status.h lib/fit/objective.h \
+ lib/fit/constraint.h include/sbi/model.h include/sbi/tape.h \
+ include/sbi/array.h include/sbi/context.h include/sbi/fit.h
+lib/base/error.h:
+include/sbi/status.h:
+include/sbi/version.h:
+lib/fit/fit.h:
+lib/fit/minimiser.h:
+lib/fit/bounds.h:
+lib/fit/trust_region.h:
+include/sbi/context.h:
+include/sbi/status.h:
+lib/fit/objective.h:
+lib/fit/constraint.h:
+include/sbi/model.h:
+include/sbi/tape.h:
+include/sbi/array.h:
+include/sbi/context.h:
+include/sbi/fit.h:

@@ -1,0 +1,26 @@
+build/obj/lib/fit/starts.o: lib/fit/starts.c lib/base/error.h \
+ include/sbi/status.h include/sbi/version.h lib/base/log.h \
+ include/sbi/context.h include/sbi/status.h lib/base/memory.h \
+ lib/base/random.h lib/fit/fit.h lib/fit/minimiser.h lib/fit/bounds.h \
+ lib/fit/trust_region.h lib/fit/objective.h lib/fit/constraint.h \
+ include/sbi/model.h include/sbi/tape.h include/sbi/array.h \
+ include/sbi/context.h include/sbi/fit.h
+lib/base/error.h:
+include/sbi/status.h:
+include/sbi/version.h:
+lib/base/log.h:
+include/sbi/context.h:
+include/sbi/status.h:
+lib/base/memory.h:
+lib/base/random.h:
+lib/fit/fit.h:
+lib/fit/minimiser.h:
+lib/fit/bounds.h:
+lib/fit/trust_region.h:
+lib/fit/objective.h:
+lib/fit/constraint.h:
+include/sbi/model.h:
+include/sbi/tape.h:
+include/sbi/array.h:
+include/sbi/context.h:
+include/sbi/fit.h:

@@ -1,0 +1,3 @@
+build/obj/lib/fit/tridiagonal.o: lib/fit/tridiagonal.c \
+ lib/fit/tridiagonal.h
+lib/fit/tridiagonal.h:

@@ -1,0 +1,33 @@
+build/obj/lib/grid/panda_adopt.o: lib/grid/panda_adopt.c lib/base/error.h \
+ include/sbi/status.h include/sbi/version.h lib/base/log.h \
+ include/sbi/context.h include/sbi/status.h lib/base/memory.h \
+ lib/grid/panda.h lib/base/table.h lib/grid/panda_api.h lib/grid/config.h \
+ lib/grid/http.h lib/base/text.h include/sbi/store.h \
+ include/sbi/executor.h include/sbi/context.h lib/io/json.h \
+ lib/grid/panda_answers.h include/sbi/executor.h lib/grid/panda_auth.h \
+ lib/grid/panda_calls.h lib/grid/panda_task.h include/sbi/job.h \
+ include/sbi/store.h
+lib/base/error.h:
+include/sbi/status.h:
+include/sbi/version.h:
+lib/base/log.h:
+include/sbi/context.h:
+include/sbi/status.h:
+lib/base/memory.h:
+lib/grid/panda.h:
+lib/base/table.h:
+lib/grid/panda_api.h:
+lib/grid/config.h:
+lib/grid/http.h:
+lib/base/text.h:
+include/sbi/store.h:
+include/sbi/executor.h:
+include/sbi/context.h:
+lib/io/json.h:
+lib/grid/panda_answers.h:
+include/sbi/executor.h:
+lib/grid/panda_auth.h:
+lib/grid/panda_calls.h:
+lib/grid/panda_task.h:
+include/sbi/job.h:
+include/sbi/store.h:

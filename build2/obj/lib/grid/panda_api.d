@@ -1,0 +1,27 @@
+build/obj/lib/grid/panda_api.o: lib/grid/panda_api.c lib/grid/panda_api.h \
+ lib/grid/config.h lib/grid/http.h lib/base/text.h include/sbi/context.h \
+ include/sbi/status.h include/sbi/version.h include/sbi/store.h \
+ include/sbi/executor.h include/sbi/context.h lib/io/json.h \
+ lib/grid/panda_answers.h include/sbi/executor.h lib/grid/panda_auth.h \
+ lib/base/error.h include/sbi/status.h lib/base/memory.h \
+ lib/base/sha256.h lib/base/sha256_blocks.h lib/grid/panda_gzip.h
+lib/grid/panda_api.h:
+lib/grid/config.h:
+lib/grid/http.h:
+lib/base/text.h:
+include/sbi/context.h:
+include/sbi/status.h:
+include/sbi/version.h:
+include/sbi/store.h:
+include/sbi/executor.h:
+include/sbi/context.h:
+lib/io/json.h:
+lib/grid/panda_answers.h:
+include/sbi/executor.h:
+lib/grid/panda_auth.h:
+lib/base/error.h:
+include/sbi/status.h:
+lib/base/memory.h:
+lib/base/sha256.h:
+lib/base/sha256_blocks.h:
+lib/grid/panda_gzip.h:

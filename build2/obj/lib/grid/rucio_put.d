@@ -1,0 +1,27 @@
+build/obj/lib/grid/rucio_put.o: lib/grid/rucio_put.c lib/base/adler32.h \
+ lib/base/error.h include/sbi/status.h include/sbi/version.h \
+ lib/base/log.h include/sbi/context.h include/sbi/status.h \
+ lib/base/memory.h lib/grid/md5.h lib/grid/rucio.h lib/grid/config.h \
+ lib/grid/http.h lib/base/text.h include/sbi/store.h \
+ include/sbi/executor.h include/sbi/context.h lib/io/json.h \
+ lib/grid/rucio_answers.h lib/grid/listing.h lib/grid/rucio_names.h
+lib/base/adler32.h:
+lib/base/error.h:
+include/sbi/status.h:
+include/sbi/version.h:
+lib/base/log.h:
+include/sbi/context.h:
+include/sbi/status.h:
+lib/base/memory.h:
+lib/grid/md5.h:
+lib/grid/rucio.h:
+lib/grid/config.h:
+lib/grid/http.h:
+lib/base/text.h:
+include/sbi/store.h:
+include/sbi/executor.h:
+include/sbi/context.h:
+lib/io/json.h:
+lib/grid/rucio_answers.h:
+lib/grid/listing.h:
+lib/grid/rucio_names.h:

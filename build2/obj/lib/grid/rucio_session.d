@@ -1,0 +1,26 @@
+build/obj/lib/grid/rucio_session.o: lib/grid/rucio_session.c \
+ lib/base/clock.h lib/base/error.h include/sbi/status.h \
+ include/sbi/version.h lib/base/memory.h include/sbi/context.h \
+ include/sbi/status.h lib/grid/rucio.h lib/grid/config.h lib/grid/http.h \
+ lib/base/text.h include/sbi/store.h include/sbi/executor.h \
+ include/sbi/context.h lib/io/json.h lib/grid/rucio_answers.h \
+ lib/grid/listing.h lib/grid/rucio_names.h lib/grid/secret.h
+lib/base/clock.h:
+lib/base/error.h:
+include/sbi/status.h:
+include/sbi/version.h:
+lib/base/memory.h:
+include/sbi/context.h:
+include/sbi/status.h:
+lib/grid/rucio.h:
+lib/grid/config.h:
+lib/grid/http.h:
+lib/base/text.h:
+include/sbi/store.h:
+include/sbi/executor.h:
+include/sbi/context.h:
+lib/io/json.h:
+lib/grid/rucio_answers.h:
+lib/grid/listing.h:
+lib/grid/rucio_names.h:
+lib/grid/secret.h:

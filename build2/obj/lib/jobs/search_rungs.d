@@ -1,0 +1,37 @@
+build/obj/lib/jobs/search_rungs.o: lib/jobs/search_rungs.c \
+ lib/base/error.h include/sbi/status.h include/sbi/version.h \
+ lib/base/memory.h include/sbi/context.h include/sbi/status.h \
+ lib/jobs/search.h lib/io/json.h lib/base/text.h lib/jobs/job.h \
+ include/sbi/job.h include/sbi/store.h include/sbi/executor.h \
+ include/sbi/context.h include/sbi/model.h include/sbi/tape.h \
+ include/sbi/array.h include/sbi/ratio.h include/sbi/calibration.h \
+ include/sbi/dataset.h include/sbi/network.h include/sbi/toy.h \
+ include/sbi/model.h include/sbi/train.h include/sbi/campaign.h \
+ include/sbi/search.h include/sbi/train.h
+lib/base/error.h:
+include/sbi/status.h:
+include/sbi/version.h:
+lib/base/memory.h:
+include/sbi/context.h:
+include/sbi/status.h:
+lib/jobs/search.h:
+lib/io/json.h:
+lib/base/text.h:
+lib/jobs/job.h:
+include/sbi/job.h:
+include/sbi/store.h:
+include/sbi/executor.h:
+include/sbi/context.h:
+include/sbi/model.h:
+include/sbi/tape.h:
+include/sbi/array.h:
+include/sbi/ratio.h:
+include/sbi/calibration.h:
+include/sbi/dataset.h:
+include/sbi/network.h:
+include/sbi/toy.h:
+include/sbi/model.h:
+include/sbi/train.h:
+include/sbi/campaign.h:
+include/sbi/search.h:
+include/sbi/train.h:

@@ -1,0 +1,20 @@
+build/obj/lib/model/binned_derivatives.o: lib/model/binned_derivatives.c \
+ lib/model/binned.h lib/model/model.h lib/io/column.h include/sbi/array.h \
+ include/sbi/context.h include/sbi/status.h include/sbi/version.h \
+ lib/io/column_file.h lib/io/npy.h lib/model/expression.h \
+ include/sbi/tape.h include/sbi/array.h include/sbi/model.h \
+ include/sbi/tape.h
+lib/model/binned.h:
+lib/model/model.h:
+lib/io/column.h:
+include/sbi/array.h:
+include/sbi/context.h:
+include/sbi/status.h:
+include/sbi/version.h:
+lib/io/column_file.h:
+lib/io/npy.h:
+lib/model/expression.h:
+include/sbi/tape.h:
+include/sbi/array.h:
+include/sbi/model.h:
+include/sbi/tape.h:

@@ -1,0 +1,24 @@
+build/obj/lib/net/dataset_extra.o: lib/net/dataset_extra.c \
+ lib/base/error.h include/sbi/status.h include/sbi/version.h \
+ lib/base/memory.h include/sbi/context.h include/sbi/status.h \
+ lib/base/random.h lib/base/sha256.h lib/base/sha256_blocks.h \
+ lib/net/dataset.h lib/base/scratch.h lib/net/transform.h lib/io/json.h \
+ lib/base/text.h include/sbi/dataset.h include/sbi/array.h \
+ include/sbi/context.h
+lib/base/error.h:
+include/sbi/status.h:
+include/sbi/version.h:
+lib/base/memory.h:
+include/sbi/context.h:
+include/sbi/status.h:
+lib/base/random.h:
+lib/base/sha256.h:
+lib/base/sha256_blocks.h:
+lib/net/dataset.h:
+lib/base/scratch.h:
+lib/net/transform.h:
+lib/io/json.h:
+lib/base/text.h:
+include/sbi/dataset.h:
+include/sbi/array.h:
+include/sbi/context.h:

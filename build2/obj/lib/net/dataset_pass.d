@@ -1,0 +1,23 @@
+build/obj/lib/net/dataset_pass.o: lib/net/dataset_pass.c \
+ lib/net/dataset_pass.h lib/net/dataset.h lib/base/scratch.h \
+ include/sbi/context.h include/sbi/status.h include/sbi/version.h \
+ lib/net/transform.h lib/io/json.h lib/base/text.h include/sbi/dataset.h \
+ include/sbi/array.h include/sbi/context.h lib/base/error.h \
+ include/sbi/status.h lib/base/log.h lib/base/memory.h lib/base/pool.h
+lib/net/dataset_pass.h:
+lib/net/dataset.h:
+lib/base/scratch.h:
+include/sbi/context.h:
+include/sbi/status.h:
+include/sbi/version.h:
+lib/net/transform.h:
+lib/io/json.h:
+lib/base/text.h:
+include/sbi/dataset.h:
+include/sbi/array.h:
+include/sbi/context.h:
+lib/base/error.h:
+include/sbi/status.h:
+lib/base/log.h:
+lib/base/memory.h:
+lib/base/pool.h:

@@ -1,0 +1,27 @@
+build/obj/lib/net/loss.o: lib/net/loss.c lib/net/loss.h lib/net/dataset.h \
+ lib/base/scratch.h include/sbi/context.h include/sbi/status.h \
+ include/sbi/version.h lib/net/transform.h lib/io/json.h lib/base/text.h \
+ include/sbi/dataset.h include/sbi/array.h include/sbi/context.h \
+ include/sbi/train.h include/sbi/dataset.h include/sbi/executor.h \
+ include/sbi/network.h lib/base/error.h include/sbi/status.h \
+ lib/base/memory.h lib/device/device.h
+lib/net/loss.h:
+lib/net/dataset.h:
+lib/base/scratch.h:
+include/sbi/context.h:
+include/sbi/status.h:
+include/sbi/version.h:
+lib/net/transform.h:
+lib/io/json.h:
+lib/base/text.h:
+include/sbi/dataset.h:
+include/sbi/array.h:
+include/sbi/context.h:
+include/sbi/train.h:
+include/sbi/dataset.h:
+include/sbi/executor.h:
+include/sbi/network.h:
+lib/base/error.h:
+include/sbi/status.h:
+lib/base/memory.h:
+lib/device/device.h:

@@ -1,0 +1,23 @@
+build/obj/lib/net/meaning.o: lib/net/meaning.c lib/base/error.h \
+ include/sbi/status.h include/sbi/version.h lib/base/memory.h \
+ include/sbi/context.h include/sbi/status.h lib/net/dataset.h \
+ lib/base/scratch.h lib/net/transform.h lib/io/json.h lib/base/text.h \
+ include/sbi/dataset.h include/sbi/array.h include/sbi/context.h \
+ lib/net/network.h lib/device/device.h include/sbi/network.h
+lib/base/error.h:
+include/sbi/status.h:
+include/sbi/version.h:
+lib/base/memory.h:
+include/sbi/context.h:
+include/sbi/status.h:
+lib/net/dataset.h:
+lib/base/scratch.h:
+lib/net/transform.h:
+lib/io/json.h:
+lib/base/text.h:
+include/sbi/dataset.h:
+include/sbi/array.h:
+include/sbi/context.h:
+lib/net/network.h:
+lib/device/device.h:
+include/sbi/network.h:

@@ -1,0 +1,19 @@
+build/obj/lib/net/shape.o: lib/net/shape.c lib/base/error.h \
+ include/sbi/status.h include/sbi/version.h lib/net/network.h \
+ lib/device/device.h include/sbi/context.h include/sbi/status.h \
+ lib/io/json.h lib/base/text.h lib/net/transform.h include/sbi/dataset.h \
+ include/sbi/array.h include/sbi/context.h include/sbi/network.h
+lib/base/error.h:
+include/sbi/status.h:
+include/sbi/version.h:
+lib/net/network.h:
+lib/device/device.h:
+include/sbi/context.h:
+include/sbi/status.h:
+lib/io/json.h:
+lib/base/text.h:
+lib/net/transform.h:
+include/sbi/dataset.h:
+include/sbi/array.h:
+include/sbi/context.h:
+include/sbi/network.h:

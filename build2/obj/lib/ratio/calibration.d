@@ -1,0 +1,36 @@
+build/obj/lib/ratio/calibration.o: lib/ratio/calibration.c \
+ lib/ratio/calibration.h include/sbi/calibration.h include/sbi/dataset.h \
+ include/sbi/array.h include/sbi/context.h include/sbi/status.h \
+ include/sbi/version.h include/sbi/network.h lib/base/error.h \
+ include/sbi/status.h lib/base/memory.h include/sbi/context.h \
+ lib/base/options.h lib/io/json.h lib/base/text.h lib/ratio/diagnostics.h \
+ lib/net/dataset.h lib/base/scratch.h lib/net/transform.h \
+ include/sbi/dataset.h lib/ratio/ratio.h lib/net/network.h \
+ lib/device/device.h include/sbi/network.h include/sbi/ratio.h \
+ include/sbi/calibration.h
+lib/ratio/calibration.h:
+include/sbi/calibration.h:
+include/sbi/dataset.h:
+include/sbi/array.h:
+include/sbi/context.h:
+include/sbi/status.h:
+include/sbi/version.h:
+include/sbi/network.h:
+lib/base/error.h:
+include/sbi/status.h:
+lib/base/memory.h:
+include/sbi/context.h:
+lib/base/options.h:
+lib/io/json.h:
+lib/base/text.h:
+lib/ratio/diagnostics.h:
+lib/net/dataset.h:
+lib/base/scratch.h:
+lib/net/transform.h:
+include/sbi/dataset.h:
+lib/ratio/ratio.h:
+lib/net/network.h:
+lib/device/device.h:
+include/sbi/network.h:
+include/sbi/ratio.h:
+include/sbi/calibration.h:

@@ -1,0 +1,37 @@
+build/obj/lib/ratio/verdict.o: lib/ratio/verdict.c lib/base/error.h \
+ include/sbi/status.h include/sbi/version.h lib/base/file.h \
+ include/sbi/context.h include/sbi/status.h lib/base/memory.h \
+ lib/base/options.h lib/io/json.h lib/base/text.h lib/ratio/diagnostics.h \
+ lib/net/dataset.h lib/base/scratch.h lib/net/transform.h \
+ include/sbi/dataset.h include/sbi/array.h include/sbi/context.h \
+ lib/ratio/ratio.h lib/net/network.h lib/device/device.h \
+ include/sbi/network.h lib/ratio/calibration.h include/sbi/calibration.h \
+ include/sbi/dataset.h include/sbi/network.h include/sbi/ratio.h \
+ include/sbi/calibration.h
+lib/base/error.h:
+include/sbi/status.h:
+include/sbi/version.h:
+lib/base/file.h:
+include/sbi/context.h:
+include/sbi/status.h:
+lib/base/memory.h:
+lib/base/options.h:
+lib/io/json.h:
+lib/base/text.h:
+lib/ratio/diagnostics.h:
+lib/net/dataset.h:
+lib/base/scratch.h:
+lib/net/transform.h:
+include/sbi/dataset.h:
+include/sbi/array.h:
+include/sbi/context.h:
+lib/ratio/ratio.h:
+lib/net/network.h:
+lib/device/device.h:
+include/sbi/network.h:
+lib/ratio/calibration.h:
+include/sbi/calibration.h:
+include/sbi/dataset.h:
+include/sbi/network.h:
+include/sbi/ratio.h:
+include/sbi/calibration.h:

@@ -1,0 +1,34 @@
+build/obj/lib/ratio/write.o: lib/ratio/write.c lib/base/error.h \
+ include/sbi/status.h include/sbi/version.h lib/io/npy.h \
+ include/sbi/array.h include/sbi/context.h include/sbi/status.h \
+ lib/net/dataset.h lib/base/scratch.h include/sbi/context.h \
+ lib/net/transform.h lib/io/json.h lib/base/text.h include/sbi/dataset.h \
+ include/sbi/array.h lib/ratio/ratio.h lib/net/network.h \
+ lib/device/device.h include/sbi/network.h lib/ratio/calibration.h \
+ include/sbi/calibration.h include/sbi/dataset.h include/sbi/network.h \
+ include/sbi/ratio.h include/sbi/calibration.h
+lib/base/error.h:
+include/sbi/status.h:
+include/sbi/version.h:
+lib/io/npy.h:
+include/sbi/array.h:
+include/sbi/context.h:
+include/sbi/status.h:
+lib/net/dataset.h:
+lib/base/scratch.h:
+include/sbi/context.h:
+lib/net/transform.h:
+lib/io/json.h:
+lib/base/text.h:
+include/sbi/dataset.h:
+include/sbi/array.h:
+lib/ratio/ratio.h:
+lib/net/network.h:
+lib/device/device.h:
+include/sbi/network.h:
+lib/ratio/calibration.h:
+include/sbi/calibration.h:
+include/sbi/dataset.h:
+include/sbi/network.h:
+include/sbi/ratio.h:
+include/sbi/calibration.h:

@@ -1,0 +1,14 @@
+build/obj/lib/tape/kernels/morph_single.base.o: \
+ lib/tape/kernels/morph_single.isa.c lib/tape/kernels/table.h \
+ lib/tape/kernels/kernels.h lib/base/isa.h include/sbi/tape.h \
+ include/sbi/array.h include/sbi/context.h include/sbi/status.h \
+ include/sbi/version.h lib/tape/kernels/vec.h
+lib/tape/kernels/table.h:
+lib/tape/kernels/kernels.h:
+lib/base/isa.h:
+include/sbi/tape.h:
+include/sbi/array.h:
+include/sbi/context.h:
+include/sbi/status.h:
+include/sbi/version.h:
+lib/tape/kernels/vec.h:

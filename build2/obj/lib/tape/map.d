@@ -1,0 +1,29 @@
+build/obj/lib/tape/map.o: lib/tape/map.c lib/base/options.h \
+ include/sbi/status.h include/sbi/version.h lib/tape/function.h \
+ lib/tape/work.h lib/tape/accelerator.h lib/tape/event_pass.h \
+ lib/tape/partial.h lib/base/error.h include/sbi/context.h \
+ include/sbi/status.h lib/tape/program.h lib/tape/record.h \
+ lib/base/memory.h include/sbi/tape.h include/sbi/array.h \
+ include/sbi/context.h lib/tape/kernels/kernels.h lib/base/isa.h \
+ lib/tape/source.h lib/tape/scalar.h
+lib/base/options.h:
+include/sbi/status.h:
+include/sbi/version.h:
+lib/tape/function.h:
+lib/tape/work.h:
+lib/tape/accelerator.h:
+lib/tape/event_pass.h:
+lib/tape/partial.h:
+lib/base/error.h:
+include/sbi/context.h:
+include/sbi/status.h:
+lib/tape/program.h:
+lib/tape/record.h:
+lib/base/memory.h:
+include/sbi/tape.h:
+include/sbi/array.h:
+include/sbi/context.h:
+lib/tape/kernels/kernels.h:
+lib/base/isa.h:
+lib/tape/source.h:
+lib/tape/scalar.h:

@@ -1,0 +1,20 @@
+build/obj/lib/tape/seal.o: lib/tape/seal.c lib/tape/program.h \
+ lib/tape/record.h lib/base/error.h include/sbi/status.h \
+ include/sbi/version.h lib/base/memory.h include/sbi/context.h \
+ include/sbi/status.h include/sbi/tape.h include/sbi/array.h \
+ include/sbi/context.h lib/tape/kernels/kernels.h lib/base/isa.h \
+ lib/tape/source.h
+lib/tape/program.h:
+lib/tape/record.h:
+lib/base/error.h:
+include/sbi/status.h:
+include/sbi/version.h:
+lib/base/memory.h:
+include/sbi/context.h:
+include/sbi/status.h:
+include/sbi/tape.h:
+include/sbi/array.h:
+include/sbi/context.h:
+lib/tape/kernels/kernels.h:
+lib/base/isa.h:
+lib/tape/source.h:
