@@ -126,10 +126,10 @@ def configuration():
         **db, "backend": "postgres", "logdir": FOLDER / "logs", "cache_dir": FOLDER / "cache", "home_dir_cwd": FOLDER, "nDBConnection": 2, "schemaEI": "DOMA_EI",
         "pserverhost": "127.0.0.1", "pserverport": HTTP, "pserverporthttp": HTTP, "pserverportcache": HTTP, "token_authType": "oidc", "auth_config": f"{ETC}/auth/",
         "legacy_token_issuers": "", "adder_plugins": plugins.format("adder", "Adder"), "setupper_plugins": plugins.format("setupper", "Setupper")}.items()])
-    quick = {("confeeder", "loopCycle"): 1, ("confeeder", "checkInterval"): 1, ("confeeder", "nWorkers"): 1, ("taskrefine", "loopCycle"): 1, ("jobgen", "loopCycle"): 1,
-             ("jobgen", "nWorkers"): 1, ("jobgen", "procConfig"): "wlcg:any:1:", ("postprocessor", "loopCycle"): 1, ("postprocessor", "nWorkers"): 1, ("tcommando", "loopCycle"): 1,
-             ("tcommando", "nWorkers"): 1, ("taskbroker", "procConfig"): "wlcg:managed:0", ("watchdog", "procConfig"): "wlcg:any:1", ("watchdog", "loopCycle"): 5,
-             ("watchdog", "modConfig"): "wlcg:any:pandajedi.jedidog.GenWatchDog:GenWatchDog", ("ddm", "modConfig"): "wlcg:1:pandajedi.jediddm.GenDDMClient:GenDDMClient::off"}
+    quick = {(section, key): 1 for section in ("confeeder", "taskrefine", "jobgen", "postprocessor", "tcommando") for key in ("loopCycle", "nWorkers")}
+    quick.update({("confeeder", "checkInterval"): 1, ("jobgen", "procConfig"): "wlcg:any:1:", ("taskbroker", "procConfig"): "wlcg:managed:0",
+                  ("watchdog", "loopCycle"): 5, ("watchdog", "procConfig"): "wlcg:any:1", ("watchdog", "modConfig"): "wlcg:any:pandajedi.jedidog.GenWatchDog:GenWatchDog",
+                  ("ddm", "modConfig"): "wlcg:1:pandajedi.jediddm.GenDDMClient:GenDDMClient::off"})
     configure("panda_jedi.cfg.rpmnew.template", "panda_jedi.cfg", [("db", k, v) for k, v in {**db, "nWorkers": 2}.items()] + [(s, k, v) for (s, k), v in quick.items()])
 
 
@@ -138,11 +138,13 @@ def tokens():
     key = rsa.generate_private_key(65537, 2048)
     numbers = key.public_key().public_numbers()
     encode = lambda i: base64.urlsafe_b64encode(i.to_bytes((i.bit_length() + 7) // 8, "big")).rstrip(b"=").decode()
-    (WWW / "oidc/.well-known/openid-configuration").write_text(json.dumps({"issuer": BASE, "jwks_uri": f"{BASE}/oidc/jwks", "token_endpoint": BASE, "device_authorization_endpoint": BASE}))
-    (WWW / "oidc/jwks").write_text(json.dumps({"keys": [{"kty": "RSA", "kid": "one", "alg": "RS256", "use": "sig", "n": encode(numbers.n), "e": encode(numbers.e)}]}))
+    jwk = {"kty": "RSA", "kid": "one", "alg": "RS256", "use": "sig", "n": encode(numbers.n), "e": encode(numbers.e)}
+    (WWW / "oidc/.well-known/openid-configuration").write_text(json.dumps({"issuer": BASE, "jwks_uri": f"{BASE}/oidc/jwks"}))
+    (WWW / "oidc/jwks").write_text(json.dumps({"keys": [jwk]}))
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    provider = {"audience": "panda", "client_id": "sbi-test", "client_secret": "", "vo": "wlcg", "oidc_config_url": f"{BASE}/oidc/.well-known/openid-configuration"}
     for vo in ("wlcg", "wlcg.production"):
-        (ETC / f"auth/{vo}_auth_config.json").write_text(json.dumps({"audience": "panda", "client_id": "sbi-test", "client_secret": "", "vo": "wlcg", "oidc_config_url": f"{BASE}/oidc/.well-known/openid-configuration"}))
+        (ETC / f"auth/{vo}_auth_config.json").write_text(json.dumps(provider))
     for name, groups in (("user", ["wlcg"]), ("pilot", ["wlcg", "wlcg/production"])):
         claims = {"iss": BASE, "aud": "sbi-test", "sub": name, "name": f"Test {name}", "groups": groups, "iat": int(time.time()), "exp": int(time.time()) + 86400}
         (FOLDER / f"{name}.token").write_text(jwt.encode(claims, pem, algorithm="RS256", headers={"kid": "one"}))
@@ -166,10 +168,12 @@ def main():
     database()
     configuration()
     tokens()
-    url = {"PANDA_API_URL": f"{BASE}/api/v1", "PANDA_API_URL_SSL": f"{BASE}/api/v1", **{n: f"{BASE}/server/panda" for n in ("PANDA_URL", "PANDA_URL_SSL", "PANDACACHE_URL")}}
+    url = {n: f"{BASE}/server/panda" for n in ("PANDA_URL", "PANDA_URL_SSL", "PANDACACHE_URL")}
+    url.update(PANDA_API_URL=f"{BASE}/api/v1", PANDA_API_URL_SSL=f"{BASE}/api/v1")
     own = {"PANDA_AUTH": "oidc", "PANDA_AUTH_VO": "wlcg.production", "PANDA_AUTH_ID_TOKEN": f"file:{FOLDER}/pilot.token"}  # the server calls itself
-    environment = {**os.environ, **url, **own, "PANDA_HOME": str(FOLDER / "home"), "HOME": str(FOLDER / "home"), "TZ": "UTC", "PANDA_NO_ROOT": "1", "PANDA_LOCK_DIR": str(FOLDER / "lock"),
-                   "VIRTUAL_ENV": sys.prefix, "PYTHONPATH": f"{HERE}:{PACKAGES}/pandacommon:{SERVER}:{SERVER}/pandaserver", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, **url, **own, "PANDA_HOME": str(FOLDER / "home"), "HOME": str(FOLDER / "home"), "TZ": "UTC", "PANDA_NO_ROOT": "1",
+                   "PANDA_LOCK_DIR": str(FOLDER / "lock"), "VIRTUAL_ENV": sys.prefix, "PYTHONDONTWRITEBYTECODE": "1",
+                   "PYTHONPATH": f"{HERE}:{PACKAGES}/pandacommon:{SERVER}:{SERVER}/pandaserver"}
     web()
     program = lambda *a: start([sys.executable, *map(str, a)], env=environment)
     program("-m", "gunicorn", "--no-control-socket", "-w1", "-kgthread", "--threads", 8, "-b", f"127.0.0.1:{APP}", "--timeout", 600, "programs:application")
