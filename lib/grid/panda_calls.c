@@ -171,16 +171,27 @@ sbi_status panda_describe_jobs(panda_api *api, const int64_t *jobs, size_t n, pa
 
 /* ---- acting ---------------------------------------------------------------------------------------------------- */
 
-/* Of a task that it has not refined the server says that it is somebody else's: only its status tells that it does not know it. */
+static sbi_status ask_to_act(panda_api *api, const char *call, const json_t *body, panda_answer *out)
+{
+    panda_answer_clear(out);
+    return panda_api_expect(api, "POST", call, NULL, body, out);
+}
+
+/* Until a task is refined it has no owner, and the server says that it is somebody else's: its status tells. If it is refined by now it is asked again. */
 static sbi_status act(panda_api *api, const char *call, int64_t task, int soft, panda_answer *out)
 {
-    char state[32], message[256];
+    char state[32];
     json_t *body = soft ? json_pack("{s:I, s:b}", "task_id", (json_int_t)task, "soft", 1) : json_pack("{s:I}", "task_id", (json_int_t)task);
-    sbi_status status = body ? panda_api_expect(api, "POST", call, NULL, body, out) : no_memory(call);
+    if (!body) return no_memory(call);
+    sbi_status status = ask_to_act(api, call, body, out);
+    if (status == SBI_ERR_PERMISSION) {
+        const sbi_status known = panda_task_status(api, task, state, sizeof state);
+        if (known == SBI_ERR_NOT_FOUND || (known == SBI_OK && strcmp(state, "registered") == 0))
+            status = sbi_fail(SBI_ERR_NOT_FOUND, "PanDA: %s: task %lld is not refined", call, (long long)task);
+        else status = known == SBI_OK ? ask_to_act(api, call, body, out) : known;
+    }
     json_decref(body);
-    if (status != SBI_ERR_PERMISSION) return status;
-    snprintf(message, sizeof message, "%.*s", (int)sizeof message - 1, sbi_last_error());
-    return panda_task_status(api, task, state, sizeof state) == SBI_ERR_NOT_FOUND ? SBI_ERR_NOT_FOUND : sbi_fail(SBI_ERR_PERMISSION, "%s", message);
+    return status;
 }
 
 sbi_status panda_kill_task(panda_api *api, int64_t task)

@@ -66,11 +66,16 @@ def token_is_good(text):
 
 # ---- tasks and jobs --------------------------------------------------------------------------------------------------
 
-def find_task(task_id, otherwise="Task not found"):
+def find_task(task_id, otherwise="Task not found", early=0):
+    """A task that is refined, or, early, will be; half of the time until then it is registered, without an owner."""
     task = TASKS.get(int(task_id))
-    if task is None or time.time() < task["refined"]:
+    if task is None or time.time() < task["refined"] - early * SETTINGS["refine_s"] / 2:
         raise Refused(otherwise)
     return task
+
+
+def status_of(task):
+    return "registered" if time.time() < task["refined"] else task["status"]
 
 
 def submit(task_parameters, parent_tid=None):
@@ -122,7 +127,7 @@ def refine():
 
 def settle():
     for task in TASKS.values():
-        if task["status"] in ENDED or not task["made"]:
+        if task["status"] in ENDED or (not task["made"] and task["status"] != "toabort"):
             continue
         states = [JOBS[j]["jobStatus"] for j in task["jobs"]]
         if any(s in ("activated", "running") for s in states):
@@ -225,9 +230,9 @@ def statistics(task):
 
 
 def get_details(task_id, include_parameters=None, include_status=None):
-    task = find_task(task_id, "Task not found or error retrieving the details")
+    task = find_task(task_id, "Task not found or error retrieving the details", 1)
     return {"PandaID": list(task["jobs"]), "statistics": statistics(task), "inDS": "", "outDS": "", "mergeStatus": None, "mergePandaID": [],
-            **({"status": task["status"]} if include_status == "true" else {})}
+            **({"status": status_of(task)} if include_status == "true" else {})}
 
 
 def get_detailed_info(task_id):
@@ -241,7 +246,7 @@ def tasks_since(filters="{}", since=None):
         FAULTS["duplicate-blind"] -= 1
         return []
     return [{"jediTaskID": t["id"], "taskName": t["name"], "status": t["status"], "creationDate": {"__datetime__": "2026-01-01T00:00:00"}}
-            for t in TASKS.values() if wanted in (None, t["name"])]
+            for t in TASKS.values() if wanted in (None, t["name"]) and time.time() >= t["refined"]]
 
 
 def command(name, task_id, refused):
@@ -296,7 +301,7 @@ def upload(name, data):
 
 CALLS = {
     ("POST", "task/submit"): submit,
-    ("GET", "task/get_status"): lambda task_id: find_task(task_id)["status"],
+    ("GET", "task/get_status"): lambda task_id: status_of(find_task(task_id, early=1)),
     ("GET", "task/get_details"): get_details,
     ("GET", "task/get_detailed_info"): get_detailed_info,
     ("GET", "task/get_job_ids"): lambda task_id: list(find_task(task_id)["jobs"]),

@@ -18,7 +18,7 @@ import uuid
 import zlib
 
 API, FOLDER, TOKEN = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]).read_text()
-PILOTS = 4
+PILOTS, PAYLOADS = 4, []
 
 
 def call(path, **body):
@@ -41,7 +41,10 @@ class Job:
         return (answer.get("data") or {}).get("command")
 
     def start(self, command):
-        return subprocess.Popen(command, shell=True, executable="/bin/bash", cwd=self.folder, env=self.environment, stdout=self.log, stderr=self.log, start_new_session=True)
+        process = subprocess.Popen(command, shell=True, executable="/bin/bash", cwd=self.folder, env=self.environment, stdout=self.log, stderr=self.log,
+                                   start_new_session=True)
+        PAYLOADS.append(process)
+        return process
 
     def transformation(self, url, arguments):
         name = self.folder / url.rsplit("/", 1)[-1]
@@ -111,5 +114,16 @@ def pilot():
             time.sleep(1)
 
 
+def stop(*_):
+    for process in PAYLOADS:
+        if process.poll() is None:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+    os._exit(0)
+
+
+signal.signal(signal.SIGTERM, stop)
 for _ in range(PILOTS):
     threading.Thread(target=pilot).start()

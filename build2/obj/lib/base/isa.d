@@ -1,2 +1,0 @@
-build/obj/lib/base/isa.o: lib/base/isa.c lib/base/isa.h
-lib/base/isa.h:

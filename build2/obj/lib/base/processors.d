@@ -1,3 +1,0 @@
-build/obj/lib/base/processors.o: lib/base/processors.c \
- lib/base/processors.h
-lib/base/processors.h:

@@ -1,3 +1,0 @@
-build/obj/lib/fit/tridiagonal.o: lib/fit/tridiagonal.c \
- lib/fit/tridiagonal.h
-lib/fit/tridiagonal.h:

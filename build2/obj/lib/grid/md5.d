@@ -1,2 +1,0 @@
-build/obj/lib/grid/md5.o: lib/grid/md5.c lib/grid/md5.h
-lib/grid/md5.h:
