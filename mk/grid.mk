@@ -93,6 +93,11 @@ deps-servers: ## Install what tests need that start servers: containerd, runc, C
 $(BUILD)/tests/grid/test_panda: $(BUILD)/obj/tests/contract/executor_conformance.o | $(TEST_WORKERS) programs
 $(BUILD)/tests/grid/test_panda: private GRID_TEST_SUPPORT += $(BUILD)/obj/tests/contract/executor_conformance.o
 $(BUILD)/tests/grid/test_worker_streams: | programs
+# Against PanDA's own server with JEDI, from checkouts: tests/servers/panda_real.
+.PHONY: check-panda-real
+check-panda-real: $(BUILD)/tests/grid/test_panda ## The executor panda against a PanDA server here; PANDA_SERVER, PANDA_DATABASE, PANDA_WNSCRIPT are checkouts
+	@PANDA_SERVER=$(PANDA_SERVER) PANDA_DATABASE=$(PANDA_DATABASE) PANDA_WNSCRIPT=$(PANDA_WNSCRIPT) SBI_TEST_SERVERS=panda_real JOBS=1 \
+	    tests/grid/run.sh $(BUILD) $<
 PANDA_FUZZED := $(addprefix $(BUILD)/obj/lib/grid/,panda_answers.o)
 $(BUILD)/fuzz/fuzz_panda_answers $(BUILD)/replay/fuzz_panda_answers: $(PANDA_FUZZED)
 $(BUILD)/fuzz/fuzz_panda_answers $(BUILD)/replay/fuzz_panda_answers: private LIBS += $(BUILD)/libsbi.a $(GRID_LIBS)

@@ -41,7 +41,7 @@ typedef struct panda_batch {
     size_t *tasks; /* of each index */
     panda_job *jobs; /* ascending */
     size_t n_jobs;
-    char message[160]; /* why the server gave it up */
+    char message[56]; /* its status, in words */
 } panda_batch;
 
 /* A list of keys in the store that an earlier client may have left. */

@@ -44,7 +44,8 @@ sbi_status panda_answer_status(const panda_answer *answer, const char *what)
 {
     static const char *const missing[] = {"not found", NULL};
     static const char *const login[] = {"permission", "login", "owner", "role", "authenti", "credential", "proxy", "secure connection", NULL};
-    static const char *const passing[] = {"database", "timeout", "timed out", "lock", "busy", "too many", NULL};
+    /* "failed to register task", "... command", "failed to retrieve ...": the database did not take or give it. */
+    static const char *const passing[] = {"database", "timeout", "time out", "timed out", "lock", "busy", "too many", "failed to re", NULL};
     if (answer->success) return SBI_OK;
     const sbi_status status = has(answer->message, missing)   ? SBI_ERR_NOT_FOUND
                               : has(answer->message, login)   ? SBI_ERR_PERMISSION
@@ -139,25 +140,71 @@ int panda_task_phase(const char *status)
     return is_one(status, running) ? PANDA_TASK_RUNS : PANDA_TASK_WAITS;
 }
 
-/* Errors of the pilot that tell more than the exit code of what it ran: the names are the pilot's. */
+/* Errors of the pilot that tell more than the exit code of what it ran: the names are the pilot's (errorcodes.py of pilot 3.11.5). It reports 1305 for
+ * every exit code but 0, and 1378, 1368, 1315 for 2, 3, 251: these tell nothing. */
 static int32_t pilot_state(int64_t code)
 {
     switch (code) {
     case 1212: /* PAYLOADOUTOFMEMORY */
+    case 1223: /* BADALLOC */
     case 1235: /* PAYLOADEXCEEDMAXMEM */ return SBI_TASK_OUT_OF_MEMORY;
     case 1098: /* NOLOCALSPACE */
     case 1099: /* STAGEINFAILED */
+    case 1104: /* USERDIRTOOLARGE */
     case 1137: /* STAGEOUTFAILED */
+    case 1141: /* PUTMD5MISMATCH */
     case 1151: /* STAGEINTIMEOUT */
-    case 1152: /* STAGEOUTTIMEOUT */ return SBI_TASK_TRANSIENT;
+    case 1152: /* STAGEOUTTIMEOUT */
+    case 1163: /* NOPROXY */
+    case 1172: /* PUTADMISMATCH */
+    case 1177: /* NOVOMSPROXY */
+    case 1181: /* PUTGLOBUSSYSERR */
+    case 1246: /* NOUSERTARBALL */
+    case 1307: /* SINGULARITYNOLOOPDEVICES */
+    case 1309: /* SINGULARITYIMAGEMOUNTFAILURE */
+    case 1316: /* RUCIOSERVICEUNAVAILABLE */
+    case 1318: /* COMMUNICATIONFAILURE */
+    case 1324: /* SERVICENOTAVAILABLE */
+    case 1327: /* UNREACHABLENETWORK */
+    case 1332: /* BLACKHOLE */
+    case 1333: /* NOREMOTESPACE */
+    case 1335: /* MISSINGUSERCODE: the next attempt uploads it again */
+    case 1344: /* RESOURCEUNAVAILABLE */
+    case 1348: /* SINGULARITYRESOURCEUNAVAILABLE */
+    case 1373: /* CERTIFICATEHASEXPIRED */
+    case 1376: /* LOGCREATIONTIMEOUT */
+    case 1377: /* CVMFSISNOTALIVE */
+    case 1383: /* STAGEOUTAUTHENTICATIONFAILURE */ return SBI_TASK_TRANSIENT;
     case 1200: /* KILLSIGNAL */
-    case 1201: /* SIGTERM */
+    case 1201: /* SIGTERM; also of a payload that a signal ended before its shell could say so */
     case 1202: /* SIGQUIT */
     case 1204: /* SIGXCPU */
     case 1207: /* SIGUSR1 */
-    case 1213: /* REACHEDMAXTIME */ return SBI_TASK_PREEMPTED;
+    case 1208: /* SIGINT */
+    case 1213: /* REACHEDMAXTIME */
+    case 1375: /* LEASETIME */
+    case 1379: /* PREEMPTION: a SIGTERM on Kubernetes */ return SBI_TASK_PREEMPTED;
+    case 1144: /* PANDAKILL */
+    case 1205: /* USERKILL */ return SBI_TASK_CANCELLED;
     default: return SBI_TASK_LOST;
     }
+}
+
+/* Errors of runGen, the transformation, which reports 5300 + its own exit code. */
+enum { TRF_FIRST = 5301, TRF_NO_SANDBOX = 5303, TRF_BAD_SANDBOX = 5309, TRF_LAST = 5399 };
+
+/* What the worker exited with, 0 if that is not known. runGen exits with its own code, 18, and tells the payload's in words; in a container, and with older
+ * transformations, the pilot sees the payload's code itself, modulo 255. */
+static int64_t payload_exit(const json_t *job, int64_t transformation)
+{
+    static const char *const texts[] = {"exeErrorDiag", "pilotErrorDiag"}, words[] = "payload execution failed with ";
+    int64_t code = 0;
+    for (size_t i = 0; i < 2; i++) {
+        const char *text = json_string_value(json_object_get(job, texts[i])), *at = text ? strstr(text, words) : NULL;
+        if (at && read_digits(at + sizeof words - 1, &code)) return code;
+    }
+    if (transformation < TRF_FIRST || transformation > TRF_LAST) panda_number(json_object_get(job, "transExitCode"), &code);
+    return code;
 }
 
 static sbi_status why(int32_t state)
@@ -194,7 +241,7 @@ void panda_job_state(const json_t *job, sbi_task_report *report, int *closed)
     static const char *const ended[] = {"finished", "failed", "cancelled", "closed", NULL};
     const char *status = json_string_value(json_object_get(job, "jobStatus"));
     const char *host = json_string_value(json_object_get(job, "modificationHost")), *site = json_string_value(json_object_get(job, "computingSite"));
-    int64_t exit_code = 0, pilot = 0;
+    int64_t exit_code, pilot = 0, transformation = 0;
     *closed = 0;
     if (!status) status = "";
     report->state = is_one(status, running) ? SBI_TASK_RUNNING : SBI_TASK_PENDING;
@@ -204,8 +251,9 @@ void panda_job_state(const json_t *job, sbi_task_report *report, int *closed)
         if (report->state == SBI_TASK_PENDING && status[0]) snprintf(report->message, sizeof report->message, "job %.40s", status);
         return;
     }
-    panda_number(json_object_get(job, "transExitCode"), &exit_code);
     panda_number(json_object_get(job, "pilotErrorCode"), &pilot);
+    panda_number(json_object_get(job, "exeErrorCode"), &transformation);
+    exit_code = payload_exit(job, transformation);
     say_why(job, exit_code, report->message, sizeof report->message);
     if (strcmp(status, "finished") == 0) {
         report->state = SBI_TASK_DONE;
@@ -217,7 +265,8 @@ void panda_job_state(const json_t *job, sbi_task_report *report, int *closed)
         report->status = SBI_ERR_CANCELLED;
         return;
     }
-    report->state = pilot ? pilot_state(pilot) : SBI_TASK_LOST;
+    report->state = pilot_state(pilot);
+    if (report->state == SBI_TASK_LOST && (transformation == TRF_NO_SANDBOX || transformation == TRF_BAD_SANDBOX)) report->state = SBI_TASK_TRANSIENT;
     report->status = why(report->state);
     /* The worker's own word, unless the pilot killed it. */
     if (report->state == SBI_TASK_LOST && exit_code > 0 && exit_code < 256) {

@@ -27,6 +27,12 @@ static sbi_status find_cache(panda_auth *a)
     return a->cache ? SBI_OK : SBI_ERR_NO_MEMORY;
 }
 
+static sbi_status need_vo(const panda_auth *a)
+{
+    if (a->vo) return SBI_OK;
+    return sbi_json_fail(SBI_ERR_ARGUMENT, &a->config->at, "vo is missing, and PANDA_AUTH_VO is not set: tokens and tasks need it");
+}
+
 sbi_status panda_auth_find(panda_auth *a, sbi_context *ctx, const grid_config *c, const char *base)
 {
     const char *kind, *said, *file, *proxy;
@@ -41,7 +47,7 @@ sbi_status panda_auth_find(panda_auth *a, sbi_context *ctx, const grid_config *c
     if (proxy || (kind && !oidc)) { /* the client's own keys, or the environment's proxy */
         if (!proxy) a->proxy = grid_environment("X509_USER_PROXY");
         if (!proxy && !a->proxy) return sbi_json_fail(SBI_ERR_PERMISSION, &c->at, "auth is x509, and neither cert_file nor X509_USER_PROXY is set");
-        return SBI_OK;
+        return need_vo(a);
     }
     if (file) {
         a->token_file = file;
@@ -54,12 +60,12 @@ sbi_status panda_auth_find(panda_auth *a, sbi_context *ctx, const grid_config *c
     } else if (oidc) {
         a->oidc = 1;
     } else if ((a->proxy = grid_environment("X509_USER_PROXY"))) {
-        return SBI_OK;
+        return need_vo(a);
     } else {
         return sbi_json_fail(SBI_ERR_PERMISSION, &c->at, "no credentials: none of token_file, cert_file, PANDA_AUTH_ID_TOKEN, OIDC_AUTH_TOKEN_FILE, "
                                                          "OIDC_AUTH_ID_TOKEN, PANDA_AUTH=oidc, X509_USER_PROXY is set");
     }
-    if (!a->vo) return sbi_json_fail(SBI_ERR_ARGUMENT, &c->at, "vo is missing, and PANDA_AUTH_VO is not set: a token needs it");
+    SBI_TRY(need_vo(a));
     return a->oidc ? find_cache(a) : SBI_OK;
 }
 

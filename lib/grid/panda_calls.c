@@ -100,6 +100,35 @@ sbi_status panda_task_details(panda_api *api, int64_t task, panda_answer *out)
     return SBI_OK;
 }
 
+/* A text that may have marks of HTML in it: the server puts links to its logs there. */
+static void copy_plain(const char *text, char *out, size_t size)
+{
+    size_t n = 0;
+    for (; *text && n + 1 < size; text++) {
+        if (*text == '<') {
+            const size_t length = strcspn(text, ">");
+            if (!text[length]) break;
+            text += length;
+        } else if ((unsigned char)*text >= ' ') {
+            out[n++] = *text;
+        }
+    }
+    out[n] = '\0';
+}
+
+sbi_status panda_task_dialog(panda_api *api, int64_t task, char *dialog, size_t size)
+{
+    char query[64];
+    panda_answer answer = {.message = ""};
+    dialog[0] = '\0';
+    snprintf(query, sizeof query, "?task_id=%lld", (long long)task);
+    sbi_status status = panda_api_expect(api, "GET", "task/get_detailed_info", query, NULL, &answer);
+    const char *text = status == SBI_OK ? json_string_value(json_object_get(answer.data, "errorDialog")) : NULL;
+    if (text) copy_plain(text, dialog, size);
+    panda_answer_clear(&answer);
+    return status;
+}
+
 sbi_status panda_task_status(panda_api *api, int64_t task, char *status, size_t size)
 {
     char query[64];
@@ -142,10 +171,25 @@ sbi_status panda_describe_jobs(panda_api *api, const int64_t *jobs, size_t n, pa
 
 /* ---- acting ---------------------------------------------------------------------------------------------------- */
 
+static sbi_status ask_to_act(panda_api *api, const char *call, const json_t *body, panda_answer *out)
+{
+    panda_answer_clear(out);
+    return panda_api_expect(api, "POST", call, NULL, body, out);
+}
+
+/* Until a task is refined it has no owner, and the server says that it is somebody else's: its status tells. If it is refined by now it is asked again. */
 static sbi_status act(panda_api *api, const char *call, int64_t task, int soft, panda_answer *out)
 {
+    char state[32];
     json_t *body = soft ? json_pack("{s:I, s:b}", "task_id", (json_int_t)task, "soft", 1) : json_pack("{s:I}", "task_id", (json_int_t)task);
-    sbi_status status = body ? panda_api_expect(api, "POST", call, NULL, body, out) : no_memory(call);
+    if (!body) return no_memory(call);
+    sbi_status status = ask_to_act(api, call, body, out);
+    if (status == SBI_ERR_PERMISSION) {
+        const sbi_status known = panda_task_status(api, task, state, sizeof state);
+        if (known == SBI_ERR_NOT_FOUND || (known == SBI_OK && strcmp(state, "registered") == 0))
+            status = sbi_fail(SBI_ERR_NOT_FOUND, "PanDA: %s: task %lld is not refined", call, (long long)task);
+        else status = known == SBI_OK ? ask_to_act(api, call, body, out) : known;
+    }
     json_decref(body);
     return status;
 }

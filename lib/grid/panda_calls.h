@@ -14,6 +14,8 @@ sbi_status panda_submit_task(panda_api *api, const json_t *parameters, int64_t *
 /* What is told of a task: `data` of the answer, an object with "status", "statistics", "PandaID". SBI_ERR_NOT_FOUND until the server has refined it.
  * panda_answer_clear() whatever the status. */
 sbi_status panda_task_details(panda_api *api, int64_t task, panda_answer *out);
+/* Why the server gave it up, in plain text; empty if it does not say. */
+sbi_status panda_task_dialog(panda_api *api, int64_t task, char *dialog, size_t size);
 /* The status alone, "running". */
 sbi_status panda_task_status(panda_api *api, int64_t task, char *status, size_t size);
 /* The identifiers of its jobs: `data`, an array. */
@@ -25,7 +27,7 @@ sbi_status panda_kill_task(panda_api *api, int64_t task);
 sbi_status panda_kill_jobs(panda_api *api, const int64_t *jobs, size_t n);
 /* Lets what runs end, and starts no more. */
 sbi_status panda_finish_task(panda_api *api, int64_t task);
-/* Runs the failed jobs of an ended task again. SBI_ERR_EXISTS: the server says that there is nothing to do again. */
+/* Runs the failed jobs of an ended task again. SBI_ERR_EXISTS: the server says that there is nothing to do again. SBI_ERR_NOT_FOUND until it is refined. */
 sbi_status panda_retry_task(panda_api *api, int64_t task);
 
 #endif

@@ -175,13 +175,12 @@ static sbi_status take_details(panda *p, panda_batch *b, const json_t *data)
 {
     const json_t *task = json_object_get(data, "task"), *ids = json_object_get(data, "PandaID");
     const char *status = json_string_value(json_object_get(data, "status"));
-    const char *dialog = json_string_value(json_object_get(data, "errorDialog"));
     panda_answer answer = {.message = ""};
     if (!status) status = json_string_value(json_object_get(task, "status"));
     if (!status) return sbi_fail(SBI_ERR_FORMAT, "PanDA: task/get_details: task %lld: no \"status\"", (long long)b->id);
     b->refined = 1;
     b->phase = panda_task_phase(status);
-    snprintf(b->message, sizeof b->message, "task %lld is %.20s%s%.90s", (long long)b->id, status, dialog && dialog[0] ? ": " : "", dialog ? dialog : "");
+    snprintf(b->message, sizeof b->message, "task %lld is %.20s", (long long)b->id, status);
     if (json_is_array(ids) && json_array_size(ids)) return take_ids(p, b, ids);
     sbi_status result = panda_task_jobs(&p->api, b->id, &answer);
     if (result == SBI_OK) result = take_ids(p, b, answer.data);
@@ -203,8 +202,12 @@ static sbi_status ask_batch(panda *p, panda_batch *b)
 
 static sbi_status end_with_batch(panda *p, panda_batch *b)
 {
-    char message[160];
-    snprintf(message, sizeof message, "%s", b->message);
+    char message[160], dialog[100] = "";
+    if (b->phase == PANDA_TASK_BROKEN && has_live(p, b)) {
+        const sbi_status status = panda_task_dialog(&p->api, b->id, dialog, sizeof dialog);
+        if (status == SBI_ERR_NO_MEMORY || status == SBI_ERR_CANCELLED) return status; /* otherwise it ends without the reason */
+    }
+    snprintf(message, sizeof message, "%.50s%s%s", b->message, dialog[0] ? ": " : "", dialog);
     switch (b->phase) {
     case PANDA_TASK_ENDED: return end_rest(p, b, SBI_TASK_LOST, SBI_ERR_TASK_LOST, message);
     case PANDA_TASK_ABORTED: return end_rest(p, b, SBI_TASK_CANCELLED, SBI_ERR_CANCELLED, message);

@@ -79,6 +79,8 @@ sbi_status panda_oidc_open(panda_oidc *o, sbi_context *ctx, const grid_config *c
     if (status == SBI_OK) status = copy(ctx, &o->client, about, "client_id", 1);
     if (status == SBI_OK) status = copy(ctx, &o->secret, about, "client_secret", 0);
     if (status == SBI_OK) status = copy(ctx, &o->audience, about, "audience", 0);
+    const char *profile = json_string_value(json_object_get(about, "jwt_profile"));
+    o->wlcg = profile && strcmp(profile, "wlcg") == 0;
     if (status == SBI_OK) status = get(o, where, &found);
     if (status == SBI_OK) status = copy(ctx, &o->token_url, found, "token_endpoint", 1);
     if (status == SBI_OK) status = copy(ctx, &o->device_url, found, "device_authorization_endpoint", 1);
@@ -186,7 +188,7 @@ sbi_status panda_oidc_login(panda_oidc *o, char **token, char **refresh)
     sbi_text_init(&form, o->ctx);
     add(&form, "client_id", o->client);
     add(&form, "client_secret", o->secret);
-    add(&form, "scope", "openid profile email offline_access");
+    add(&form, "scope", o->wlcg ? "openid profile email offline_access wlcg wlcg.groups" : "openid profile email offline_access");
     add(&form, "audience", o->audience);
     sbi_status status = ask(o, "POST", o->device_url, &form, &code, &answer);
     if (form.data) explicit_bzero(form.data, form.size);

@@ -10,6 +10,7 @@ typedef struct panda_oidc {
     sbi_http *http;
     char *client, *secret, *audience; /* secret and audience may be NULL */
     char *token_url, *device_url;
+    int wlcg, reserved; /* its tokens have the profile of WLCG: groups are a scope of their own */
 } panda_oidc;
 
 /* Asks the PanDA server who its provider is (/auth/VO_auth_config.json), and the provider for its addresses. panda_oidc_close() whatever the status. */

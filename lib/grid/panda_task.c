@@ -175,13 +175,11 @@ static json_t *job_parameters(sbi_context *ctx, const panda_options *o, const pa
     return NULL;
 }
 
-/* In a container the payload waits until the transform has prepared it, and says when it is done. */
+/* Only the worker runs in the container; the transformation before and after it runs outside, since it needs Python. What it has prepared is a script. */
 static json_t *steps(const char *image)
 {
-    static const char run[] = "while [ ! -f __payload_in_sync_file__ ]; do sleep 5; done; /bin/sh __run_main_exec.sh; REAL_MAIN_RET_CODE=$?; "
-                              "touch __payload_out_sync_file__; exit $REAL_MAIN_RET_CODE";
-    return json_pack("{s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, s:s}}", "preprocess", "command", "${TRF}", "args", "--preprocess ${TRF_ARGS}", "postprocess",
-                     "command", "${TRF}", "args", "--postprocess ${TRF_ARGS}", "containerOptions", "containerExec", run, "containerImage", image);
+    return json_pack("{s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, s:s}}", "preprocess", "command", "${TRF}", "args", "--preprocess ${TRF_ARGS}", "postprocess", "command",
+                     "${TRF}", "args", "--postprocess ${TRF_ARGS}", "containerOptions", "containerExec", "/bin/sh __run_main_exec.sh", "containerImage", image);
 }
 
 static json_t *log_of(sbi_context *ctx, const panda_options *o, const char *name)
@@ -209,12 +207,14 @@ sbi_status panda_task_parameters(json_t **out, sbi_context *ctx, const panda_opt
 {
     char *full = panda_task_name(ctx, o, name), *image = o->image ? sbi_strf(ctx, "%s%s", strstr(o->image, "://") ? "" : "docker://", o->image) : NULL;
     json_t *jobs = job_parameters(ctx, o, b, name, sandbox), *log = log_of(ctx, o, name);
-    /* One try by the server: what is run again, with how much memory, is the campaign's decision. Without skipScout ten jobs would go ahead of all others. */
-    json_t *p = full && jobs && log ? json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:I, s:i, s:b, s:i, s:i, s:b, s:b, s:s, s:O, s:O}", "taskName", full, "uniqueTaskName", 1,
-                                        "prodSourceLabel", "user", "processingType", o->processing_type, "transUses", "", "transHome", "nEvents",
-                                        (json_int_t)b->n, "nEventsPerJob", 1, "noInput", 1, "maxAttempt", 1, "nMaxFilesPerJob", 200, "respectSplitRule", 1,
-                                        "skipScout", 1, "sourceURL", source_url, "jobParameters", jobs, "log", log)
-                            : NULL;
+    /* One try by the server: what is run again, with how much memory, is the campaign's decision. Without skipScout ten jobs would go ahead of all others. The
+     * pilot kills a payload that writes nothing into its folder for two hours; the worker writes into the store. */
+    json_t *p = full && jobs && log
+                    ? json_pack("{s:s, s:b, s:s, s:s, s:s, s:n, s:I, s:i, s:b, s:i, s:i, s:b, s:b, s:b, s:s, s:O, s:O}", "taskName", full, "uniqueTaskName", 1,
+                                "prodSourceLabel", "user", "processingType", o->processing_type, "transUses", "", "transHome", "nEvents", (json_int_t)b->n,
+                                "nEventsPerJob", 1, "noInput", 1, "maxAttempt", 1, "nMaxFilesPerJob", 200, "respectSplitRule", 1, "skipScout", 1, "noLoopingCheck",
+                                1, "sourceURL", source_url, "jobParameters", jobs, "log", log)
+                    : NULL;
     int whole = p && add_resources(p, o, b);
     if (whole && vo) whole = json_object_set_new(p, "vo", json_string(vo)) == 0;
     if (whole && o->image) whole = image && !json_object_set_new(p, "container_name", json_string(image)) && !json_object_set_new(p, "multiStepExec", steps(image));

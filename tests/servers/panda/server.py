@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A stand-in, not PanDA: answers like the api/v1 of a PanDA server 1.0.3, as they were recorded, faults included, with pilots that run the payload's command
-line as runGen and the pilot do, and the OIDC provider of a login. The server itself needs a database schema that is not published as a package.
-Usage: server.py PORT FOLDER
+line and report its end as runGen and pilot 3.11.5 do, and the OIDC provider of a login. tests/servers/panda/real.sh starts the real one.
+Usage: server.py PORT FOLDER TLS_PORT
 
 POST /control {"fault": NAME, "count": N} makes the next N requests of api/v1 fail: "500", "403", "garbage", "html", "empty", "too many", "lost" (acts, and
 closes the connection), "duplicate-blind" (get_tasks_detailed_info_since finds nothing). {"set": {NAME: VALUE}}: refine_s, pilots, login ("slow", "denied"),
@@ -18,6 +18,7 @@ import os
 import pathlib
 import re
 import signal
+import ssl
 import struct
 import subprocess
 import sys
@@ -27,15 +28,18 @@ import time
 import traceback
 import urllib.parse
 
-PORT, FOLDER = int(sys.argv[1]), pathlib.Path(sys.argv[2])
+PORT, FOLDER, TLS = int(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3])
 BASE = f"http://127.0.0.1:{PORT}"
 LOCK = threading.RLock()
 TASKS, JOBS, FILES, FAULTS = {}, {}, {}, {}
 SETTINGS = {"refine_s": 0.3, "pilots": 4, "login": "slow", "token_s": 3600}
-COUNTS = {"requests": {}, "gzip": 0, "logins": 0, "refreshes": 0, "polls": []}
+COUNTS = {"requests": {}, "gzip": 0, "logins": 0, "refreshes": 0, "subjects": [], "polls": []}
 REFRESH = {"value": 0}
 LOGIN = {"asked": 0}
 ENDED = ("done", "finished", "failed", "aborted", "broken")
+SHORT = {"domainComponent": "DC", "commonName": "CN"}
+OWNER = "not the task owner or no production role"  # what the server says of tasks that it does not know, too
+NOT_KILLED = (*ENDED, "prepared", "toabort", "aborting")
 
 
 class Refused(Exception):
@@ -62,24 +66,32 @@ def token_is_good(text):
 
 # ---- tasks and jobs --------------------------------------------------------------------------------------------------
 
-def find_task(task_id):
+def find_task(task_id, otherwise="Task not found", early=0):
+    """A task that is refined, or, early, will be; half of the time until then it is registered, without an owner."""
     task = TASKS.get(int(task_id))
-    if task is None or time.time() < task["refined"]:
-        raise Refused("Task not found")
+    if task is None or time.time() < task["refined"] - early * SETTINGS["refine_s"] / 2:
+        raise Refused(otherwise)
     return task
+
+
+def status_of(task):
+    return "registered" if time.time() < task["refined"] else task["status"]
 
 
 def submit(task_parameters, parent_tid=None):
     p = task_parameters
-    for key in ("taskName", "prodSourceLabel", "nEvents", "nEventsPerJob", "jobParameters", "log", "sourceURL"):
+    if any(key not in p for key in ("taskName", "prodSourceLabel", "vo")):  # the server says the same when its database fails
+        raise Refused("failed to register task", 4)
+    for key in ("nEvents", "nEventsPerJob", "jobParameters", "log", "sourceURL", "architecture", "transUses", "transHome", "processingType"):
         if key not in p:
-            raise Refused(f"missing parameter {key}", -1)
-    if p.get("vo") != "testvo":
-        raise Refused("vo is missing")
+            raise ValueError(f"the real server takes a task without {key}, and breaks it later")
     for other in TASKS.values():
         if other["name"] == p["taskName"] and p.get("uniqueTaskName"):
-            code = 2 if other["status"] in ENDED else 1
-            raise Refused(f"jediTaskID={other['id']} with the same name is there, status {other['status']}", code)
+            if time.time() < other["refined"]:
+                raise Refused(f"jediTaskID={other['id']} is already queued for outDS={p['taskName']}. You cannot submit duplicated tasks. ", 1)
+            if other["status"] not in ("finished", "failed", "aborted", "done", "exhausted"):
+                raise Refused(f"jediTaskID={other['id']} is in the {other['status']} state for outDS={p['taskName']}. It has to end first. ", 2)
+            return other["id"], f"reactivation accepted. jediTaskID={other['id']} (currently in {other['status']} state) will be re-executed"
     task_id = 1000 + len(TASKS)
     TASKS[task_id] = {"id": task_id, "name": p["taskName"], "p": p, "status": "defined", "refined": time.time() + SETTINGS["refine_s"], "jobs": [], "made": False}
     return task_id, f"succeeded. new jediTaskID={task_id}"
@@ -115,7 +127,7 @@ def refine():
 
 def settle():
     for task in TASKS.values():
-        if task["status"] in ENDED or not task["made"]:
+        if task["status"] in ENDED or (not task["made"] and task["status"] != "toabort"):
             continue
         states = [JOBS[j]["jobStatus"] for j in task["jobs"]]
         if any(s in ("activated", "running") for s in states):
@@ -156,24 +168,35 @@ def run_job(job):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PANDA_", "OIDC_"))}
     environment.update(PandaID=str(job["PandaID"]), PanDA_TaskID=str(job["jediTaskID"]), PanDA_AttemptNr="0", INDS="", PANDA_RESOURCE="TEST_SITE",
                        ATHENA_PROC_NUMBER=str(TASKS[job["jediTaskID"]]["p"].get("coreCount", 1)), X509_USER_PROXY="")
+    steps = TASKS[job["jediTaskID"]]["p"].get("multiStepExec")
+    if steps:  # runGen --preprocess leaves the command as a script; what is to run in the container runs it
+        (folder / "__run_main_exec.sh").write_text(f"export PATH=$PATH:.\n {command}\n")
+        command = steps["containerOptions"]["containerExec"]
     with LOCK:
         if job["killed"]:
             return
         with open(folder / "payload.log", "wb") as log:
             job["process"] = subprocess.Popen(["/bin/sh", "-c", command], cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
     code = job["process"].wait()
-    code = 128 - code if code < 0 else code
+    code = (128 - code if code < 0 else code) % 255
     with LOCK:
         missing = [s for s in outputs if not (folder / s).exists()]
-        job["transExitCode"] = str(code % 255)
         if job["killed"]:
-            job.update(jobStatus="cancelled", pilotErrorCode=1144, pilotErrorDiag="job killed by signal: SIGTERM")
+            job.update(jobStatus="cancelled", transExitCode=str(code), pilotErrorCode=1144, pilotErrorDiag="This job was killed by panda server",
+                       taskBufferErrorCode=100, taskBufferErrorDiag="killed by user")
+        elif code and steps:
+            job.update(jobStatus="failed", transExitCode=str(code), pilotErrorCode=1305, pilotErrorDiag="Failed to execute payload")
         elif code:
-            job.update(jobStatus="failed", pilotErrorCode=1305, pilotErrorDiag="payload execution error")
+            trouble(job, 18, f"payload execution failed with {code}")
         elif missing:
-            job.update(jobStatus="failed", pilotErrorCode=1165, pilotErrorDiag=f"expected output file {missing[0]} does not exist")
+            trouble(job, 16, f"expected output {missing[0]} is missing")
         else:
-            job["jobStatus"] = "finished"
+            job.update(jobStatus="finished", transExitCode="0")
+
+
+def trouble(job, code, words):
+    """How runGen ends by itself: an exit code of its own, and a report that the pilot hands on."""
+    job.update(jobStatus="failed", transExitCode=str(code), pilotErrorCode=1305, pilotErrorDiag=words, exeErrorCode=5300 + code, exeErrorDiag=words)
 
 
 def pilots():
@@ -207,9 +230,14 @@ def statistics(task):
 
 
 def get_details(task_id, include_parameters=None, include_status=None):
-    task = find_task(task_id)
-    return {"PandaID": list(task["jobs"]), "statistics": statistics(task), "inDS": "", "outDS": "", "mergePandaID": [],
-            **({"status": task["status"], "errorDialog": None} if include_status == "true" else {})}
+    task = find_task(task_id, "Task not found or error retrieving the details", 1)
+    return {"PandaID": list(task["jobs"]), "statistics": statistics(task), "inDS": "", "outDS": "", "mergeStatus": None, "mergePandaID": [],
+            **({"status": status_of(task)} if include_status == "true" else {})}
+
+
+def get_detailed_info(task_id):
+    task = find_task(task_id, "Task not found or error retrieving task info")
+    return {"jediTaskID": task["id"], "taskName": task["name"], "status": task["status"], "errorDialog": "<a href=\"x\">why</a> it is so" if task["status"] == "broken" else None}
 
 
 def tasks_since(filters="{}", since=None):
@@ -218,26 +246,34 @@ def tasks_since(filters="{}", since=None):
         FAULTS["duplicate-blind"] -= 1
         return []
     return [{"jediTaskID": t["id"], "taskName": t["name"], "status": t["status"], "creationDate": {"__datetime__": "2026-01-01T00:00:00"}}
-            for t in TASKS.values() if wanted in (None, t["name"])]
+            for t in TASKS.values() if wanted in (None, t["name"]) and time.time() >= t["refined"]]
+
+
+def command(name, task_id, refused):
+    task = find_task(task_id, OWNER)
+    if task["status"] in refused:
+        raise Refused(f"Command rejected: the {name} command is not accepted if the task is in {task['status']} status ", 4)
+    return task, f"command={name} is registered for task ID {task_id}. will be executed in a few minutes"
 
 
 def kill_task(task_id, broadcast=None):
-    task = find_task(task_id)
-    if task["status"] in ENDED:
-        raise Refused(f"Command rejected: the kill command was rejected because task is in {task['status']}", 1)
+    task, words = command("kill", task_id, NOT_KILLED)
     task["status"] = "toabort"
     threading.Timer(0.2, lambda: [kill_job(JOBS[j]) for j in task["jobs"]]).start()
-    return 0, "reqID=1. Kill will be processed"
+    return 0, words
 
 
 def finish_task(task_id, soft=False, broadcast=None):
-    find_task(task_id)
-    return 0
+    return 0, command("finish", task_id, NOT_KILLED)[1]
 
 
 def retry_task(task_id):
-    task = find_task(task_id)
-    return 4 if task["status"] in ("done", "running") else 0
+    task = find_task(task_id, OWNER)
+    if task["status"] in ("running", "scouting", "pending"):
+        return 0, f"retry has been triggered for failed jobs while the task is still {task['status']}"
+    if task["status"] not in ("finished", "failed"):
+        return 4, f"Command rejected: the retry command is not accepted if the task is in {task['status']} status "
+    return 0, f"command=retry is registered for task ID {task_id}. will be executed in a few minutes"
 
 
 def kill_jobs(job_ids, code=None, kill_options=None, use_email_as_id=None):
@@ -256,17 +292,18 @@ def validate(file_size, checksum):
 
 def upload(name, data):
     if name in FILES:
-        raise Refused("cannot overwrite file")
+        raise Refused("ERROR: cannot overwrite file")
     if len(data) > (768 << 20 if name.startswith("sources.") else 10 << 20):
-        raise Refused("too large file")
+        raise Refused(f"ERROR: upload failure. Exceeded size limit {len(data) >> 20} MB")
     FILES[name] = data
     return None, "upload succeeded"
 
 
 CALLS = {
     ("POST", "task/submit"): submit,
-    ("GET", "task/get_status"): lambda task_id: find_task(task_id)["status"],
+    ("GET", "task/get_status"): lambda task_id: status_of(find_task(task_id, early=1)),
     ("GET", "task/get_details"): get_details,
+    ("GET", "task/get_detailed_info"): get_detailed_info,
     ("GET", "task/get_job_ids"): lambda task_id: list(find_task(task_id)["jobs"]),
     ("POST", "job/get_description"): lambda job_ids: [describe(JOBS[j]) if j in JOBS else None for j in job_ids],
     ("POST", "task/kill"): kill_task,
@@ -321,6 +358,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                                          "jobs": [[j["PandaID"], j["jobStatus"]] for j in JOBS.values()], "files": len(FILES),
                                          "token": token(SETTINGS["token_s"])}), "application/json")
 
+    def subject(self):
+        """Whose certificate it is, as /DC=test/CN=Jane Doe/CN=1234567."""
+        return "".join(f"/{SHORT.get(k, k)}={v}" for part in self.connection.getpeercert()["subject"] for k, v in part) if isinstance(self.connection, ssl.SSLSocket) else None
+
     # ---- one call ----
 
     def fault(self, path):
@@ -339,11 +380,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             COUNTS["requests"][path] = COUNTS["requests"].get(path, 0) + 1
             if self.fault(path):
                 return
-            bearer = self.headers.get("Authorization", "")
-            if not bearer.startswith("Bearer ") or not token_is_good(bearer[7:]):
-                return self.answer(403, "Forbidden: the token has expired or is not one")
-            if self.headers.get("Origin") != "testvo":
-                return self.answer(403, "Traceback (most recent call last):\n  KeyError: 'Origin'\n")
+            bearer, allowed = self.headers.get("Authorization", ""), any(p == path for _, p in [*CALLS, UPLOAD])
+            if not allowed:
+                return self.answer(403, f"ERROR : method {path} is forbidden")
+            if bearer and not token_is_good(bearer.removeprefix("Bearer ")):
+                return self.answer(403, "ERROR : Token authentication failed. Invalid token. Signature has expired")
+            if bearer and self.headers.get("Origin") != "testvo":
+                return self.answer(403, f"ERROR : Token authentication failed. Unknown vo : {self.headers.get('Origin')}")
+            if not bearer and not self.subject():
+                return self.envelope(False, "SSL secure connection is required", None)
+            if not bearer:
+                COUNTS["subjects"].append(self.subject())
             if (verb, path) == UPLOAD:
                 call = lambda: upload(*self.file_of(body))
                 arguments = {}
@@ -356,14 +403,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
                             body = gzip.decompress(body)
                         arguments = json.loads(body)
                     except ValueError:
-                        return self.answer(500, "500: the body is no JSON")
-            elif any(p == path for _, p in [*CALLS, UPLOAD]):
-                return self.envelope(False, f"Unsupported method {verb}", None)
+                        return self.answer(500, "ERROR : received invalid JSON : Expecting value")
             else:
-                return self.answer(403, f"Forbidden: {path} is not an allowed method")
+                return self.envelope(False, f"expecting {'GET' if verb == 'POST' else 'POST'}, received {verb}", None)
             if path == "task/submit" and FAULTS.get("too many", 0) > 0:
                 FAULTS["too many"] -= 1
-                return self.envelope(False, "too many active tasks", 10)
+                return self.envelope(False, "Too many active tasks for user 11>10", 10)
             try:
                 result = call(**arguments)
                 data, message = result if isinstance(result, tuple) else (result, "")
@@ -424,6 +469,18 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
 
+def serve_tls():
+    """Proxies are let in, as GridSite does."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(FOLDER / "server.pem", FOLDER / "server.key")
+    context.load_verify_locations(FOLDER / "ca.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_flags |= ssl.VERIFY_ALLOW_PROXY_CERTS
+    server = Server(("127.0.0.1", TLS), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    server.serve_forever()
+
+
 def stop(*_):
     for job in JOBS.values():
         if job["process"] and job["process"].poll() is None:
@@ -436,4 +493,5 @@ def stop(*_):
 
 signal.signal(signal.SIGTERM, stop)
 threading.Thread(target=pilots, daemon=True).start()
+threading.Thread(target=serve_tls, daemon=True).start()
 Server(("127.0.0.1", PORT), Handler).serve_forever()
