@@ -91,13 +91,20 @@ class Pod(threading.Thread):
         ready = "True" if phase == "Running" else "False"
         conditions = [{"type": t, "status": s, "lastTransitionTime": stamp()} for t, s in
                       (("PodScheduled", "True"), ("Initialized", "True"), ("Ready", ready), ("ContainersReady", ready))]
-        if self.deleted.is_set():  # a list is replaced as a whole: why the pod was disrupted is to stay
-            _, now = self.agent.api.call("GET", self.path)
-            conditions += [c for c in ((now or {}).get("status") or {}).get("conditions", []) if c["type"] == "DisruptionTarget"]
         status = {"phase": phase, "hostIP": self.agent.address, "podIP": self.agent.address, "startTime": self.started, "conditions": conditions,
                   "containerStatuses": [{"name": self.container["name"], "image": self.container["image"], "imageID": "", "restartCount": 0,
                                          "ready": phase == "Running", "started": phase == "Running", "state": state}], **more}
-        self.agent.api.call("PATCH", self.path + "/status", {"status": status}, "application/merge-patch+json")
+        # An end is final, whoever wrote it: an earlier agent, or a controller that took the node for lost.
+        for _ in range(20):
+            code, now = self.agent.api.call("GET", self.path)
+            if code != 200 or now["metadata"]["uid"] != self.meta["uid"] or now["status"].get("phase") in ("Succeeded", "Failed"):
+                return
+            # A list is replaced as a whole: why the pod was disrupted is to stay.
+            status["conditions"] = conditions + [c for c in now["status"].get("conditions", []) if c["type"] == "DisruptionTarget"]
+            code, _ = self.agent.api.call("PATCH", self.path + "/status", {"metadata": {"resourceVersion": now["metadata"]["resourceVersion"]}, "status": status},
+                                          "application/merge-patch+json")
+            if code != 409:
+                return
 
     def environment(self, places):
         out = {"PATH": os.environ["PATH"], "HOSTNAME": self.meta["name"]}
