@@ -153,6 +153,7 @@ static int32_t pilot_state(int64_t code)
     case 1104: /* USERDIRTOOLARGE */
     case 1137: /* STAGEOUTFAILED */
     case 1141: /* PUTMD5MISMATCH */
+    case 1149: /* TRFDOWNLOADFAILURE */
     case 1151: /* STAGEINTIMEOUT */
     case 1152: /* STAGEOUTTIMEOUT */
     case 1163: /* NOPROXY */

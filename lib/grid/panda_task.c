@@ -113,7 +113,8 @@ sbi_status panda_script(sbi_text *out, const panda_options *o)
 {
     const char *key;
     const json_t *value;
-    sbi_text_addf(out, "#!/bin/sh\n: > " OUTPUT "\n");
+    /* runGen preloads a library that traces which files are opened. */
+    sbi_text_addf(out, "#!/bin/sh\n: > " OUTPUT "\nunset LD_PRELOAD\n");
     json_object_foreach((json_t *)(uintptr_t)o->environment, key, value)
     {
         sbi_text_addf(out, "export %s=", key);

@@ -272,8 +272,11 @@ START_TEST(device_flow)
     ck_assert_int_eq(open_api(ctx, "{\"interactive\":false}"), SBI_ERR_PERMISSION);
     close_api();
     /* Pending, slow_down, and then a token that ends in 100 s, which is too soon for the next client. */
-    panda_order("{\"set\":{\"token_s\":100}}");
+    panda_order("{\"set\":{\"token_s\":100,\"profile\":\"wlcg\"}}");
     OK(open_api(ctx, NULL));
+    json_t *all = panda_control(NULL);
+    ck_assert_str_eq(json_string_value(json_object_get(all, "scope")), "openid profile email offline_access wlcg wlcg.groups");
+    json_decref(all);
     ck_assert_int_eq(panda_count("logins", NULL), logins + 1);
     ck_assert_ptr_nonnull(strstr(told, "ABCD-EFGH"));
     close_api();
@@ -293,7 +296,7 @@ START_TEST(device_flow)
     panda_order("{\"set\":{\"login\":\"denied\"}}");
     ck_assert_int_eq(open_api(ctx, NULL), SBI_ERR_PERMISSION);
     ck_assert_ptr_nonnull(strstr(sbi_last_error(), "access_denied"));
-    snprintf(order, sizeof order, "{\"set\":{\"login\":\"slow\"}}");
+    snprintf(order, sizeof order, "{\"set\":{\"login\":\"slow\",\"profile\":\"\"}}");
     panda_order(order);
     static const char *const secrets[] = {"eyJ", "refresh-", "its secret", "the device"};
     for (size_t i = 0; i < 4; i++) {

@@ -6,7 +6,7 @@ Usage: server.py PORT FOLDER TLS_PORT
 
 POST /control {"fault": NAME, "count": N} makes the next N requests of api/v1 fail: "500", "403", "garbage", "html", "empty", "too many", "lost" (acts, and
 closes the connection), "duplicate-blind" (get_tasks_detailed_info_since finds nothing). {"set": {NAME: VALUE}}: refine_s, pilots, login ("slow", "denied"),
-token_s. GET /control: what happened."""
+token_s, profile (of tokens). GET /control: what happened."""
 
 import base64
 import email.parser
@@ -32,7 +32,7 @@ PORT, FOLDER, TLS = int(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3]
 BASE = f"http://127.0.0.1:{PORT}"
 LOCK = threading.RLock()
 TASKS, JOBS, FILES, FAULTS = {}, {}, {}, {}
-SETTINGS = {"refine_s": 0.3, "pilots": 4, "login": "slow", "token_s": 3600}
+SETTINGS = {"refine_s": 0.3, "pilots": 4, "login": "slow", "token_s": 3600, "profile": ""}
 COUNTS = {"requests": {}, "gzip": 0, "logins": 0, "refreshes": 0, "subjects": [], "polls": []}
 REFRESH = {"value": 0}
 LOGIN = {"asked": 0}
@@ -438,13 +438,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with LOCK:
             if path == "/auth/testvo_auth_config.json":
                 return say(200, {"audience": "https://panda.test", "client_id": "a client", "client_secret": "its secret", "vo": "testvo",
-                                 "oidc_config_url": f"{BASE}/.well-known/openid-configuration", "no_verify": "True"})
+                                 "oidc_config_url": f"{BASE}/.well-known/openid-configuration", "no_verify": "True", "jwt_profile": SETTINGS["profile"]})
             if path == "/.well-known/openid-configuration":
                 return say(200, {"token_endpoint": f"{BASE}/token", "device_authorization_endpoint": f"{BASE}/device", "issuer": BASE})
             if verb == "POST" and form.get("client_secret") != "its secret":
                 return say(401, {"error": "invalid_client"})
             if path == "/device":
                 LOGIN["asked"] = 0
+                COUNTS["scope"] = form.get("scope")
                 return say(200, {"device_code": "the device", "user_code": "ABCD-EFGH", "verification_uri_complete": f"{BASE}/login?user_code=ABCD-EFGH",
                                  "expires_in": 60, "interval": 1})
             if path == "/token" and form.get("grant_type") == "refresh_token":
