@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A stand-in, not PanDA: answers like the api/v1 of a PanDA server 1.0.3, as they were recorded, faults included, with pilots that run the payload's command
-line and report its end as runGen and pilot 3.11.5 do, and the OIDC provider of a login. tests/servers/panda/real.sh starts the real one.
+line and report its end as runGen and pilot 3.11.5 do, and the OIDC provider of a login. tests/servers/panda_real starts the real one.
 Usage: server.py PORT FOLDER TLS_PORT
 
 POST /control {"fault": NAME, "count": N} makes the next N requests of api/v1 fail: "500", "403", "garbage", "html", "empty", "too many", "lost" (acts, and
