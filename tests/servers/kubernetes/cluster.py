@@ -327,11 +327,19 @@ state = "{self.path('containerd-state')}"
             time.sleep(pause)
             os.kill(known["pid"], signal.SIGCONT)
             return
-        self.end(name, kill_after=0)
-        self.launch(name, known["command"], known["environment"])
+        self.relaunch(name)
         if name in ("etcd", "kube-apiserver"):
             join_namespace(self.state["namespace"])
             self.wait_for_server()
+        if name == "kube-apiserver":
+            # With leader election they end when they lose the server, and begin anew. Without it one may go on with a watch that tells it nothing any more.
+            self.relaunch("kube-controller-manager")
+            self.relaunch("kube-scheduler")
+
+    def relaunch(self, name):
+        known = self.state["processes"][name]
+        self.end(name, kill_after=0)
+        self.launch(name, known["command"], known["environment"])
 
     def stop(self):
         if not self.state:
