@@ -231,7 +231,9 @@ static void run_and_compare(const sbi_job_spec *spec, const sbi_text *here, int3
     const sbi_status status = sbi_job_run_store(own, store, spec->key, o, &code);
     ck_assert_msg(status == SBI_OK && code == SBI_EXIT_DONE, "%s, exit code %d: %s", sbi_status_name(status), code, sbi_last_error());
     passing.watched = NULL;
+    const int breaks = atomic_exchange(&passing.break_every, 0); /* whoever fetches a result tries again; this test does not */
     OK(sbi_job_fetch(ctx, store, spec->key, &sink));
+    atomic_store(&passing.break_every, breaks);
     ck_assert_uint_eq(there.size, here->size);
     ck_assert_mem_eq(there.data, here->data, here->size);
     if (o->disk) ck_assert_uint_le(passing.watched_most, o->disk);
