@@ -95,15 +95,19 @@ class Pod(threading.Thread):
                   "containerStatuses": [{"name": self.container["name"], "image": self.container["image"], "imageID": "", "restartCount": 0,
                                          "ready": phase == "Running", "started": phase == "Running", "state": state}], **more}
         # An end is final, whoever wrote it: an earlier agent, or a controller that took the node for lost.
-        for _ in range(20):
+        # It is told until somebody has heard it: a server that is overloaded or away answers later.
+        while True:
             code, now = self.agent.api.call("GET", self.path)
-            if code != 200 or now["metadata"]["uid"] != self.meta["uid"] or now["status"].get("phase") in ("Succeeded", "Failed"):
+            if code == 404 or code == 200 and (now["metadata"]["uid"] != self.meta["uid"] or now["status"].get("phase") in ("Succeeded", "Failed")):
                 return
+            if code != 200:
+                time.sleep(0.5)
+                continue
             # A list is replaced as a whole: why the pod was disrupted is to stay.
             status["conditions"] = conditions + [c for c in now["status"].get("conditions", []) if c["type"] == "DisruptionTarget"]
             code, _ = self.agent.api.call("PATCH", self.path + "/status", {"metadata": {"resourceVersion": now["metadata"]["resourceVersion"]}, "status": status},
                                           "application/merge-patch+json")
-            if code != 409:
+            if code in (200, 404, 422):
                 return
 
     def environment(self, places):
