@@ -24,13 +24,18 @@ sbi_status sbi_device_check(const sbi_device_ops *ops)
     return SBI_OK;
 }
 
+int sbi_device_is_cpu(const char *name)
+{
+    return !name || strcmp(name, "cpu") == 0 || strncmp(name, "cpu?", 4) == 0;
+}
+
 sbi_status sbi_device_open(sbi_device *out, sbi_context *ctx, const char *name)
 {
     memset(out, 0, sizeof *out);
     sbi_device device = {NULL, NULL, ctx};
     if (sbi_device_is_list(name))
         return sbi_fail(SBI_ERR_ARGUMENT, "device \"%.60s\": several devices are for the members of an ensemble, expected one", name);
-    if (!name || strcmp(name, "cpu") == 0 || strncmp(name, "cpu?", 4) == 0) {
+    if (sbi_device_is_cpu(name)) {
         SBI_TRY(sbi_device_cpu_open_with(&device.ops, &device.self, ctx, name ? name + strlen("cpu") : ""));
     } else {
         SBI_TRY(sbi_device_plugin_open(&device.ops, &device.self, ctx, name));

@@ -202,6 +202,8 @@ typedef struct sbi_device {
 
 /* Opens a device by name: "cpu" (also NULL), "cpu?precision=bf16", "cuda", "cuda:1", "cuda:0?precision=tf32". What is not "cpu" is a plugin: plugin.h. */
 sbi_status sbi_device_open(sbi_device *out, sbi_context *ctx, const char *name);
+/* 1 if that is the one in the library, with or without options; NULL is. */
+int sbi_device_is_cpu(const char *name);
 /* Checks a table (ABI, size, no missing function) before it is used: SBI_ERR_ABI or SBI_ERR_ARGUMENT. */
 sbi_status sbi_device_check(const sbi_device_ops *ops);
 void sbi_device_close(sbi_device *device);

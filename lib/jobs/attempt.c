@@ -26,9 +26,7 @@
 
 double sbi_attempt_now(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    return 1e-3 * (double)sbi_now_ms();
 }
 
 void sbi_worker_options_init(sbi_worker_options *options)

@@ -182,17 +182,12 @@ static int is_in_process(sbi_executor *exec)
     return !exec || (sbi_executor_capabilities(exec, &caps) == SBI_OK && caps.in_process);
 }
 
-static int on_the_cpu(const char *device)
-{
-    return !device || strcmp(device, "cpu") == 0 || strncmp(device, "cpu?", 4) == 0;
-}
-
 /* The devices that members share, where they are not the cpu; *side_by_side: how many members at once, if they are trained here. */
 static sbi_status open_devices(training *t, int here, int32_t *side_by_side)
 {
     int32_t each;
     *side_by_side = 1;
-    if (on_the_cpu(t->options.device)) return SBI_OK;
+    if (sbi_device_is_cpu(t->options.device)) return SBI_OK;
     SBI_TRY(sbi_member_devices_open(&t->devices, t->ctx, t->options.device, INT32_MAX));
     t->attachment.devices = t->devices;
     if (!here || t->options.members == 1 || t->ctx->options.parallel_for || sbi_context_threads(t->ctx) == 1) return SBI_OK;

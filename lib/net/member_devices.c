@@ -179,7 +179,7 @@ static sbi_status train(sbi_network **out, sbi_context *ctx, sbi_dataset *data, 
 }
 
 sbi_status sbi_member_train_on(sbi_network **out, sbi_context *ctx, sbi_dataset *data, const sbi_train_options *options, int32_t member,
-                                   const sbi_member_run *run, sbi_member_devices *devices)
+                               const sbi_member_run *run, sbi_member_devices *devices)
 {
     *out = NULL;
     if (!devices && !sbi_device_is_list(options->device)) return sbi_member_train_run(out, ctx, data, options, member, run);

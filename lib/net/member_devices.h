@@ -24,8 +24,8 @@ sbi_status sbi_member_devices_together(int32_t *each, const sbi_member_devices *
 
 /* Trains a member on the device that has the fewest, waiting for a place. If the device fails (SBI_ERR_TRANSIENT) it gets no member any more,
  * and this one goes on elsewhere, from its checkpoint if it has one, else from the start; the status is the last device's where none is
- * left. spread NULL: one of the member's own. May be called by several threads at once. */
+ * left. devices NULL: one of the member's own. May be called by several threads at once. */
 sbi_status sbi_member_train_on(sbi_network **out, sbi_context *ctx, sbi_dataset *data, const sbi_train_options *options, int32_t member,
-                                   const sbi_member_run *run, sbi_member_devices *devices);
+                               const sbi_member_run *run, sbi_member_devices *devices);
 
 #endif

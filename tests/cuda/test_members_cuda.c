@@ -68,17 +68,23 @@ typedef struct alone {
     sbi_status status[MEMBERS];
 } alone;
 
-static alone train_alone(sbi_train_options o)
+/* Each by itself, on the device of the options. */
+static alone train_each(sbi_train_options o)
 {
     alone a = {0};
     sbi_train_options known;
     sbi_dataset *data;
-    o.device = "cuda";
     ok(sbi_train_options_read(&known, &o));
     ok(gaussians_dataset(&events, ctx, &data));
     for (int32_t m = 0; m < MEMBERS; m++) a.status[m] = sbi_member_train(&a.net[m], ctx, data, &known, m, NULL, NULL);
     sbi_dataset_destroy(data);
     return a;
+}
+
+static alone train_alone(sbi_train_options o)
+{
+    o.device = "cuda";
+    return train_each(o);
 }
 
 static void drop(alone *a)
@@ -116,14 +122,8 @@ START_TEST(side_by_side_on_one_device)
 {
     static const char *const devices[] = {"cuda", "cuda:0?precision=f16", "cuda:0?graph=0"};
     sbi_train_options o = small(devices[_i]);
-    sbi_train_options single = o;
-    alone a = {0};
-    sbi_train_options known;
-    sbi_dataset *data;
-    ok(sbi_train_options_read(&known, &single));
-    ok(gaussians_dataset(&events, ctx, &data));
-    for (int32_t m = 0; m < MEMBERS; m++) ok(sbi_member_train(&a.net[m], ctx, data, &known, m, NULL, NULL));
-    sbi_dataset_destroy(data);
+    alone a = train_each(o);
+    for (int m = 0; m < MEMBERS; m++) ok(a.status[m]);
     const int64_t graphs = cuda_standin_count(CUDA_STANDIN_GRAPHS);
     ck_assert_int_eq(graphs > 10 * MEMBERS, _i != 2);
     cuda_standin_reset(STANDIN_MEMORY, 1);
